@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/control"
+)
+
+// newControlCommand makes `bulkhead control`.
+func newControlCommand() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "control --config FILE",
+		Short: "Serve the mesh to its nodes: the embedded CA on a unix socket",
+		Long: `Serve the mesh to its nodes: the embedded CA on a unix socket, until SIGTERM or SIGINT.
+
+The file is strict YAML:
+
+  trustDomain: cluster.local
+  socket: /run/bulkhead/ca.sock
+  socketMode: "0600"        # optional
+  caDir: /var/lib/bulkhead  # optional: without it the root is made anew at each start
+  ttl: 1h                   # optional: lifetime of an SVID
+  tokens:
+  - token: s3cret
+    identities: [spiffe://cluster.local/ns/tenant-a/sa/checkout]`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runControl(cmd, path) },
+	}
+	c.Flags().StringVar(&path, "config", "", "the file (required)")
+	return c
+}
+
+func runControl(cmd *cobra.Command, path string) error {
+	if path == "" {
+		return errors.New("control: --config is missing")
+	}
+	cfg, err := control.Load(path)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	served, err := control.New(cfg, log)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGTERM, unix.SIGINT)
+	defer stop()
+	return served.Run(ctx)
+}

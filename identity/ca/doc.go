@@ -1,0 +1,28 @@
+// Package ca is the embedded certificate authority: a root and an intermediate that sign SVIDs of an hour, and an HTTP API on
+// a unix socket through which they are asked for.
+//
+//	authority, err := ca.Open(dir, ca.Options{TrustDomain: "cluster.local"}) // or ca.New: in memory
+//	err = authority.Serve(ctx, listener, tokens)                            // until ctx is done
+//
+// # What it checks
+//
+// A CSR must be signed by its own key, be ECDSA P-256, have an empty subject, and name the asked identity in its one SAN. The
+// caller must hold a bearer token that the Authorizer takes for that identity. Nothing else of a CSR reaches a
+// certificate: usages, lifetime and names are the CA's.
+//
+// # Lifetimes
+//
+// Root ten years, intermediate one year, SVID an hour unless asked otherwise, a day at most. The intermediate is replaced
+// at half life while the CA runs and when it is loaded; it is not written back, since peers get it in the chain and trust
+// only the root.
+//
+// # Ownership
+//
+// A CA may be used from many goroutines and needs no closing. Serve closes its listener and returns when no request runs
+// any more. The keys lie in memory and, after Save, in one file of mode 0600.
+//
+// # Limits
+//
+// For laboratories and single machines: no revocation, no audit trail but the log, no HSM, one root that is not rotated.
+// A cell never links this package; a cluster has istiod or SPIRE in its place.
+package ca

@@ -1,0 +1,116 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/identity/ca"
+)
+
+// Config is what the file says.
+type Config struct {
+	TrustDomain string     `json:"trustDomain"`
+	CADir       string     `json:"caDir"`      // empty: in memory
+	Socket      string     `json:"socket"`     // path of the unix socket
+	SocketMode  Mode       `json:"socketMode"` // zero: 0600
+	TTL         Duration   `json:"ttl"`        // of an SVID; zero: the CA's default, 1 h
+	Tokens      []ca.Grant `json:"tokens"`
+}
+
+// Duration is a time.Duration that is written as in Go, "90s" or "1h".
+type Duration time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = Duration(parsed)
+	return err
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// Mode is a file mode that is written in octal and quotes, "0660".
+type Mode fs.FileMode
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (m *Mode) UnmarshalText(text []byte) error {
+	parsed, err := strconv.ParseUint(string(text), 8, 9)
+	*m = Mode(parsed)
+	return err
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (m Mode) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%04o", uint32(m)), nil }
+
+// ConfigError means that the file cannot be used as it is: a mistake of whoever wrote it.
+type ConfigError struct {
+	Path string // of the file; empty when there is none
+	Err  error
+}
+
+func (e *ConfigError) Error() string {
+	if e.Path == "" {
+		return "control config: " + e.Err.Error()
+	}
+	return fmt.Sprintf("control config %s: %v", e.Path, e.Err)
+}
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// Load reads and checks a file. Every error is a *ConfigError.
+func Load(path string) (Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, &ConfigError{Path: path, Err: err}
+	}
+	c, err := Parse(text)
+	if err != nil {
+		return Config{}, &ConfigError{Path: path, Err: err}
+	}
+	return c, nil
+}
+
+// Parse reads and checks the text of a file.
+func Parse(text []byte) (Config, error) {
+	var c Config
+	if err := yaml.UnmarshalStrict(text, &c); err != nil {
+		return Config{}, err
+	}
+	return c, c.check()
+}
+
+// maxSocketPath is sun_path of sockaddr_un(7) less its zero byte; beyond, bind says "invalid argument" and no more.
+const maxSocketPath = 107
+
+func (c Config) check() error {
+	// Any identity of the trust domain will do to hold its name to the rules.
+	if _, err := identity.New(c.TrustDomain, "x", "x"); err != nil {
+		return fmt.Errorf("trustDomain: %w", err)
+	}
+	switch {
+	case c.Socket == "":
+		return errors.New("socket is missing")
+	case len(c.Socket) > maxSocketPath:
+		return fmt.Errorf("socket: a path of %d bytes is longer than the %d that unix sockets can have", len(c.Socket), maxSocketPath)
+	case c.TTL < 0:
+		return errors.New("ttl is negative")
+	case len(c.Tokens) == 0:
+		return errors.New("tokens is empty: nobody could ask for an SVID")
+	}
+	for i, g := range c.Tokens {
+		for _, id := range g.Identities {
+			if id.TrustDomain() != c.TrustDomain {
+				return fmt.Errorf("tokens[%d]: %q is not of trust domain %s", i, id, c.TrustDomain)
+			}
+		}
+	}
+	_, err := ca.NewTokens(c.Tokens)
+	return err
+}
