@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
+)
+
+// channelFD is where the anchor puts the cell's end of the channel.
+const channelFD = 3
+
+func newChannelCommand() *cobra.Command {
+	var name string
+	c := &cobra.Command{
+		Use:    "channel",
+		Short:  "Serve what the keeper says over descriptor 3",
+		Hidden: true,
+		Args:   misuseArgs(cobra.NoArgs),
+		RunE:   func(c *cobra.Command, _ []string) error { return runChannel(c.Context(), name) },
+	}
+	c.Flags().StringVar(&name, "name", "cell", "the cell's name in logs")
+	return c
+}
+
+func runChannel(ctx context.Context, name string) error {
+	setComm()
+	f := os.NewFile(channelFD, "channel")
+	if _, err := unix.FcntlInt(channelFD, unix.F_GETFD, 0); err != nil {
+		return &misuse{fmt.Errorf("no channel on descriptor %d: a keeper starts this command", channelFD)}
+	}
+	unix.CloseOnExec(channelFD)
+	log := newLogger(name)
+	feed, err := cell.NewChannel(f, name, log)
+	if err != nil {
+		return err
+	}
+	// The channel outlives ctx: while the cell drains, destinations and reports
+	// still pass.
+	talk, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go readChannel(talk, feed, ended)
+	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: h2.New(h2.Options{}), Log: log, Drain: feed.Drain})
+	hangUp()
+	if channelErr := <-ended; errors.Is(err, cell.ErrFeedGone) && !errors.Is(channelErr, io.EOF) {
+		return errors.Join(err, channelErr)
+	}
+	return err
+}
+
+// readChannel is the goroutine behind the feed; runChannel waits for it.
+func readChannel(ctx context.Context, feed *cell.Channel, ended chan<- error) {
+	ended <- feed.Run(ctx)
+}
+
+// setComm names the process: started through a descriptor, it would be called by
+// the descriptor's number in ps.
+func setComm() { _ = os.WriteFile("/proc/self/comm", []byte("bulkhead-cell"), 0) }

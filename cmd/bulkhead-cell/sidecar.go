@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
+)
+
+// sidecarConfig is the sidecar's strict YAML file.
+type sidecarConfig struct {
+	Workload string `json:"workload"` // UID in the mesh file
+	Mesh     string `json:"mesh"`
+	CA       struct {
+		Socket string `json:"socket"`
+		Token  string `json:"token"`
+	} `json:"ca"`
+	Drain string `json:"drain,omitempty"` // default 5s
+	Ready string `json:"ready,omitempty"` // file that is written when the workload is served
+	drain time.Duration
+}
+
+func newSidecarCommand() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "sidecar --config FILE",
+		Short: "Serve the one pod in whose network namespace this runs",
+		Args:  misuseArgs(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			config, err := loadSidecar(path)
+			if err != nil {
+				return &misuse{err}
+			}
+			return runSidecar(c.Context(), config)
+		},
+	}
+	c.Flags().StringVar(&path, "config", "", "the sidecar's YAML file (required)")
+	return c
+}
+
+func loadSidecar(path string) (sidecarConfig, error) {
+	var c sidecarConfig
+	if path == "" {
+		return c, errors.New("--config FILE is required")
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return c, fmt.Errorf("sidecar config: %w", err)
+	}
+	if err := yaml.UnmarshalStrict(b, &c); err != nil {
+		return c, fmt.Errorf("sidecar config %s: %w", path, err)
+	}
+	if c.Workload == "" || c.Mesh == "" || c.CA.Socket == "" || c.CA.Token == "" {
+		return c, fmt.Errorf("sidecar config %s: workload, mesh, ca.socket and ca.token are required", path)
+	}
+	c.drain = 5 * time.Second
+	if c.Drain != "" {
+		if c.drain, err = time.ParseDuration(c.Drain); err != nil || c.drain < 0 {
+			return c, fmt.Errorf("sidecar config %s: drain %q is no duration such as 5s", path, c.Drain)
+		}
+	}
+	return c, nil
+}
+
+func runSidecar(ctx context.Context, c sidecarConfig) error {
+	setComm()
+	log := newLogger("sidecar/" + c.Workload)
+	served := func(err error) {
+		if err == nil && c.Ready != "" {
+			err = os.WriteFile(c.Ready, []byte("ready\n"), 0o644)
+		}
+		if err != nil {
+			log.Error("not served", "error", err)
+		}
+	}
+	feed := cell.NewAlone(c.Workload, c.Mesh, caclient.New(c.CA.Socket, c.CA.Token), log, served)
+	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go watchMesh(watch, feed, ended)
+	err := cell.Run(ctx, cell.Config{Feed: feed, Transport: h2.New(h2.Options{}), Log: log, Drain: func() time.Duration { return c.drain }})
+	stop()
+	<-ended
+	return err
+}
+
+// watchMesh is the goroutine behind the feed; runSidecar waits for it.
+func watchMesh(ctx context.Context, feed *cell.Alone, ended chan<- struct{}) {
+	defer close(ended)
+	feed.Run(ctx)
+}

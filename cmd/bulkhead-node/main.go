@@ -1,0 +1,132 @@
+// Command bulkhead-node is the per-node proxy: it starts as the anchor, which
+// forks the keeper (this executable again) and, at the keeper's word, the cells.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
+	"github.com/bulkhead-mesh/bulkhead/proxy/keeper"
+)
+
+// Exit codes: misuse is the caller's to mend, a failure is not.
+const (
+	exitFailure = 1
+	exitMisuse  = 2
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "bulkhead-node:", err)
+	var m usageError
+	if errors.As(err, &m) {
+		return exitMisuse
+	}
+	return exitFailure
+}
+
+func newRoot() *cobra.Command {
+	var config string
+	root := &cobra.Command{
+		Use:   "bulkhead-node --config FILE",
+		Short: "The per-node proxy: anchor and keeper",
+		Long: `bulkhead-node keeps the data plane of one node. Started with --config it is the anchor: the tiny
+parent that holds listening sockets and processes. It starts the keeper, which captures the pods
+that it is told of and groups them into cells, the processes that carry bytes.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          usageArgs(cobra.NoArgs),
+		RunE:          func(c *cobra.Command, _ []string) error { return runAnchor(c.Context(), config) },
+	}
+	root.Flags().StringVar(&config, "config", "", "the node's YAML file (required)")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(
+		newKeeperCommand(),
+		raw("shim", "Become a cell: drop what it must not have, then exec", true, runShim),
+		raw("capture", "Install, verify or remove the capture rules of a pod", false, runCapture),
+	)
+	return root
+}
+
+// raw is a command that parses its own flags.
+func raw(name, short string, hidden bool, run func([]string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: short, Hidden: hidden, DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error { return run(args) },
+	}
+}
+
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}
+
+// loadConfig reads the node file; what is wrong with it is the caller's to mend.
+func loadConfig(path string) (keeper.Config, error) {
+	if path == "" {
+		return keeper.Config{}, usageError{errors.New("--config FILE is required")}
+	}
+	c, err := keeper.LoadConfig(path)
+	if err != nil {
+		return c, usageError{err}
+	}
+	return c, nil
+}
+
+// runAnchor checks the config before anything is forked: a keeper that cannot read
+// it would only be restarted for ever.
+func runAnchor(ctx context.Context, path string) error {
+	c, err := loadConfig(path)
+	if err != nil {
+		return err
+	}
+	log := newLogger("anchor", c.Node)
+	return anchor.Run(ctx, anchor.Options{
+		KeeperArgv: []string{"/proc/self/exe", "keeper", "--config", path},
+		Logger:     log,
+		Grace:      time.Duration(c.Drain) + 2*time.Second,
+	})
+}
+
+func newKeeperCommand() *cobra.Command {
+	var config string
+	c := &cobra.Command{
+		Use: "keeper", Short: "Keep the node's cells; started by the anchor", Hidden: true, Args: usageArgs(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			conf, err := loadConfig(config)
+			if err != nil {
+				return err
+			}
+			return keeper.Run(c.Context(), conf, newLogger("keeper", conf.Node))
+		},
+	}
+	c.Flags().StringVar(&config, "config", "", "the node's YAML file")
+	return c
+}
+
+func newLogger(role, node string) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("role", role, "node", node)
+}

@@ -1,0 +1,66 @@
+package cell
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
+	"github.com/bulkhead-mesh/bulkhead/proxy"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+)
+
+// Alone is the feed of a sidecar: one workload, in the process's own network
+// namespace, with its own mesh file and its own way to the CA.
+type Alone struct {
+	issuer.Signer
+	uid      string
+	path     string
+	log      *slog.Logger
+	snapshot atomic.Pointer[mesh.Snapshot]
+	events   chan Event
+	serving  func(error) // called when the workload is served, or cannot be
+}
+
+// NewAlone makes the feed for one workload of the mesh file at path.
+func NewAlone(uid, path string, s issuer.Signer, log *slog.Logger, serving func(error)) *Alone {
+	return &Alone{Signer: s, uid: uid, path: path, log: log, events: make(chan Event, 4), serving: serving}
+}
+
+// Events implements Feed.
+func (a *Alone) Events() <-chan Event { return a.events }
+
+// Run watches the mesh file until ctx ends.
+func (a *Alone) Run(ctx context.Context) {
+	defer close(a.events)
+	mesh.Watch(ctx, a.path, a.log, func(s *mesh.Snapshot) { a.use(ctx, s) })
+}
+
+// use makes a snapshot the current one and refreshes what depends on it.
+func (a *Alone) use(ctx context.Context, s *mesh.Snapshot) {
+	a.snapshot.Store(s)
+	w, ok := s.Workload(a.uid)
+	if !ok {
+		a.serving(fmt.Errorf("the mesh file has no workload %q", a.uid))
+		return
+	}
+	a.emit(ctx, Event{Invalidate: &Invalidate{Version: s.Version()}})
+	a.emit(ctx, Event{Done: a.serving, Serve: &Assignment{
+		Workload: w, View: proxy.View{Services: s.Services(a.uid), Policies: s.Policies(w)}, Ports: redirect.SidecarPorts,
+	}})
+}
+
+func (a *Alone) emit(ctx context.Context, e Event) {
+	select {
+	case a.events <- e:
+	case <-ctx.Done():
+	}
+}
+
+// Resolve implements Feed.
+func (a *Alone) Resolve(_ context.Context, _ string, dst netip.AddrPort) (mesh.Answer, error) {
+	return a.snapshot.Load().Resolve(dst), nil
+}

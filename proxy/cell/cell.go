@@ -1,0 +1,128 @@
+package cell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+)
+
+// ErrFeedGone ends a cell whose feed is gone: on a node, keeper and anchor both.
+var ErrFeedGone = errors.New("the feed is gone: keeper and anchor have ended")
+
+// Config is what a cell is made of.
+type Config struct {
+	Feed      Feed
+	Transport tunnel.Transport
+	Log       *slog.Logger
+	Drain     func() time.Duration // asked when a drain begins
+}
+
+// cell is the state of Run. The loop goroutine owns served and issuers; counters
+// are atomic.
+type cell struct {
+	Config
+	sink    *telemetry.Sink
+	served  map[string]*served
+	issuers map[identity.ID]*issuing
+	running sync.WaitGroup // each Add is one served.run or issuing.run goroutine
+}
+
+// Run serves what the feed says until ctx ends (drain, then deadline, then close)
+// or the feed is gone, which is ErrFeedGone.
+func Run(ctx context.Context, c Config) error {
+	s := &cell{
+		Config:  c,
+		sink:    telemetry.NewSink(c.Log.Handler()),
+		served:  map[string]*served{},
+		issuers: map[identity.ID]*issuing{},
+	}
+	err := s.loop(ctx)
+	s.dropAll()
+	s.running.Wait()
+	s.sink.Close()
+	return err
+}
+
+func (s *cell) loop(ctx context.Context) error {
+	for {
+		select {
+		case e, ok := <-s.Feed.Events():
+			if !ok {
+				return ErrFeedGone
+			}
+			s.handle(ctx, e)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (s *cell) handle(ctx context.Context, e Event) {
+	switch {
+	case e.Serve != nil:
+		s.serve(ctx, e.Serve, e.Done)
+	case e.Drop != nil:
+		s.drop(e.Drop, e.Done)
+	case e.Invalidate != nil:
+		for _, v := range s.served {
+			v.resolver.invalidate(e.Invalidate.Version)
+		}
+	case e.Ping != nil:
+		e.Ping(s.counts(), s.sink.Dropped())
+	}
+}
+
+// serve starts a workload, or refreshes one that is served already.
+func (s *cell) serve(ctx context.Context, a *Assignment, done func(error)) {
+	if v := s.served[a.Workload.UID]; v != nil {
+		v.work.SetView(a.View)
+		a.close()
+		done(nil)
+		return
+	}
+	v, err := s.newServed(ctx, a)
+	if err != nil {
+		a.close()
+		done(fmt.Errorf("serve %s: %w", a.Workload.UID, err))
+		return
+	}
+	s.served[a.Workload.UID] = v
+	s.running.Go(func() { v.run(done) })
+}
+
+// drop ends a workload; done is called when its last connection has ended.
+func (s *cell) drop(d *Drop, done func(error)) {
+	v := s.served[d.UID]
+	if v == nil {
+		done(nil)
+		return
+	}
+	delete(s.served, d.UID)
+	if d.Now {
+		v.cutNow()
+	}
+	v.stop()
+	s.release(v.identity)
+	s.running.Go(func() { <-v.ended; done(nil) })
+}
+
+func (s *cell) dropAll() {
+	for uid := range s.served {
+		s.drop(&Drop{UID: uid}, func(error) {})
+	}
+}
+
+func (s *cell) counts() map[string]telemetry.Counts {
+	out := make(map[string]telemetry.Counts, len(s.served))
+	for uid, v := range s.served {
+		out[uid] = v.counters.Counts()
+	}
+	return out
+}

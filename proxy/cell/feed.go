@@ -1,0 +1,52 @@
+package cell
+
+import (
+	"context"
+	"net/netip"
+	"os"
+
+	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
+	"github.com/bulkhead-mesh/bulkhead/proxy"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+)
+
+// Feed is where a cell gets what it needs: what to serve, where destinations are,
+// and signatures under its CSRs.
+type Feed interface {
+	// Events is what to do, in order; it is closed when the feed is gone, and
+	// the cell then drains and ends.
+	Events() <-chan Event
+	// Resolve answers for a workload that the cell serves.
+	Resolve(ctx context.Context, uid string, dst netip.AddrPort) (mesh.Answer, error)
+	issuer.Signer
+}
+
+// Event is one thing to do; exactly one of Serve, Drop, Invalidate and Ping is set.
+type Event struct {
+	Serve      *Assignment
+	Drop       *Drop
+	Invalidate *Invalidate
+	Ping       func(counts map[string]telemetry.Counts, dropped uint64) // answer by calling it
+	Done       func(error)                                              // for Serve and Drop: called once when carried out
+}
+
+// Assignment is a workload to serve, with its descriptors.
+type Assignment struct {
+	Workload  mesh.Workload
+	View      proxy.View
+	Ports     redirect.Ports
+	Netns     *os.File            // nil: the process's own namespace
+	Listeners map[string]*os.File // FileOutbound, FilePlaintext, FileHBONE; nil: make them
+}
+
+// close gives back descriptors that will not be used.
+func (a *Assignment) close() {
+	if a.Netns != nil {
+		a.Netns.Close()
+	}
+	for _, f := range a.Listeners {
+		f.Close()
+	}
+}

@@ -1,0 +1,173 @@
+package cell
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+)
+
+// ProtocolVersion is exchanged in the hello; ends that differ do not talk.
+const ProtocolVersion = 1
+
+// Message is one packet of the channel. Exactly one field is set.
+type Message struct {
+	// Both ways.
+	Hello *Hello `json:"hello,omitempty"`
+
+	// Keeper to cell.
+	Serve      *Serve      `json:"serve,omitempty"`
+	Drop       *Drop       `json:"drop,omitempty"`
+	Invalidate *Invalidate `json:"invalidate,omitempty"`
+	Answer     *Answer     `json:"answer,omitempty"`
+	Signed     *Signed     `json:"signed,omitempty"`
+	Ping       *Ping       `json:"ping,omitempty"`
+
+	// Cell to keeper.
+	Resolve *Resolve `json:"resolve,omitempty"`
+	Sign    *Sign    `json:"sign,omitempty"`
+	Pong    *Pong    `json:"pong,omitempty"`
+	Done    *Done    `json:"done,omitempty"`
+}
+
+// Hello opens a conversation. A cell that gets another hello talks to a new
+// keeper, and asks again what is still unanswered.
+type Hello struct {
+	Version int           `json:"version"`
+	Cell    string        `json:"cell"`
+	Drain   time.Duration `json:"drain,omitempty"` // keeper to cell
+}
+
+// Names of the descriptors that may come with a Serve.
+const (
+	FileNetns     = "netns" // absent: the cell already lives in the pod's namespace
+	FileOutbound  = "outbound"
+	FilePlaintext = "plaintext"
+	FileHBONE     = "hbone" // the three listeners come together, or not at all (custody: cell)
+)
+
+// Serve asks the cell to serve a workload, or replaces policies and services of
+// one that it serves already. Files names the packet's descriptors in order.
+type Serve struct {
+	Workload json.RawMessage `json:"workload"` // mesh.Workload.Wire
+	Services []mesh.Service  `json:"services,omitempty"`
+	Policies []mesh.Policy   `json:"policies,omitempty"`
+	Ports    redirect.Ports  `json:"ports"`
+	Files    []string        `json:"files,omitempty"`
+}
+
+// Drop asks the cell to stop serving a workload; open connections drain.
+type Drop struct {
+	UID string `json:"uid"`
+	Now bool   `json:"now,omitempty"` // cut instead of drain: the pod is gone
+}
+
+// Invalidate makes answers older than Version worthless.
+type Invalidate struct {
+	Version uint64 `json:"version"`
+}
+
+// Resolve asks where dst is, on behalf of a workload of the cell.
+type Resolve struct {
+	ID  uint64         `json:"id"`
+	UID string         `json:"uid"`
+	Dst netip.AddrPort `json:"dst"`
+}
+
+// Answer is the keeper's reply to Resolve.
+type Answer struct {
+	ID     uint64      `json:"id"`
+	Answer mesh.Answer `json:"answer"`
+	Error  string      `json:"error,omitempty"`
+}
+
+// Sign has a CSR signed; the key never leaves the cell.
+type Sign struct {
+	ID       uint64 `json:"id"`
+	Identity string `json:"identity"`
+	CSR      []byte `json:"csr"` // DER
+}
+
+// Signed is the reply to Sign; certificates are DER, leaf first.
+type Signed struct {
+	ID    uint64   `json:"id"`
+	Chain [][]byte `json:"chain,omitempty"`
+	Roots [][]byte `json:"roots,omitempty"`
+	Error string   `json:"error,omitempty"`
+}
+
+// Ping asks for a sign of life; Pong carries what was counted so far.
+type Ping struct {
+	N uint64 `json:"n"`
+}
+
+// Pong answers Ping. Counts are cumulative since the cell began, and a claim.
+type Pong struct {
+	N       uint64                      `json:"n"`
+	Counts  map[string]telemetry.Counts `json:"counts,omitempty"` // by workload UID
+	Dropped uint64                      `json:"dropped,omitempty"`
+}
+
+// Done reports that a Serve or Drop has been carried out, or why not.
+type Done struct {
+	UID     string `json:"uid"`
+	Dropped bool   `json:"dropped,omitempty"`
+	Error   string `json:"error,omitempty"`
+}
+
+// MalformedError is a packet that is no message.
+type MalformedError struct{ Err error }
+
+func (e *MalformedError) Error() string { return "channel: malformed message: " + e.Err.Error() }
+func (e *MalformedError) Unwrap() error { return e.Err }
+
+var errNotOne = errors.New("exactly one field must be set")
+
+// Decode reads a packet strictly: unknown fields, trailing bytes, and anything
+// but exactly one field set are errors.
+func Decode(b []byte) (*Message, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	var m Message
+	if err := d.Decode(&m); err != nil {
+		return nil, &MalformedError{err}
+	}
+	if _, err := d.Token(); err == nil {
+		return nil, &MalformedError{errors.New("trailing bytes")}
+	}
+	if m.fields() != 1 {
+		return nil, &MalformedError{errNotOne}
+	}
+	return &m, nil
+}
+
+// Encode writes a message.
+func Encode(m *Message) ([]byte, error) {
+	if m.fields() != 1 {
+		return nil, &MalformedError{errNotOne}
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("channel: %w", err)
+	}
+	return b, nil
+}
+
+func (m *Message) fields() int {
+	n := 0
+	for _, set := range []bool{
+		m.Hello != nil, m.Serve != nil, m.Drop != nil, m.Invalidate != nil, m.Answer != nil, m.Signed != nil,
+		m.Ping != nil, m.Resolve != nil, m.Sign != nil, m.Pong != nil, m.Done != nil,
+	} {
+		if set {
+			n++
+		}
+	}
+	return n
+}

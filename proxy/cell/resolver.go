@@ -1,0 +1,98 @@
+package cell
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+)
+
+const (
+	// unknownWait is how long a connection waits for a destination that is not
+	// known yet (ztunnel waits as long for its own workload).
+	unknownWait = 5 * time.Second
+	// maxAnswers bounds what one workload can make its cell remember.
+	maxAnswers = 4096
+)
+
+// resolver caches the feed's answers for one workload until they are invalidated.
+type resolver struct {
+	feed Feed
+	uid  string
+
+	mu      sync.Mutex
+	answers map[netip.AddrPort]mesh.Answer
+	oldest  uint64        // answers of older snapshots are worthless
+	changed chan struct{} // closed and replaced at every invalidation
+}
+
+func newResolver(f Feed, uid string) *resolver {
+	return &resolver{feed: f, uid: uid, answers: map[netip.AddrPort]mesh.Answer{}, changed: make(chan struct{})}
+}
+
+// Resolve implements proxy.Resolver. An Unknown is asked again after the next
+// invalidation, and becomes an error when the wait is over.
+func (r *resolver) Resolve(ctx context.Context, dst netip.AddrPort) (mesh.Answer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, unknownWait, proxy.ErrUnknownDestination)
+	defer cancel()
+	for {
+		a, ok, changed := r.cached(dst)
+		if ok {
+			return a, nil
+		}
+		a, err := r.feed.Resolve(ctx, r.uid, dst)
+		if err != nil {
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			return a, err
+		}
+		if a.Kind != mesh.Unknown && r.keep(dst, a) {
+			return a, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return a, context.Cause(ctx)
+		}
+	}
+}
+
+func (r *resolver) cached(dst netip.AddrPort) (mesh.Answer, bool, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a, ok := r.answers[dst]
+	return a, ok, r.changed
+}
+
+// keep remembers an answer unless a newer snapshot exists already; then the answer
+// must be asked for again, and the channel that cached gave is closed.
+func (r *resolver) keep(dst netip.AddrPort, a mesh.Answer) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if a.Version < r.oldest {
+		return false
+	}
+	if len(r.answers) >= maxAnswers {
+		clear(r.answers) // rare, and dearer bookkeeping would not make it rarer
+	}
+	r.answers[dst] = a
+	return true
+}
+
+// invalidate forgets answers older than version. Zero means that another keeper
+// answers from now on, whose versions begin anew.
+func (r *resolver) invalidate(version uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if version != 0 && version <= r.oldest {
+		return
+	}
+	r.oldest = version
+	clear(r.answers)
+	close(r.changed)
+	r.changed = make(chan struct{})
+}

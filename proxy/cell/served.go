@@ -1,0 +1,127 @@
+package cell
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+)
+
+// identityWait is how long the listeners stay unread while the first SVID is on
+// its way: connections wait in the backlog. After that they are accepted and fail
+// with a reason, which is better than waiting for ever for a CA that is gone.
+const identityWait = 5 * time.Second
+
+// served is one workload in this cell.
+type served struct {
+	identity  identity.ID
+	work      *proxy.Workload
+	resolver  *resolver
+	counters  *telemetry.Counters
+	source    *issuing
+	netns     *netns.Namespace
+	listeners proxy.Listeners
+	ctx       context.Context
+	stop      context.CancelFunc
+	ended     chan struct{}
+}
+
+func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
+	ns, err := namespace(a)
+	if err != nil {
+		return nil, err
+	}
+	l, err := listeners(ns, a)
+	if err != nil {
+		ns.Close()
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	v := &served{
+		identity:  a.Workload.Identity,
+		resolver:  newResolver(s.Feed, a.Workload.UID),
+		counters:  &telemetry.Counters{},
+		source:    s.source(ctx, a.Workload.Identity),
+		netns:     ns,
+		listeners: l,
+		ctx:       ctx,
+		stop:      stop,
+		ended:     make(chan struct{}),
+	}
+	v.work = proxy.New(proxy.Config{
+		Workload: a.Workload, View: a.View, Ports: a.Ports,
+		Netns: ns, Source: v.source, Resolver: v.resolver, Transport: s.Transport,
+		Sink: s.sink, Counters: v.counters, Log: s.Log, Drain: s.Drain(),
+	})
+	return v, nil
+}
+
+// run waits for the first SVID, reports, and serves until stop.
+func (v *served) run(done func(error)) {
+	defer close(v.ended)
+	defer v.netns.Close()
+	select {
+	case <-v.source.Ready():
+	case <-v.ctx.Done():
+	case <-time.After(identityWait):
+	}
+	done(nil)
+	_ = v.work.Run(v.ctx, v.listeners) // only errors of closing listeners
+}
+
+// cutNow ends open connections without a drain: their pod is gone.
+func (v *served) cutNow() { v.work.Cut() }
+
+// namespace takes over the assignment's namespace, or the process's own.
+func namespace(a *Assignment) (*netns.Namespace, error) {
+	if a.Netns == nil {
+		return netns.Own(), nil
+	}
+	f := a.Netns
+	a.Netns = nil
+	return netns.FromFile(f)
+}
+
+// listeners takes over the assignment's listeners, or makes them in ns.
+func listeners(ns *netns.Namespace, a *Assignment) (l proxy.Listeners, err error) {
+	files := a.Listeners
+	a.Listeners = nil
+	if l.Outbound, err = listener(ns, files[FileOutbound], a.Ports.Outbound); err == nil {
+		if l.Plaintext, err = listener(ns, files[FilePlaintext], a.Ports.Plaintext); err == nil {
+			l.HBONE, err = listener(ns, files[FileHBONE], a.Ports.HBONE)
+		}
+	}
+	for _, f := range files {
+		f.Close() // net.FileListener made a descriptor of its own
+	}
+	if err != nil {
+		l.Close()
+	}
+	return l, err
+}
+
+func listener(ns *netns.Namespace, inherited *os.File, port uint16) (*net.TCPListener, error) {
+	if inherited == nil {
+		l, err := ns.Listen(netns.ListenOptions{Port: port})
+		if err != nil {
+			return nil, fmt.Errorf("port %d: %w", port, err)
+		}
+		return l, nil
+	}
+	l, err := net.FileListener(inherited)
+	if err != nil {
+		return nil, fmt.Errorf("inherited listener for port %d: %w", port, err)
+	}
+	t, ok := l.(*net.TCPListener)
+	if !ok {
+		l.Close()
+		return nil, fmt.Errorf("inherited descriptor for port %d is no TCP listener", port)
+	}
+	return t, nil
+}

@@ -1,0 +1,48 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+)
+
+// Error says on which side and at which stage a connection failed.
+type Error struct {
+	Direction telemetry.Direction
+	Stage     telemetry.Stage
+	Err       error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s %s: %v", e.Direction, e.Stage, e.Err) }
+func (e *Error) Unwrap() error { return e.Err }
+
+// ErrDrained ends connections that outlived the drain deadline.
+var ErrDrained = errors.New("connection closed due to connection drain")
+
+// ErrUnknownDestination means that nobody could say within the time allowed
+// whether the destination is in the mesh. It is never treated as passthrough.
+var ErrUnknownDestination = errors.New("destination unknown: no complete view of the mesh yet")
+
+// OwnPortError rejects a connection to one of the proxy's own ports: relaying it
+// would call ourselves for ever.
+type OwnPortError struct{ Address netip.AddrPort }
+
+func (e *OwnPortError) Error() string {
+	return fmt.Sprintf("attempted recursive call to ourselves: %s", e.Address)
+}
+
+// NoUpstreamError means that the mesh knows the service but nobody serves it.
+type NoUpstreamError struct{ Service, Reason string }
+
+func (e *NoUpstreamError) Error() string {
+	return fmt.Sprintf("%s: %s", e.Service, e.Reason)
+}
+
+// PolicyError is a denied connection.
+type PolicyError struct{ Reason string }
+
+func (e *PolicyError) Error() string {
+	return "connection closed due to policy rejection: " + e.Reason
+}

@@ -1,0 +1,187 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+)
+
+// peer is the verified far end of an inbound tunnel.
+type peer struct {
+	id     identity.ID
+	remote netip.AddrPort
+	local  netip.AddrPort // the workload's address that the peer called
+}
+
+// serveTunnel accepts one tunnel: handshake, verify the peer's SVID, then its
+// streams. drain ends it gracefully (GOAWAY), cut at once.
+func (w *Workload) serveTunnel(drain, cut context.Context, c *net.TCPConn) {
+	defer c.Close()
+	stop := context.AfterFunc(cut, func() { c.Close() })
+	defer stop()
+	p, t, err := w.verify(cut, c)
+	if err != nil {
+		w.refuseTunnel(p, err)
+		return
+	}
+	err = w.Transport.Serve(drain, t, func(in tunnel.Incoming) { w.serveStream(cut, in, p) })
+	if err != nil {
+		w.Log.Debug("tunnel ended", "workload", w.Config.Workload.UID, "peer", p.id.String(), "error", err)
+	}
+}
+
+// verify does the TLS handshake; the checks are in identity.ServerTLS.
+func (w *Workload) verify(ctx context.Context, c *net.TCPConn) (peer, *tls.Conn, error) {
+	p := peer{remote: addrOf(c.RemoteAddr()), local: addrOf(c.LocalAddr())}
+	t := tls.Server(c, w.serverTLS)
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	if err := t.HandshakeContext(ctx); err != nil {
+		return p, nil, err
+	}
+	id, err := identity.PeerID(t.ConnectionState())
+	p.id = id
+	return p, t, err
+}
+
+// refuseTunnel writes the record of a tunnel that was not let in.
+func (w *Workload) refuseTunnel(p peer, err error) {
+	r := w.begin(telemetry.Inbound, p.remote)
+	r.Stage, r.HBONE, r.Err = telemetry.StageVerify, p.local, err
+	w.end(r)
+}
+
+// serveStream runs one CONNECT of a tunnel: record, panic, answer on failure.
+func (w *Workload) serveStream(ctx context.Context, in tunnel.Incoming, p peer) {
+	w.open.Add(1) // besides its tunnel: a stream may outlive the tunnel's reader
+	defer w.open.Done()
+	r := w.begin(telemetry.Inbound, p.remote)
+	r.Peer, r.HBONE = p.id, p.local
+	defer w.end(r)
+	defer func() { w.recovered(r, recover()) }()
+	r.Err = w.inbound(ctx, in, p, r)
+	var refused *refusal
+	if errors.As(r.Err, &refused) {
+		r.Status = refused.status
+		_ = in.Reject(refused.status)
+	}
+}
+
+// inbound carries one CONNECT of a peer to the application:
+// CONNECT → resolve → policy → deliver → relay.
+func (w *Workload) inbound(ctx context.Context, in tunnel.Incoming, p peer, r *telemetry.Record) error {
+	authority, err := w.readConnect(in.Head(), r)
+	if err != nil {
+		return err
+	}
+
+	dst, err := w.resolveTarget(authority, p, r)
+	if err != nil {
+		return err
+	}
+
+	if err := w.decide(r, mesh.Connection{Peer: p.id, Source: p.remote.Addr(), Destination: dst}); err != nil {
+		return &refusal{hbone.StatusUnauthorized, err}
+	}
+
+	app, err := w.deliver(in.Context(), r, dst)
+	if err != nil {
+		return &refusal{hbone.StatusUnavailable, err}
+	}
+
+	stream, err := in.Accept(hbone.Header{Baggage: w.baggage()}) // 200 only now: ztunnel, inbound.rs
+	if err != nil {
+		app.Close()
+		return err
+	}
+	r.Status = hbone.StatusOK
+
+	return w.relay(ctx, r, stream, TCPLeg(app))
+}
+
+// readConnect checks what the peer asks for: 400 for anything that is no CONNECT
+// with an authority.
+func (w *Workload) readConnect(h hbone.Head, r *telemetry.Record) (hbone.Authority, error) {
+	r.Stage = telemetry.StageConnect
+	r.Traceparent = h.Header.Traceparent
+	if h.Method != hbone.MethodConnect {
+		return hbone.Authority{}, &refusal{hbone.StatusBadRequest, fmt.Errorf("method %q is not CONNECT", h.Method)}
+	}
+	a, err := hbone.ParseAuthority(h.RawAuthority)
+	if err != nil {
+		return a, &refusal{hbone.StatusBadRequest, err}
+	}
+	return a, nil
+}
+
+// resolveTarget says which socket of this pod the authority means. An address
+// must be the one that the peer called; a name must be a service of this workload.
+func (w *Workload) resolveTarget(a hbone.Authority, p peer, r *telemetry.Record) (netip.AddrPort, error) {
+	r.Stage = telemetry.StageResolve
+	port := a.Port()
+	if dst, ok := a.Addr(); ok {
+		r.Destination = dst
+		if dst.Addr().Unmap() != p.local.Addr() {
+			return dst, &refusal{hbone.StatusBadRequest, fmt.Errorf("ip mismatch: %s != %s", dst.Addr(), p.local.Addr())}
+		}
+	} else {
+		target, err := w.servicePort(a.Host(), port)
+		if err != nil {
+			return netip.AddrPort{}, &refusal{hbone.StatusUnavailable, err}
+		}
+		port = target
+	}
+	dst := netip.AddrPortFrom(p.local.Addr(), port)
+	r.Destination = dst
+	if w.Ports.Contains(port) {
+		return dst, &refusal{hbone.StatusUnavailable, &OwnPortError{dst}}
+	}
+	return dst, nil
+}
+
+func (w *Workload) servicePort(host string, port uint16) (uint16, error) {
+	for _, s := range w.view.Load().Services {
+		if s.Hostname() != host {
+			continue
+		}
+		for _, p := range s.Ports {
+			if p.Port == port {
+				return p.Target, nil
+			}
+		}
+		return 0, fmt.Errorf("service %s has no port %d", host, port)
+	}
+	return 0, fmt.Errorf("%s is not a service of this workload", host)
+}
+
+// decide applies the workload's policies.
+func (w *Workload) decide(r *telemetry.Record, c mesh.Connection) error {
+	r.Stage = telemetry.StagePolicy
+	if d := mesh.Decide(w.view.Load().Policies, c); !d.Allowed {
+		return &PolicyError{d.Reason}
+	}
+	return nil
+}
+
+// baggage names this workload to the other end, for its metrics.
+func (w *Workload) baggage() string {
+	return hbone.Baggage{Namespace: w.Config.Workload.Namespace, Workload: w.Config.Workload.Name, Service: w.Config.Workload.Name}.Encode()
+}
+
+// refusal is an error that the peer learns as an HTTP status.
+type refusal struct {
+	status int
+	err    error
+}
+
+func (e *refusal) Error() string { return fmt.Sprintf("http status: %d: %v", e.status, e.err) }
+func (e *refusal) Unwrap() error { return e.err }

@@ -1,0 +1,176 @@
+package keeper
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+const (
+	maxBody      = 64 << 10
+	podTimeout   = 30 * time.Second
+	closeTimeout = time.Second
+)
+
+// badRequest and notFound are the caller's errors: 400 and 404.
+type (
+	badRequest struct{ error }
+	notFound   struct{ error }
+)
+
+// serveAdmin answers on the admin socket until ctx ends. The socket is the trust
+// boundary: whoever can open it may add pods, so only its owner can.
+func (k *Keeper) serveAdmin(ctx context.Context) error {
+	l, err := listenUnix(k.config.Admin)
+	if err != nil {
+		return err
+	}
+	s := &http.Server{Handler: k.routes(), ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() {
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		if s.Shutdown(limit) != nil {
+			s.Close()
+		}
+	})
+	defer stop()
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("admin socket: %w", err)
+	}
+	return nil
+}
+
+// listenUnix makes the socket, in place of one that a dead keeper left.
+func listenUnix(path string) (net.Listener, error) {
+	if c, err := net.Dial("unix", path); err == nil {
+		c.Close()
+		return nil, fmt.Errorf("admin socket %s is in use by another keeper: stop it, or set another path", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("admin socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("admin socket: %w", err)
+	}
+	return l, os.Chmod(path, 0o600)
+}
+
+func (k *Keeper) routes() http.Handler {
+	m := http.NewServeMux()
+	m.HandleFunc("GET /ready", k.getReady)
+	m.HandleFunc("GET /pods", k.getPods)
+	m.HandleFunc("POST /pods", k.postPod)
+	m.HandleFunc("DELETE /pods", k.deletePod)
+	m.HandleFunc("GET /cells", k.getCells)
+	r := prometheus.NewRegistry()
+	r.MustRegister(&collector{k})
+	m.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
+	return m
+}
+
+func (k *Keeper) getReady(w http.ResponseWriter, _ *http.Request) {
+	if k.snapshot.Load() == nil {
+		fail(w, http.StatusServiceUnavailable, errors.New("not ready: no mesh file has been read yet"))
+		return
+	}
+	reply(w, map[string]bool{"ready": true})
+}
+
+func (k *Keeper) getPods(w http.ResponseWriter, _ *http.Request) {
+	pods := []Pod{}
+	k.do(func() {
+		for _, p := range k.pods {
+			pods = append(pods, p.Pod)
+		}
+	})
+	slices.SortFunc(pods, func(a, b Pod) int { return strings.Compare(a.UID, b.UID) })
+	reply(w, pods)
+}
+
+func (k *Keeper) postPod(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Pod
+		Netns string `json:"netns"`
+	}
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&body); err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), podTimeout)
+	defer cancel()
+	answer(w, k.addPod(ctx, body.Pod, body.Netns), map[string]bool{"served": true})
+}
+
+func (k *Keeper) deletePod(w http.ResponseWriter, r *http.Request) {
+	answer(w, k.removePod(r.Context(), r.URL.Query().Get("uid")), map[string]bool{"removed": true})
+}
+
+// CellStatus is one cell in GET /cells.
+type CellStatus struct {
+	Name      string    `json:"name"`
+	PID       int       `json:"pid"`
+	Workloads []string  `json:"workloads"`
+	State     string    `json:"state"`
+	Restarts  int       `json:"restarts"`
+	Since     time.Time `json:"since"`
+	UID       int       `json:"uid"`
+}
+
+func (k *Keeper) getCells(w http.ResponseWriter, _ *http.Request) {
+	cells := []CellStatus{}
+	k.do(func() {
+		for _, c := range k.cells {
+			cells = append(cells, c.status())
+		}
+	})
+	slices.SortFunc(cells, func(a, b CellStatus) int { return strings.Compare(a.Name, b.Name) })
+	reply(w, cells)
+}
+
+func (c *keptCell) status() CellStatus {
+	s := CellStatus{Name: c.group, PID: c.pid, State: string(c.state), Restarts: c.restarts, Since: c.since, UID: c.uid, Workloads: []string{}}
+	for _, p := range c.snapshotPods() {
+		s.Workloads = append(s.Workloads, p.UID)
+	}
+	slices.Sort(s.Workloads)
+	return s
+}
+
+func answer(w http.ResponseWriter, err error, ok any) {
+	var bad *badRequest
+	var missing *notFound
+	switch {
+	case err == nil:
+		reply(w, ok)
+	case errors.As(err, &bad):
+		fail(w, http.StatusBadRequest, err)
+	case errors.As(err, &missing):
+		fail(w, http.StatusNotFound, err)
+	default:
+		fail(w, http.StatusInternalServerError, err)
+	}
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the caller has gone if this fails
+}
+
+func fail(w http.ResponseWriter, status int, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": err.Error()})
+}

@@ -1,0 +1,171 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Isolation is what shares a cell on this node.
+type Isolation string
+
+const (
+	Shared         Isolation = "shared"
+	Namespace      Isolation = "namespace"
+	ServiceAccount Isolation = "service-account"
+	PerWorkload    Isolation = "workload"
+)
+
+// Custody is who keeps the listening sockets.
+type Custody string
+
+const (
+	CustodyAnchor Custody = "anchor" // connections wait while a cell is away
+	CustodyCell   Custody = "cell"   // they are refused, as ztunnel does
+)
+
+// Duration reads "500ms" in YAML.
+type Duration time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is no duration such as 500ms or 5s", b)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// Config is the node's strict YAML file.
+type Config struct {
+	Node      string    `json:"node"`
+	Isolation Isolation `json:"isolation"`          // default shared
+	Custody   Custody   `json:"custody,omitempty"`  // default anchor
+	Liveness  Liveness  `json:"liveness,omitempty"` // default 1 s, 3 misses
+	Restart   Restart   `json:"restart,omitempty"`  // default 500 ms, doubling, at most 60 s
+	Mesh      string    `json:"mesh"`               // mesh file, watched
+	CA        CA        `json:"ca"`                 //
+	Admin     string    `json:"admin"`              // unix socket
+	Cell      string    `json:"cell,omitempty"`     // the executable; default: bulkhead-cell beside this one
+	Drain     Duration  `json:"drain,omitempty"`    // default 5 s
+	Cgroup    string    `json:"cgroup,omitempty"`   // parent group of the cells; empty: none
+	UIDs      *UIDs     `json:"uids,omitempty"`     // one uid per cell; absent: the keeper's own
+}
+
+// Liveness is how a cell that hangs is noticed.
+type Liveness struct {
+	Off      bool     `json:"off,omitempty"`
+	Interval Duration `json:"interval,omitempty"`
+	Misses   int      `json:"misses,omitempty"`
+}
+
+// Restart is the delay before a dead cell is started again: Initial, times Factor
+// for every death that follows soon, at most Max.
+type Restart struct {
+	Initial Duration `json:"initial,omitempty"`
+	Factor  float64  `json:"factor,omitempty"`
+	Max     Duration `json:"max,omitempty"`
+}
+
+// CA is where CSRs are signed.
+type CA struct {
+	Socket string `json:"socket"`
+	Token  string `json:"token"` // path of the file that holds the bearer token
+}
+
+// UIDs is the range that cells' uids are taken from.
+type UIDs struct {
+	First int `json:"first"`
+	Count int `json:"count"`
+}
+
+// LoadConfig reads, completes and checks a node file.
+func LoadConfig(path string) (Config, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("node config: %w", err)
+	}
+	c, err := ParseConfig(b)
+	if err != nil {
+		return Config{}, fmt.Errorf("node config %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// ParseConfig is LoadConfig without the file.
+func ParseConfig(b []byte) (Config, error) {
+	var c Config
+	if err := yaml.UnmarshalStrict(b, &c); err != nil {
+		return c, err
+	}
+	c.complete()
+	return c, c.validate()
+}
+
+func (c *Config) complete() {
+	set(&c.Isolation, Shared)
+	set(&c.Custody, CustodyAnchor)
+	set(&c.Liveness.Interval, Duration(time.Second))
+	set(&c.Liveness.Misses, 3)
+	set(&c.Restart.Initial, Duration(500*time.Millisecond))
+	set(&c.Restart.Factor, 2)
+	set(&c.Restart.Max, Duration(time.Minute))
+	set(&c.Drain, Duration(5*time.Second))
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (c *Config) validate() error {
+	var errs []error
+	for _, f := range []struct{ name, value string }{
+		{"node", c.Node}, {"mesh", c.Mesh}, {"admin", c.Admin}, {"ca.socket", c.CA.Socket}, {"ca.token", c.CA.Token},
+	} {
+		if f.value == "" {
+			errs = append(errs, fmt.Errorf("%s is required", f.name))
+		}
+	}
+	if !slices.Contains([]Isolation{Shared, Namespace, ServiceAccount, PerWorkload}, c.Isolation) {
+		errs = append(errs, fmt.Errorf("isolation %q: use shared, namespace, service-account or workload", c.Isolation))
+	}
+	if c.Custody != CustodyAnchor && c.Custody != CustodyCell {
+		errs = append(errs, fmt.Errorf("custody %q: use anchor or cell", c.Custody))
+	}
+	if c.Liveness.Misses < 1 {
+		errs = append(errs, errors.New("liveness.misses must be at least 1"))
+	}
+	if c.Restart.Factor < 1 {
+		errs = append(errs, errors.New("restart.factor must be at least 1"))
+	}
+	if c.UIDs != nil && (c.UIDs.First < 1 || c.UIDs.Count < 1) {
+		errs = append(errs, errors.New("uids.first and uids.count must be at least 1"))
+	}
+	return errors.Join(errs...)
+}
+
+// Group is the key of the cell that serves a pod: the only thing in which the
+// isolations of a node differ.
+func (i Isolation) Group(p Pod) string {
+	switch i {
+	case Namespace:
+		return "namespace/" + p.Namespace
+	case ServiceAccount:
+		return "service-account/" + p.Namespace + "/" + p.ServiceAccount
+	case PerWorkload:
+		return "workload/" + p.UID
+	default:
+		return "shared"
+	}
+}

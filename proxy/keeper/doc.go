@@ -1,0 +1,18 @@
+// Package keeper is the per-node process that decides which cells run and gives
+// them what they need: pods in, cells out.
+//
+// It knows pods (told by a CNI plugin or the lab over the admin socket), groups
+// them into cells by the node's isolation, has the anchor start a cell for each
+// group, and answers its cells: where a destination is, and signatures under CSRs
+// of identities that the cell serves and no others. It carries no workload's bytes
+// and holds no workload's key (I3).
+//
+// One goroutine, the loop, owns all state; admin requests, the anchor's events and
+// what cells report reach it as functions on a queue. Each cell has a reader and a
+// writer of its own, so that a cell that stops reading, or talks without end,
+// costs itself and not the others: its queue overflows and it is killed.
+//
+// A keeper that dies takes nothing along (I5): descriptors and processes are the
+// anchor's. The next keeper reads them back out of the anchor's inventory, whose
+// labels say what each is, and goes on.
+package keeper

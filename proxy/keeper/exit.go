@@ -1,0 +1,132 @@
+package keeper
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+)
+
+// exited takes the anchor's word that a process has ended.
+func (k *Keeper) exited(ctx context.Context, e anchor.Exited) {
+	group, _, _ := strings.Cut(e.Name, "#")
+	c := k.cells[group]
+	if c == nil || c.name() != e.Name {
+		return // of an earlier generation
+	}
+	k.drop(heldChannel + c.name())
+	for uid, n := range c.now {
+		c.before[uid] = c.before[uid].Add(n)
+	}
+	c.now = map[string]telemetry.Counts{}
+	c.out = nil
+	c.pid = 0
+	for _, p := range c.snapshotPods() {
+		if p.dropped != nil { // its removal was under way; there is nothing left to drain
+			c.removePod(p)
+			close(p.dropped)
+		}
+	}
+	if len(c.snapshotPods()) == 0 {
+		delete(k.cells, group)
+		k.log.Info("cell ended", "cell", group, "status", statusText(e.Status))
+		return
+	}
+	k.log.Error("cell died", "cell", group, "status", statusText(e.Status), "lived", time.Since(c.since).Round(time.Millisecond))
+	k.backOff(ctx, c)
+}
+
+// backOff starts the cell again after its delay.
+func (k *Keeper) backOff(ctx context.Context, c *keptCell) {
+	r := k.config.Restart
+	if c.state == cellUp && time.Since(c.since) > aliveLongEnough {
+		c.delay = 0
+	}
+	c.delay = nextDelay(c.delay, r)
+	c.state, c.since = cellBackoff, time.Now()
+	c.restarts++
+	delay := c.delay
+	k.running.Go(func() { k.restartAfter(ctx, c, delay) })
+}
+
+// nextDelay is the restart delay that follows prev.
+func nextDelay(prev time.Duration, r Restart) time.Duration {
+	if prev == 0 {
+		return time.Duration(r.Initial)
+	}
+	return min(time.Duration(float64(prev)*r.Factor), time.Duration(r.Max))
+}
+
+func (k *Keeper) restartAfter(ctx context.Context, c *keptCell, delay time.Duration) {
+	t := time.NewTimer(delay)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+		return
+	}
+	k.do(func() {
+		switch {
+		case k.cells[c.group] != c || c.state != cellBackoff:
+		case len(c.snapshotPods()) == 0:
+			delete(k.cells, c.group)
+		default:
+			k.start(ctx, c)
+		}
+	})
+}
+
+// stopIfEmpty ends a cell that serves nobody any more.
+func (k *Keeper) stopIfEmpty(c *keptCell) {
+	if len(c.snapshotPods()) == 0 && c.state == cellUp {
+		c.state = cellStopping
+		k.kill(c, unix.SIGTERM, "its last workload is gone")
+	}
+}
+
+// checkLiveness pings every cell, and kills those that missed too many pings or
+// let their queue overflow. Without it custody would turn a hang into an endless
+// wait for everybody who connects.
+func (k *Keeper) checkLiveness(context.Context) {
+	for _, c := range k.cells {
+		if c.state != cellUp || c.out == nil {
+			continue
+		}
+		if !k.config.Liveness.Off && (c.pinged >= k.config.Liveness.Misses || c.out.full) {
+			c.pinged = 0 // the exit follows; do not kill it twice a second
+			k.kill(c, unix.SIGKILL, "it does not answer")
+			continue
+		}
+		c.ping++
+		c.pinged++
+		c.send(&cell.Message{Ping: &cell.Ping{N: c.ping}})
+	}
+}
+
+// pong takes a sign of life and what it counted. Counts of workloads that the cell
+// does not serve are ignored: they are a claim of the cell.
+func (k *Keeper) pong(c *keptCell, o *outbox, p *cell.Pong) {
+	if c.out != o || p.N > c.ping {
+		return // of an earlier process, or invented
+	}
+	c.pinged = 0
+	c.lost = p.Dropped
+	for uid, n := range p.Counts {
+		if _, ok := c.serves(uid); ok {
+			c.now[uid] = n
+		}
+	}
+}
+
+func statusText(s unix.WaitStatus) string {
+	if s.Signaled() {
+		return s.Signal().String()
+	}
+	return "exit " + strconv.Itoa(s.ExitStatus())
+}

@@ -1,0 +1,161 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
+	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
+	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
+	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+)
+
+// Keeper is the state of Run.
+type Keeper struct {
+	config   Config
+	log      *slog.Logger
+	anchor   *anchor.Client
+	signer   issuer.Signer
+	cgroups  *cgroup.Hierarchy // nil: cells run in the keeper's own
+	snapshot atomic.Pointer[mesh.Snapshot]
+	calls    chan func()    // run one after another by the loop
+	ended    chan struct{}  // closed when the loop has ended
+	running  sync.WaitGroup // each Add is one named goroutine of the keeper
+
+	// Owned by the loop.
+	pods  map[string]*pod      // by UID
+	cells map[string]*keptCell // by group
+}
+
+// ErrAnchorGone ends a keeper whose anchor has ended.
+var ErrAnchorGone = errors.New("the anchor is gone")
+
+// Run keeps the node until ctx ends. It must be a child of the anchor.
+func Run(ctx context.Context, c Config, log *slog.Logger) error {
+	client, inventory, err := anchor.Adopt()
+	if err != nil {
+		return err
+	}
+	k := &Keeper{
+		config: c, log: log, anchor: client,
+		signer: caclient.New(c.CA.Socket, c.CA.Token),
+		calls:  make(chan func()), ended: make(chan struct{}),
+		pods: map[string]*pod{}, cells: map[string]*keptCell{},
+	}
+	if err := k.prepare(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	k.adopt(ctx, inventory)
+	k.running.Go(func() { mesh.Watch(ctx, c.Mesh, log, func(s *mesh.Snapshot) { k.use(ctx, s) }) })
+	k.running.Go(func() {
+		if err := k.serveAdmin(ctx); err != nil {
+			cancel(err)
+		}
+	})
+	k.loop(ctx, cancel)
+	close(k.ended)
+	k.running.Wait()
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// prepare finds the executable and the cgroups, before anything is started.
+func (k *Keeper) prepare() error {
+	if k.config.Cell == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		k.config.Cell = filepath.Join(filepath.Dir(self), "bulkhead-cell")
+	}
+	if _, err := os.Stat(k.config.Cell); err != nil {
+		return fmt.Errorf("cell executable: %w", err)
+	}
+	if k.config.Cgroup == "" {
+		return nil
+	}
+	h, err := cgroup.Detect()
+	if err != nil {
+		k.log.Warn("cells share the keeper's cgroup", "error", err)
+		return nil
+	}
+	k.cgroups = h
+	return nil
+}
+
+// loop runs calls, the anchor's events and the liveness clock, until ctx ends.
+func (k *Keeper) loop(ctx context.Context, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(time.Duration(k.config.Liveness.Interval))
+	defer tick.Stop()
+	for {
+		select {
+		case f := <-k.calls:
+			f()
+		case e, ok := <-k.anchor.Events():
+			if !ok {
+				cancel(ErrAnchorGone)
+				return
+			}
+			k.exited(ctx, e)
+		case <-tick.C:
+			k.checkLiveness(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// do runs f on the loop and waits for it. It says whether f ran: not when the
+// keeper is ending.
+func (k *Keeper) do(f func()) bool {
+	done := make(chan struct{})
+	select {
+	case k.calls <- func() { defer close(done); f() }:
+		<-done
+		return true
+	case <-k.ended:
+		return false
+	}
+}
+
+// use makes a snapshot the current one and tells the cells.
+func (k *Keeper) use(ctx context.Context, s *mesh.Snapshot) {
+	k.snapshot.Store(s)
+	k.do(func() {
+		for _, c := range k.cells {
+			c.invalidate(s.Version())
+		}
+		for _, p := range k.pods {
+			k.assign(ctx, p)
+		}
+	})
+}
+
+// assign sees to it that a pod's cell exists and serves it.
+func (k *Keeper) assign(ctx context.Context, p *pod) {
+	group := k.config.Isolation.Group(p.Pod)
+	c := k.cells[group]
+	if c == nil {
+		c = k.newCell(group)
+		k.cells[group] = c
+	}
+	c.addPod(p)
+	if c.state == cellNone {
+		k.start(ctx, c)
+	}
+	if c.state == cellUp {
+		k.sendServe(c, p)
+	}
+}

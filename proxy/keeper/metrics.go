@@ -1,0 +1,75 @@
+package keeper
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+)
+
+// collector reads the keeper's state at every scrape. Counters are those of all
+// processes that a cell had: a crash never looks like a reset to zero.
+type collector struct{ keeper *Keeper }
+
+var (
+	cellLabels     = []string{"cell"}
+	workloadLabels = []string{"cell", "workload"}
+
+	descUp        = prometheus.NewDesc("bulkhead_cell_up", "1 while the cell's process runs.", cellLabels, nil)
+	descRestarts  = prometheus.NewDesc("bulkhead_cell_restarts_total", "Deaths of the cell's processes.", cellLabels, nil)
+	descWorkloads = prometheus.NewDesc("bulkhead_cell_workloads", "Workloads that share the cell.", cellLabels, nil)
+	descLost      = prometheus.NewDesc("bulkhead_cell_access_lines_dropped", "Access lines the running process dropped because its log was stuck.", cellLabels, nil)
+	descOpened    = prometheus.NewDesc("bulkhead_connections_opened_total", "Connections that began.", workloadLabels, nil)
+	descClosed    = prometheus.NewDesc("bulkhead_connections_closed_total", "Connections that ended.", workloadLabels, nil)
+	descFailed    = prometheus.NewDesc("bulkhead_connections_failed_total", "Connections that ended with an error.", workloadLabels, nil)
+	descSent      = prometheus.NewDesc("bulkhead_sent_bytes_total", "Bytes towards the destination, of connections that ended.", workloadLabels, nil)
+	descReceived  = prometheus.NewDesc("bulkhead_received_bytes_total", "Bytes back from the destination, of connections that ended.", workloadLabels, nil)
+	descPanics    = prometheus.NewDesc("bulkhead_panics_total", "Panics recovered in connections.", workloadLabels, nil)
+)
+
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descUp, descRestarts, descWorkloads, descLost, descOpened, descClosed, descFailed, descSent, descReceived, descPanics} {
+		ch <- d
+	}
+}
+
+// Collect gathers on the loop and sends afterwards, so that a slow scraper does
+// not hold the keeper.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	var out []prometheus.Metric
+	c.keeper.do(func() {
+		for _, x := range c.keeper.cells {
+			out = append(out, x.metrics()...)
+		}
+	})
+	for _, m := range out {
+		ch <- m
+	}
+}
+
+func (c *keptCell) metrics() []prometheus.Metric {
+	up := 0.0
+	if c.state == cellUp {
+		up = 1
+	}
+	pods := c.snapshotPods()
+	out := []prometheus.Metric{
+		prometheus.MustNewConstMetric(descUp, prometheus.GaugeValue, up, c.group),
+		prometheus.MustNewConstMetric(descRestarts, prometheus.CounterValue, float64(c.restarts), c.group),
+		prometheus.MustNewConstMetric(descWorkloads, prometheus.GaugeValue, float64(len(pods)), c.group),
+		prometheus.MustNewConstMetric(descLost, prometheus.GaugeValue, float64(c.lost), c.group),
+	}
+	for _, p := range pods {
+		out = append(out, workloadMetrics(c.group, p.UID, c.before[p.UID].Add(c.now[p.UID]))...)
+	}
+	return out
+}
+
+func workloadMetrics(group, uid string, n telemetry.Counts) []prometheus.Metric {
+	counter := func(d *prometheus.Desc, v uint64) prometheus.Metric {
+		return prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), group, uid)
+	}
+	return []prometheus.Metric{
+		counter(descOpened, n.Opened), counter(descClosed, n.Closed), counter(descFailed, n.Failed),
+		counter(descSent, n.Sent), counter(descReceived, n.Received), counter(descPanics, n.Panics),
+	}
+}

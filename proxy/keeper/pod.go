@@ -1,0 +1,213 @@
+package keeper
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
+)
+
+// Pod is a pod on this node, as the CNI plugin or the lab tells it.
+type Pod struct {
+	UID            string `json:"uid"`
+	Name           string `json:"name"`
+	Namespace      string `json:"namespace"`
+	ServiceAccount string `json:"serviceAccount"`
+}
+
+func (p Pod) validate() error {
+	if p.UID == "" || p.Name == "" || p.Namespace == "" || p.ServiceAccount == "" {
+		return errors.New("uid, name, namespace and serviceAccount are required")
+	}
+	return nil
+}
+
+// pod is a pod with what is held for it.
+type pod struct {
+	Pod
+	netns     *netns.Namespace
+	listeners map[string]*os.File // nil under custody: cell
+	served    chan struct{}       // closed when its cell has said Done for the first time
+	reported  bool                // served is closed
+	err       error               // what the cell said, once served is closed
+	dropped   chan struct{}       // set while the pod is being removed
+}
+
+// Names under which the anchor holds things; what follows the slash is a UID, so
+// names are unambiguous, and labels carry the rest.
+const (
+	heldNetns    = "netns/"
+	heldListener = "listener/" // listener/<outbound|plaintext|hbone>/<uid>
+	heldChannel  = "channel/"
+)
+
+// listenPorts are the listeners of a pod in the order in which they are made.
+var listenPorts = []struct {
+	name string
+	port uint16
+}{
+	{cell.FileOutbound, redirect.NodePorts.Outbound},
+	{cell.FilePlaintext, redirect.NodePorts.Plaintext},
+	{cell.FileHBONE, redirect.NodePorts.HBONE},
+}
+
+// addPod takes a pod in and returns when it is served and captured. Adding a pod
+// again is the same as adding it once.
+func (k *Keeper) addPod(ctx context.Context, d Pod, path string) error {
+	if err := d.validate(); err != nil {
+		return &badRequest{err}
+	}
+	var known *pod
+	k.do(func() { known = k.pods[d.UID] })
+	if known != nil {
+		return k.wait(ctx, known)
+	}
+	ns, err := netns.Open(path)
+	if err != nil {
+		return &badRequest{fmt.Errorf("netns of %s: %w", d.UID, err)}
+	}
+	p, err := k.takePod(d, ns)
+	if err != nil {
+		ns.Close()
+		return err
+	}
+	if k.config.Custody == CustodyAnchor { // listening already: capture at once
+		if err := rules.Install(ns, rules.Plan{Ports: redirect.NodePorts}); err != nil {
+			return fmt.Errorf("capture of %s: %w", d.UID, err)
+		}
+	}
+	k.do(func() {
+		k.pods[d.UID] = p
+		k.assign(context.WithoutCancel(ctx), p)
+	})
+	if err := k.wait(ctx, p); err != nil {
+		return err
+	}
+	if k.config.Custody == CustodyCell { // now somebody listens
+		if err := rules.Install(ns, rules.Plan{Ports: redirect.NodePorts}); err != nil {
+			return fmt.Errorf("capture of %s: %w", d.UID, err)
+		}
+	}
+	return rules.Verify(ns, rules.Plan{Ports: redirect.NodePorts})
+}
+
+// takePod has the anchor hold the pod's namespace and listeners.
+func (k *Keeper) takePod(d Pod, ns *netns.Namespace) (*pod, error) {
+	p := &pod{Pod: d, netns: ns, served: make(chan struct{})}
+	label, err := json.Marshal(d)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.anchor.Hold(heldNetns+d.UID, label, ns.File()); err != nil {
+		return nil, err
+	}
+	if k.config.Custody != CustodyAnchor {
+		return p, nil
+	}
+	p.listeners = map[string]*os.File{}
+	for _, l := range listenPorts {
+		f, err := listen(ns, l.port)
+		if err != nil {
+			k.forget(p)
+			return nil, fmt.Errorf("%s listener of %s: %w", l.name, d.UID, err)
+		}
+		p.listeners[l.name] = f
+		if err := k.anchor.Hold(listenerName(l.name, d.UID), nil, f); err != nil {
+			k.forget(p)
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func listenerName(kind, uid string) string { return heldListener + kind + "/" + uid }
+
+// listen makes a listener and returns its descriptor; the keeper never accepts.
+func listen(ns *netns.Namespace, port uint16) (*os.File, error) {
+	l, err := ns.Listen(netns.ListenOptions{Port: port})
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	return l.File()
+}
+
+// forget closes what is held for a pod, here and in the anchor.
+func (k *Keeper) forget(p *pod) {
+	for name, f := range p.listeners {
+		f.Close()
+		k.drop(listenerName(name, p.UID))
+	}
+	k.drop(heldNetns + p.UID)
+}
+
+// drop gives up a held descriptor. An anchor that does not answer ends the keeper
+// by its own event, so the error is only worth a line.
+func (k *Keeper) drop(name string) {
+	if err := k.anchor.Drop(name); err != nil {
+		k.log.Warn("anchor", "drop", name, "error", err)
+	}
+}
+
+// wait returns when the pod is served, or why it is not.
+func (k *Keeper) wait(ctx context.Context, p *pod) error {
+	select {
+	case <-p.served:
+	case <-ctx.Done():
+	case <-k.ended:
+		return errEnding
+	}
+	var err error
+	var reported bool
+	k.do(func() { err, reported = p.err, p.reported })
+	if !reported {
+		return fmt.Errorf("pod %s is not served: %w", p.UID, errors.Join(context.Cause(ctx), err))
+	}
+	return err
+}
+
+var errEnding = errors.New("the keeper is ending")
+
+// removePod takes a pod out of the mesh: capture first, then its connections, then
+// the rest. It returns when nothing is left in the pod.
+func (k *Keeper) removePod(ctx context.Context, uid string) error {
+	var p *pod
+	k.do(func() {
+		if p = k.pods[uid]; p == nil {
+			return
+		}
+		delete(k.pods, uid)
+		p.dropped = make(chan struct{})
+		k.unassign(p)
+	})
+	if p == nil {
+		return &notFound{fmt.Errorf("no pod %q on this node; it has: %s", uid, strings.Join(k.podNames(), ", "))}
+	}
+	limit, cancel := context.WithTimeout(ctx, time.Duration(k.config.Drain)+5*time.Second)
+	defer cancel()
+	err := rules.Remove(limit, p.netns)
+	select {
+	case <-p.dropped:
+	case <-limit.Done():
+	}
+	k.forget(p)
+	return errors.Join(err, p.netns.Close())
+}
+
+func (k *Keeper) podNames() []string {
+	var names []string
+	k.do(func() {
+		for uid := range k.pods {
+			names = append(names, uid)
+		}
+	})
+	return names
+}

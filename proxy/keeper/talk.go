@@ -1,0 +1,212 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/channel"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+)
+
+const (
+	// outboxDepth bounds what a cell that does not read can make the keeper keep.
+	outboxDepth = 1024
+	// maxSigning bounds the CSRs of one cell that wait for the CA at a time.
+	maxSigning = 8
+)
+
+// outbox is the keeper's end of one channel: a writer that nobody waits for.
+type outbox struct {
+	conn    *channel.Conn
+	packets chan packet
+	done    chan struct{} // closed when the reader has ended
+	full    bool          // owned by the loop
+	signing chan struct{} // one slot per CSR under way
+}
+
+type packet struct {
+	message *cell.Message
+	files   []*os.File
+}
+
+// connect starts reader and writer of a process's channel.
+func (k *Keeper) connect(ctx context.Context, c *keptCell, f *os.File) error {
+	conn, err := channel.New(f)
+	if err != nil {
+		return err
+	}
+	o := &outbox{conn: conn, packets: make(chan packet, outboxDepth), done: make(chan struct{}), signing: make(chan struct{}, maxSigning)}
+	c.out = o
+	k.running.Go(func() { k.write(ctx, o) })
+	k.running.Go(func() { k.read(ctx, c, o) })
+	return nil
+}
+
+// send queues a message; files stay the caller's and must live as long as the pod.
+func (c *keptCell) send(m *cell.Message, files ...*os.File) {
+	if c.out == nil {
+		return
+	}
+	select {
+	case c.out.packets <- packet{m, files}:
+	default:
+		c.out.full = true // the liveness check kills it
+	}
+}
+
+func (k *Keeper) write(ctx context.Context, o *outbox) {
+	for {
+		select {
+		case p := <-o.packets:
+			b, err := cell.Encode(p.message)
+			if err == nil {
+				err = o.conn.Send(b, p.files...)
+			}
+			if err != nil {
+				k.log.Warn("channel to a cell", "error", err)
+			}
+		case <-o.done:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// read serves one process's requests until its channel ends. A packet that is no
+// message kills the cell: it is broken or hostile, and neither gets better.
+func (k *Keeper) read(ctx context.Context, c *keptCell, o *outbox) {
+	defer close(o.done)
+	defer o.conn.Close()
+	stop := context.AfterFunc(ctx, func() { o.conn.Close() })
+	defer stop()
+	for {
+		b, files, err := o.conn.Recv()
+		for _, f := range files {
+			f.Close() // a cell has nothing to hand over
+		}
+		var m *cell.Message
+		if err == nil {
+			m, err = cell.Decode(b)
+		}
+		var malformed *cell.MalformedError
+		if errors.As(err, &malformed) {
+			k.do(func() { k.kill(c, unix.SIGKILL, err.Error()) })
+		}
+		if err != nil {
+			return
+		}
+		k.receive(ctx, c, o, m)
+	}
+}
+
+func (k *Keeper) receive(ctx context.Context, c *keptCell, o *outbox, m *cell.Message) {
+	switch {
+	case m.Hello != nil:
+		if m.Hello.Version != cell.ProtocolVersion {
+			why := fmt.Sprintf("it speaks version %d, this keeper %d", m.Hello.Version, cell.ProtocolVersion)
+			k.do(func() { k.kill(c, unix.SIGKILL, why) })
+		}
+	case m.Resolve != nil:
+		a := k.resolve(c, m.Resolve)
+		k.do(func() { c.send(&cell.Message{Answer: a}) })
+	case m.Sign != nil:
+		k.sign(ctx, c, o, m.Sign)
+	case m.Pong != nil:
+		k.do(func() { k.pong(c, o, m.Pong) })
+	case m.Done != nil:
+		k.do(func() { k.doneServing(c, m.Done) })
+	}
+}
+
+// resolve answers for workloads of the asking cell only.
+func (k *Keeper) resolve(c *keptCell, q *cell.Resolve) *cell.Answer {
+	if _, ok := c.serves(q.UID); !ok {
+		return &cell.Answer{ID: q.ID, Error: fmt.Sprintf("this cell does not serve %q", q.UID)}
+	}
+	return &cell.Answer{ID: q.ID, Answer: k.snapshot.Load().Resolve(unmapped(q.Dst))}
+}
+
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// sign has the CA sign a CSR, if the identity is one of a workload that the cell
+// serves: a stolen cell can ask for no others.
+func (k *Keeper) sign(ctx context.Context, c *keptCell, o *outbox, q *cell.Sign) {
+	id, err := k.authorize(c, q.Identity)
+	if err != nil {
+		k.signed(c, &cell.Signed{ID: q.ID, Error: err.Error()})
+		return
+	}
+	select {
+	case o.signing <- struct{}{}:
+	default:
+		k.signed(c, &cell.Signed{ID: q.ID, Error: "too many CSRs under way, ask again"})
+		return
+	}
+	k.running.Go(func() {
+		defer func() { <-o.signing }()
+		s := &cell.Signed{ID: q.ID}
+		s.Chain, s.Roots, err = k.signer.Sign(ctx, id, q.CSR)
+		if err != nil {
+			s.Error = err.Error()
+		}
+		k.signed(c, s)
+	})
+}
+
+func (k *Keeper) signed(c *keptCell, s *cell.Signed) {
+	k.do(func() { c.send(&cell.Message{Signed: s}) })
+}
+
+func (k *Keeper) authorize(c *keptCell, text string) (identity.ID, error) {
+	id, err := identity.Parse(text)
+	if err != nil {
+		return id, err
+	}
+	s := k.snapshot.Load()
+	for _, p := range c.snapshotPods() {
+		if w, ok := workloadOf(s, p.UID); ok && w.Identity == id {
+			return id, nil
+		}
+	}
+	return id, fmt.Errorf("this cell serves no workload with the identity %s", id)
+}
+
+func workloadOf(s *mesh.Snapshot, uid string) (mesh.Workload, bool) {
+	if s == nil {
+		return mesh.Workload{}, false
+	}
+	return s.Workload(uid)
+}
+
+// doneServing takes a cell's report about one workload.
+func (k *Keeper) doneServing(c *keptCell, d *cell.Done) {
+	p, ok := c.serves(d.UID)
+	if !ok {
+		return
+	}
+	if !d.Dropped {
+		var err error
+		if d.Error != "" {
+			err = fmt.Errorf("cell %s: %s", c.group, d.Error)
+			k.log.Error("workload not served", "cell", c.group, "workload", d.UID, "error", d.Error)
+		}
+		p.report(err)
+		return
+	}
+	if p.dropped == nil {
+		return // never asked for
+	}
+	c.removePod(p)
+	close(p.dropped)
+	k.stopIfEmpty(c)
+}

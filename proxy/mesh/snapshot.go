@@ -1,0 +1,178 @@
+package mesh
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+)
+
+// File is the strict YAML form of the mesh. Unknown keys are errors.
+type File struct {
+	TrustDomain string     `json:"trustDomain"`
+	Workloads   []Workload `json:"workloads"`
+	Services    []Service  `json:"services"`
+	Policies    []Policy   `json:"policies"`
+}
+
+// Snapshot is one complete, immutable view of the mesh.
+type Snapshot struct {
+	version   uint64
+	workloads map[string]*Workload     // by UID
+	byAddress map[netip.Addr]*Workload // workload addresses
+	byVIP     map[netip.Addr]*Service
+	services  []Service
+	policies  []Policy
+}
+
+// Load reads and parses a mesh file.
+func Load(path string, version uint64) (*Snapshot, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("mesh file: %w", err)
+	}
+	s, err := Parse(b, version)
+	if err != nil {
+		return nil, fmt.Errorf("mesh file %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Parse builds a snapshot out of a mesh file. It rejects the file as a whole:
+// half a mesh would turn workloads into unknown addresses.
+func Parse(b []byte, version uint64) (*Snapshot, error) {
+	var f File
+	if err := yaml.UnmarshalStrict(b, &f); err != nil {
+		return nil, err
+	}
+	return New(f, version)
+}
+
+// New builds a snapshot; version must grow with every new snapshot of one holder.
+func New(f File, version uint64) (*Snapshot, error) {
+	s := &Snapshot{
+		version:   version,
+		workloads: make(map[string]*Workload, len(f.Workloads)),
+		byAddress: make(map[netip.Addr]*Workload, 2*len(f.Workloads)),
+		byVIP:     make(map[netip.Addr]*Service, 2*len(f.Services)),
+		services:  f.Services,
+		policies:  f.Policies,
+	}
+	for i := range f.Workloads {
+		if err := s.addWorkload(f.TrustDomain, f.Workloads[i]); err != nil {
+			return nil, fmt.Errorf("workloads[%d] %q: %w", i, f.Workloads[i].UID, err)
+		}
+	}
+	for i := range f.Services {
+		if err := s.addService(&s.services[i]); err != nil {
+			return nil, fmt.Errorf("services[%d] %q: %w", i, f.Services[i].Name, err)
+		}
+	}
+	for i := range f.Policies {
+		if err := f.Policies[i].validate(); err != nil {
+			return nil, fmt.Errorf("policies[%d] %q: %w", i, f.Policies[i].Name, err)
+		}
+	}
+	return s, nil
+}
+
+func (s *Snapshot) addWorkload(trustDomain string, w Workload) error {
+	if w.UID == "" || w.Name == "" || w.Namespace == "" {
+		return fmt.Errorf("uid, name and namespace are required")
+	}
+	if w.ServiceAccount == "" {
+		w.ServiceAccount = "default" // as WDS does
+	}
+	if len(w.Addresses) == 0 {
+		return fmt.Errorf("at least one address is required")
+	}
+	id, err := identity.New(trustDomain, w.Namespace, w.ServiceAccount)
+	if err != nil {
+		return err
+	}
+	w.Identity = id
+	if _, dup := s.workloads[w.UID]; dup {
+		return fmt.Errorf("uid appears twice")
+	}
+	s.workloads[w.UID] = &w
+	for _, a := range w.Addresses {
+		if other, dup := s.byAddress[a]; dup {
+			return fmt.Errorf("address %s belongs to %s already", a, other.UID)
+		}
+		s.byAddress[a] = &w
+	}
+	return nil
+}
+
+func (s *Snapshot) addService(v *Service) error {
+	if v.Name == "" || v.Namespace == "" {
+		return fmt.Errorf("name and namespace are required")
+	}
+	for _, uid := range v.Endpoints {
+		if s.workloads[uid] == nil {
+			return fmt.Errorf("endpoint %q is no workload of this file", uid)
+		}
+	}
+	for _, p := range v.Ports {
+		if p.Port == 0 || p.Target == 0 {
+			return fmt.Errorf("port and target must be between 1 and 65535")
+		}
+	}
+	for _, a := range v.Addresses {
+		if s.byAddress[a] != nil || s.byVIP[a] != nil {
+			return fmt.Errorf("address %s is in use already", a)
+		}
+		s.byVIP[a] = v
+	}
+	return nil
+}
+
+// Version is the number given to New.
+func (s *Snapshot) Version() uint64 { return s.version }
+
+// Workload finds a workload by UID.
+func (s *Snapshot) Workload(uid string) (Workload, bool) {
+	w, ok := s.workloads[uid]
+	if !ok {
+		return Workload{}, false
+	}
+	return *w, true
+}
+
+// Policies returns the policies that apply to a workload (ztunnel: those of its
+// namespace, the global ones, and those that select it).
+func (s *Snapshot) Policies(w Workload) []Policy {
+	var out []Policy
+	for _, p := range s.policies {
+		if p.selects(w) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Services returns the services that have the workload as an endpoint; they are
+// what an HBONE authority with a host name may mean at this workload.
+func (s *Snapshot) Services(uid string) []Service {
+	var out []Service
+	for _, v := range s.services {
+		for _, e := range v.Endpoints {
+			if e == uid {
+				out = append(out, v)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func strict(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}

@@ -1,0 +1,170 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+)
+
+// outbound carries one captured connection of the application to its destination:
+// accept → original dst → classify → resolve → tunnel.Open | dial → relay.
+func (w *Workload) outbound(ctx context.Context, app *net.TCPConn, r *telemetry.Record) error {
+	dst, err := redirect.OriginalDst(app)
+	if err != nil {
+		return err
+	}
+	r.Destination = dst
+
+	if err := w.classify(r, dst); err != nil {
+		return err
+	}
+
+	route, err := w.route(ctx, r, dst)
+	if err != nil {
+		return err
+	}
+
+	next, err := w.connect(ctx, r, route)
+	if err != nil {
+		return err
+	}
+
+	return w.relay(ctx, r, TCPLeg(app), next)
+}
+
+// classify rejects what must not be carried: a call to one of our own ports at
+// our own address. Everything else is for resolve to say.
+func (w *Workload) classify(r *telemetry.Record, dst netip.AddrPort) error {
+	r.Stage = telemetry.StageClassify
+	if (dst.Addr().IsLoopback() || w.own(dst.Addr())) && w.Ports.Contains(dst.Port()) {
+		return &OwnPortError{dst}
+	}
+	return nil
+}
+
+// route asks where dst is and picks an endpoint. An address outside the mesh is
+// its own endpoint, over plain TCP: passthrough.
+func (w *Workload) route(ctx context.Context, r *telemetry.Record, dst netip.AddrPort) (mesh.Endpoint, error) {
+	r.Stage = telemetry.StageResolve
+	a, err := w.Resolver.Resolve(ctx, dst)
+	if err != nil {
+		return mesh.Endpoint{}, err
+	}
+	r.Service = a.Service
+	switch {
+	case a.Kind == mesh.NotMesh:
+		return mesh.Endpoint{Address: dst, Protocol: mesh.TCP}, nil
+	case a.Kind != mesh.Mesh:
+		return mesh.Endpoint{}, ErrUnknownDestination
+	case len(a.Endpoints) == 0:
+		return mesh.Endpoint{}, &NoUpstreamError{a.Service, a.Reason}
+	}
+	e := a.Endpoints[rand.IntN(len(a.Endpoints))]
+	r.PeerUID = e.Workload
+	return e, nil
+}
+
+// connect opens the far leg: a stream in a tunnel, or a plain connection.
+func (w *Workload) connect(ctx context.Context, r *telemetry.Record, e mesh.Endpoint) (Leg, error) {
+	if e.Protocol != mesh.HBONE {
+		return w.passthrough(ctx, r, e.Address)
+	}
+	r.Stage = telemetry.StageTunnel
+	r.HBONE = netip.AddrPortFrom(e.Address.Addr(), redirect.HBONEPort)
+	r.Next, r.Peer = e.Address, e.Identity
+	r.Traceparent = hbone.NewTraceparent()
+	head := hbone.Head{
+		Method:       hbone.MethodConnect,
+		RawAuthority: hbone.FromAddrPort(e.Address).String(),
+		Header:       hbone.Header{Baggage: w.baggage(), Forwarded: hbone.ForwardedFor(r.Source), Traceparent: r.Traceparent},
+	}
+	key := tunnel.Key{
+		Source:      w.Config.Workload.Identity,
+		Destination: e.Identity.String(),
+		Address:     r.HBONE,
+		SourceIP:    w.sourceFor(r.Source.Addr(), e.Address.Addr()),
+	}
+	stream, _, err := w.pool.Open(ctx, key, head)
+	if err != nil {
+		return nil, err // never a Leg that holds a nil stream
+	}
+	return stream, nil
+}
+
+// passthrough dials plainly: the destination is outside the mesh, or is a
+// workload that does not speak HBONE. The kernel picks the source, which inside
+// the pod's namespace is the pod's address.
+func (w *Workload) passthrough(ctx context.Context, r *telemetry.Record, dst netip.AddrPort) (Leg, error) {
+	r.Stage = telemetry.StageDial
+	r.Next = dst
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	c, err := w.Netns.Dial(ctx, netns.DialOptions{Remote: dst, Mark: redirect.MarkProxy})
+	if err != nil {
+		return nil, err
+	}
+	return TCPLeg(c), nil
+}
+
+// dialTunnel makes one tunnel for the pool: connect, handshake, preface.
+func (w *Workload) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel, error) {
+	accept, err := acceptedIDs(k.Destination)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout+handshakeTimeout)
+	defer cancel()
+	raw, err := w.dialPeer(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	c := tls.Client(raw, identity.ClientTLS(w.Source, accept))
+	if err := c.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, fmt.Errorf("TLS with %s: %w", k.Address, err)
+	}
+	return w.Transport.Client(ctx, c)
+}
+
+func (w *Workload) dialPeer(ctx context.Context, k tunnel.Key) (*net.TCPConn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	c, err := w.Netns.Dial(ctx, netns.DialOptions{Remote: k.Address, Source: k.SourceIP, Mark: redirect.MarkProxy})
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("connection to %s timed out, maybe a NetworkPolicy is blocking HBONE port %d: %w", k.Address, redirect.HBONEPort, err)
+	}
+	return c, err
+}
+
+// sourceFor keeps the address that the application used, so that policy at the
+// far end sees it, when it is the workload's own and of the right family.
+func (w *Workload) sourceFor(app, dst netip.Addr) netip.Addr {
+	if app.Is4() == dst.Is4() && w.own(app) {
+		return app
+	}
+	return netip.Addr{}
+}
+
+func acceptedIDs(list string) ([]identity.ID, error) {
+	var ids []identity.ID
+	for s := range strings.SplitSeq(list, ",") {
+		id, err := identity.Parse(s)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}

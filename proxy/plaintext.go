@@ -1,0 +1,46 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"net/netip"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+)
+
+// plaintext delivers one connection that reached the pod without a tunnel, from
+// outside the mesh: accept → original dst → classify → policy → deliver → relay.
+// It has no identity, so policies that name one do not match it.
+func (w *Workload) plaintext(ctx context.Context, client *net.TCPConn, r *telemetry.Record) error {
+	dst, err := redirect.OriginalDst(client)
+	if err != nil {
+		return err
+	}
+	r.Destination = dst
+
+	if err := w.classifyPlaintext(r, dst); err != nil {
+		return err
+	}
+
+	if err := w.decide(r, mesh.Connection{Source: r.Source.Addr(), Destination: dst}); err != nil {
+		return err
+	}
+
+	app, err := w.deliver(ctx, r, dst)
+	if err != nil {
+		return err
+	}
+
+	return w.relay(ctx, r, TCPLeg(client), TCPLeg(app))
+}
+
+// classifyPlaintext rejects every port of ours, at whatever address it was called.
+func (w *Workload) classifyPlaintext(r *telemetry.Record, dst netip.AddrPort) error {
+	r.Stage = telemetry.StageClassify
+	if w.Ports.Contains(dst.Port()) {
+		return &OwnPortError{dst}
+	}
+	return nil
+}

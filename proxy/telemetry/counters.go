@@ -1,0 +1,44 @@
+package telemetry
+
+import "sync/atomic"
+
+// Counters are what one workload did in one cell, since that cell began to serve
+// it. Opened equals Closed plus the connections open now; Failed is contained in
+// Closed.
+type Counters struct {
+	Opened, Closed, Failed, Sent, Received, Panics atomic.Uint64
+}
+
+// Counts is a copy of Counters at one moment, as it crosses the channel.
+type Counts struct {
+	Opened   uint64 `json:"opened"`
+	Closed   uint64 `json:"closed"`
+	Failed   uint64 `json:"failed"`
+	Sent     uint64 `json:"sent"`
+	Received uint64 `json:"received"`
+	Panics   uint64 `json:"panics"`
+}
+
+// Counts copies the counters. The fields are read one after another, so a
+// connection that ends meanwhile may show in one and not yet in the next.
+func (c *Counters) Counts() Counts {
+	return Counts{c.Opened.Load(), c.Closed.Load(), c.Failed.Load(), c.Sent.Load(), c.Received.Load(), c.Panics.Load()}
+}
+
+// Add returns the sum of both, field by field.
+func (a Counts) Add(b Counts) Counts {
+	return Counts{a.Opened + b.Opened, a.Closed + b.Closed, a.Failed + b.Failed, a.Sent + b.Sent, a.Received + b.Received, a.Panics + b.Panics}
+}
+
+// Open counts the begin of a connection.
+func (c *Counters) Open() { c.Opened.Add(1) }
+
+// Close counts the end of the connection that r describes.
+func (c *Counters) Close(r *Record) {
+	if r.Err != nil {
+		c.Failed.Add(1)
+	}
+	c.Sent.Add(uint64(max(r.Sent, 0)))
+	c.Received.Add(uint64(max(r.Received, 0)))
+	c.Closed.Add(1)
+}

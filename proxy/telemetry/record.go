@@ -1,0 +1,123 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+)
+
+// Direction is which side of the proxy the connection is on.
+type Direction string
+
+const (
+	Outbound  Direction = "outbound"
+	Inbound   Direction = "inbound"   // over HBONE
+	Plaintext Direction = "plaintext" // captured at the destination without mTLS
+)
+
+// Stage is how far along the straight path a connection came. The words are those
+// of the diagram in docs/architecture.md.
+type Stage string
+
+const (
+	StageAccept   Stage = "accept"
+	StageVerify   Stage = "verify" // TLS handshake and the peer's SVID
+	StageConnect  Stage = "connect"
+	StageClassify Stage = "classify"
+	StageResolve  Stage = "resolve"
+	StagePolicy   Stage = "policy"
+	StageTunnel   Stage = "tunnel"
+	StageDial     Stage = "dial" // passthrough
+	StageDeliver  Stage = "deliver"
+	StageRelay    Stage = "relay"
+)
+
+// Record is one connection. The zero value plus Start and Direction is valid.
+type Record struct {
+	Start       time.Time
+	Direction   Direction
+	Stage       Stage
+	Workload    string // the workload served: source when outbound, destination when inbound
+	Source      netip.AddrPort
+	Destination netip.AddrPort // original destination, or the CONNECT's authority
+	HBONE       netip.AddrPort // the tunnel's far address (outbound) or ours (inbound)
+	Next        netip.AddrPort // where the bytes went
+	Peer        identity.ID    // verified identity of the other end
+	PeerUID     string         // workload at the other end, when known
+	Service     string
+	Traceparent string
+	Status      int   // HTTP status of the CONNECT, 0 when there was none
+	Sent        int64 // bytes towards the destination
+	Received    int64
+	Err         error
+}
+
+// Log keys. Those that ztunnel has too carry its names.
+const (
+	keySource      = "src.addr"
+	keyDestination = "dst.addr"
+	keyHBONE       = "dst.hbone_addr"
+	keyNext        = "dst.next"
+	keyService     = "dst.service"
+	keyWorkload    = "workload"
+	keyPeer        = "peer.identity"
+	keyPeerUID     = "peer.workload"
+	keyDirection   = "direction"
+	keyStage       = "stage"
+	keyStatus      = "status"
+	keySent        = "bytes_sent"
+	keyReceived    = "bytes_recv"
+	keyDuration    = "duration"
+	keyTrace       = "traceparent"
+	keyError       = "error"
+)
+
+// line turns the record into one slog record; only keys that are known appear.
+func (r *Record) line(now time.Time) slog.Record {
+	level, message := slog.LevelInfo, "connection complete"
+	if r.Err != nil {
+		level, message = slog.LevelError, "connection failed"
+	}
+	l := slog.NewRecord(now, level, message, 0)
+	l.AddAttrs(slog.String(keyDirection, string(r.Direction)), slog.String(keyWorkload, r.Workload), slog.String(keyStage, string(r.Stage)))
+	addAddr(&l, keySource, r.Source)
+	addAddr(&l, keyDestination, r.Destination)
+	addAddr(&l, keyHBONE, r.HBONE)
+	addAddr(&l, keyNext, r.Next)
+	addText(&l, keyService, r.Service)
+	if !r.Peer.IsZero() {
+		l.AddAttrs(slog.String(keyPeer, r.Peer.String()))
+	}
+	addText(&l, keyPeerUID, r.PeerUID)
+	addText(&l, keyTrace, r.Traceparent)
+	if r.Status != 0 {
+		l.AddAttrs(slog.Int(keyStatus, r.Status))
+	}
+	l.AddAttrs(slog.Int64(keySent, r.Sent), slog.Int64(keyReceived, r.Received), slog.Duration(keyDuration, now.Sub(r.Start)))
+	if r.Err != nil {
+		l.AddAttrs(slog.String(keyError, r.Err.Error()))
+	}
+	return l
+}
+
+func addAddr(l *slog.Record, key string, a netip.AddrPort) {
+	if a.IsValid() {
+		l.AddAttrs(slog.String(key, a.String()))
+	}
+}
+
+func addText(l *slog.Record, key, v string) {
+	if v != "" {
+		l.AddAttrs(slog.String(key, v))
+	}
+}
+
+// handle passes a finished line to h. Errors of a log handler have nowhere to go.
+func handle(h slog.Handler, l slog.Record) {
+	if h.Enabled(context.Background(), l.Level) {
+		_ = h.Handle(context.Background(), l)
+	}
+}

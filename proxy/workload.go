@@ -1,0 +1,213 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+)
+
+// Deadlines of the data path. ztunnel has the first only; without the second a
+// peer that never finishes its handshake holds a descriptor for ever.
+const (
+	connectTimeout   = 10 * time.Second // TCP connect, to a peer or to the application
+	handshakeTimeout = 10 * time.Second // TLS and the tunnel's preface, either side
+)
+
+// Resolver answers where a connection goes. Implementations wait for an answer
+// that is not known yet (for a bounded time) and may cache.
+type Resolver interface {
+	Resolve(ctx context.Context, dst netip.AddrPort) (mesh.Answer, error)
+}
+
+// View is what the mesh says about the workload itself; it changes while the
+// workload runs.
+type View struct {
+	Services []mesh.Service // those that the workload is an endpoint of
+	Policies []mesh.Policy  // those that apply to it
+}
+
+// Config is all that the data path of a workload needs. Every field but View is
+// required.
+type Config struct {
+	Workload  mesh.Workload
+	View      View
+	Ports     redirect.Ports
+	Netns     *netns.Namespace // where the workload's sockets are born
+	Source    identity.Source  // the workload's SVID
+	Resolver  Resolver
+	Transport tunnel.Transport
+	Sink      *telemetry.Sink
+	Counters  *telemetry.Counters
+	Log       *slog.Logger
+	Drain     time.Duration // how long open connections may finish after Run's ctx ended
+}
+
+// Listeners are the three ears of a workload, born in its network namespace.
+type Listeners struct{ Outbound, Plaintext, HBONE *net.TCPListener }
+
+// Close closes those that are set; closing an inherited listener ends only this holder's
+// descriptor (a shutdown would end listening for every holder).
+func (l Listeners) Close() error {
+	var errs []error
+	for _, x := range []*net.TCPListener{l.Outbound, l.Plaintext, l.HBONE} {
+		if x != nil {
+			errs = append(errs, x.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Workload is the running data path of one workload.
+type Workload struct {
+	Config
+	pool      *tunnel.Pool
+	serverTLS *tls.Config
+	view      atomic.Pointer[View]
+	cut       chan struct{} // closed by Cut
+	cutOnce   sync.Once
+	open      sync.WaitGroup // connections: each Add is one serve* goroutine
+}
+
+// New prepares a workload; Run makes it work.
+func New(c Config) *Workload {
+	w := &Workload{Config: c, serverTLS: identity.ServerTLS(c.Source), cut: make(chan struct{})}
+	w.pool = tunnel.NewPool(w.dialTunnel, tunnel.PoolOptions{})
+	w.SetView(c.View)
+	return w
+}
+
+// SetView replaces what connections that begin from now on are judged by.
+func (w *Workload) SetView(v View) { w.view.Store(&v) }
+
+// Cut makes the drain, now running or yet to come, end at once.
+func (w *Workload) Cut() { w.cutOnce.Do(func() { close(w.cut) }) }
+
+// Run accepts connections until ctx ends, then drains. It returns when every
+// connection has ended and its record is written.
+func (w *Workload) Run(ctx context.Context, l Listeners) error {
+	cut, kill := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer kill(nil)
+	var loops sync.WaitGroup
+	loops.Go(func() {
+		w.acceptLoop(ctx, l.Outbound, func(c *net.TCPConn) { w.serve(cut, c, telemetry.Outbound, w.outbound) })
+	})
+	loops.Go(func() {
+		w.acceptLoop(ctx, l.Plaintext, func(c *net.TCPConn) { w.serve(cut, c, telemetry.Plaintext, w.plaintext) })
+	})
+	loops.Go(func() { w.acceptLoop(ctx, l.HBONE, func(c *net.TCPConn) { w.serveTunnel(ctx, cut, c) }) })
+	<-ctx.Done()
+	err := l.Close()
+	loops.Wait()
+	w.drain(kill)
+	w.pool.Close()
+	return err
+}
+
+// drain waits for open connections, at most Config.Drain, then cuts them.
+func (w *Workload) drain(kill context.CancelCauseFunc) {
+	done := make(chan struct{})
+	go func() { w.open.Wait(); close(done) }()
+	deadline := time.NewTimer(w.Drain)
+	defer deadline.Stop()
+	select {
+	case <-done:
+		return
+	case <-deadline.C:
+	case <-w.cut:
+	}
+	kill(ErrDrained)
+	<-done
+}
+
+// serve runs one connection of any side: record, panic, reset on failure.
+func (w *Workload) serve(ctx context.Context, c *net.TCPConn, d telemetry.Direction, side func(context.Context, *net.TCPConn, *telemetry.Record) error) {
+	r := w.begin(d, addrOf(c.RemoteAddr()))
+	defer w.end(r)
+	defer func() { w.recovered(r, recover()) }()
+	if r.Err = side(ctx, c, r); r.Err != nil {
+		// Reset, not close: a clean end would tell the application that the
+		// answer was complete. After a relay the leg is closed already.
+		_ = TCPLeg(c).Reset()
+	}
+}
+
+func (w *Workload) begin(d telemetry.Direction, src netip.AddrPort) *telemetry.Record {
+	w.Counters.Open()
+	return &telemetry.Record{Start: time.Now(), Direction: d, Stage: telemetry.StageAccept, Workload: w.Config.Workload.UID, Source: src}
+}
+
+func (w *Workload) end(r *telemetry.Record) {
+	if r.Err != nil {
+		r.Err = &Error{Direction: r.Direction, Stage: r.Stage, Err: r.Err}
+	}
+	w.Counters.Close(r)
+	w.Sink.Write(r)
+}
+
+// recovered turns the panic of one connection into its error: it must not take
+// the connections of others along.
+func (w *Workload) recovered(r *telemetry.Record, v any) {
+	if v == nil {
+		return
+	}
+	w.Counters.Panics.Add(1)
+	r.Err = fmt.Errorf("panic: %v", v)
+	w.Log.Error("panic in a connection", "workload", r.Workload, "panic", v, "stack", string(debug.Stack()))
+}
+
+// relay moves the bytes and leaves the counts in the record.
+func (w *Workload) relay(ctx context.Context, r *telemetry.Record, client, server Leg) error {
+	r.Stage = telemetry.StageRelay
+	var n Bytes
+	err := Relay(ctx, client, server, &n)
+	r.Sent, r.Received = n.AtoB.Load(), n.BtoA.Load()
+	return err
+}
+
+// deliver connects to the application inside the pod, with the client's own
+// address as the source, so that the application sees who called it.
+func (w *Workload) deliver(ctx context.Context, r *telemetry.Record, dst netip.AddrPort) (*net.TCPConn, error) {
+	r.Stage = telemetry.StageDeliver
+	r.Next = dst
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	o := netns.DialOptions{Remote: dst, Mark: redirect.MarkProxy}
+	if src := r.Source.Addr().Unmap(); src.Is4() == dst.Addr().Is4() {
+		o.Source, o.Transparent = src, true
+	}
+	return w.Netns.Dial(ctx, o)
+}
+
+// own says whether an address is one of the workload's.
+func (w *Workload) own(a netip.Addr) bool {
+	for _, x := range w.Config.Workload.Addresses {
+		if x == a {
+			return true
+		}
+	}
+	return false
+}
+
+func addrOf(a net.Addr) netip.AddrPort {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := t.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
