@@ -1,0 +1,72 @@
+package netns
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// ListenOptions say how Listen listens.
+type ListenOptions struct {
+	Port        uint16
+	Transparent bool // accept connections to addresses that are not local; needs CAP_NET_RAW
+	Backlog     int  // zero or less: 4096; the kernel caps it at net.core.somaxconn
+}
+
+const defaultBacklog = 4096
+
+// Listen listens on all addresses of the namespace, IPv4 and IPv6 on one
+// socket; on IPv4 alone where the kernel has no IPv6. The listener is the
+// caller's to close.
+//
+// SO_REUSEADDR is set, so that a restarted proxy can listen beside the
+// TIME_WAIT sockets of its predecessor. SO_REUSEPORT is not, although it would
+// let two processes overlap: the kernel spreads SYNs over both sockets, and
+// closing one resets the connections that wait in its backlog. A socket is
+// handed over by passing its descriptor.
+func (n *Namespace) Listen(o ListenOptions) (*net.TCPListener, error) {
+	var f *os.File
+	err := n.Do(func() (err error) {
+		f, err = n.listen(unix.AF_INET6, o)
+		if errors.Is(err, unix.EAFNOSUPPORT) {
+			f, err = n.listen(unix.AF_INET, o)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, &Error{Op: OpListen, Namespace: n.inode, Err: err}
+	}
+	return l.(*net.TCPListener), nil
+}
+
+func (n *Namespace) listen(family int, o ListenOptions) (*os.File, error) {
+	s, err := n.newSocket(family)
+	if err != nil {
+		return nil, err
+	}
+	s.set("SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	if family == unix.AF_INET6 {
+		s.set("IPV6_V6ONLY", unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0)
+	}
+	if o.Transparent {
+		s.setTransparent()
+	}
+	s.bind(anyAddress(family, o.Port), ":"+strconv.Itoa(int(o.Port)))
+	s.listen(o.Backlog)
+	return s.file("listener")
+}
+
+func anyAddress(family int, port uint16) unix.Sockaddr {
+	if family == unix.AF_INET {
+		return &unix.SockaddrInet4{Port: int(port)}
+	}
+	return &unix.SockaddrInet6{Port: int(port)}
+}

@@ -1,0 +1,82 @@
+package netns
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// A socket is a TCP socket under construction. Its first error stays and makes
+// the later steps do nothing; file reports it and then closes the descriptor.
+type socket struct {
+	ns     *Namespace
+	fd     int
+	family int
+	err    error
+}
+
+// newSocket must run inside the namespace; the later steps may run anywhere.
+func (n *Namespace) newSocket(family int) (*socket, error) {
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	if err != nil {
+		return nil, &Error{Op: OpSocket, Namespace: n.inode, Err: err}
+	}
+	return &socket{ns: n, fd: fd, family: family}, nil
+}
+
+func (s *socket) fail(op Op, subject string, err error) {
+	if err != nil {
+		s.err = &Error{Op: op, Namespace: s.ns.inode, Subject: subject, Err: err}
+	}
+}
+
+func (s *socket) set(name string, level, option, value int) {
+	if s.err == nil {
+		s.fail(OpOption, name, unix.SetsockoptInt(s.fd, level, option, value))
+	}
+}
+
+// setTransparent allows addresses that are not local. Both options set the same
+// bit of the socket; each is accepted on its own family only.
+func (s *socket) setTransparent() {
+	if s.family == unix.AF_INET6 {
+		s.set("IPV6_TRANSPARENT", unix.IPPROTO_IPV6, unix.IPV6_TRANSPARENT, 1)
+		return
+	}
+	s.set("IP_TRANSPARENT", unix.IPPROTO_IP, unix.IP_TRANSPARENT, 1)
+}
+
+func (s *socket) bind(a unix.Sockaddr, name string) {
+	if s.err == nil {
+		s.fail(OpBind, name, unix.Bind(s.fd, a))
+	}
+}
+
+func (s *socket) listen(backlog int) {
+	if backlog <= 0 {
+		backlog = defaultBacklog
+	}
+	if s.err == nil {
+		s.fail(OpListen, "", unix.Listen(s.fd, backlog))
+	}
+}
+
+// connect starts the handshake, which goes on in the background.
+func (s *socket) connect(a unix.Sockaddr, name string) {
+	if s.err != nil {
+		return
+	}
+	// EINTR: a non-blocking connect that a signal interrupted goes on as well.
+	if err := unix.Connect(s.fd, a); err != unix.EINPROGRESS && err != unix.EINTR {
+		s.fail(OpConnect, name, err)
+	}
+}
+
+// file hands the descriptor over, registered with the runtime poller.
+func (s *socket) file(name string) (*os.File, error) {
+	if s.err != nil {
+		unix.Close(s.fd)
+		return nil, s.err
+	}
+	return os.NewFile(uintptr(s.fd), name), nil
+}
