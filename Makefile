@@ -1,0 +1,44 @@
+# Bulkhead. `make` alone says what there is.
+SHELL   := /bin/bash
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# The race detector needs a C compiler; without one the tests still run.
+RACE    := $(shell command -v cc >/dev/null 2>&1 && echo -race)
+CGO     := $(if $(RACE),1,0)
+FUZZ    ?= 20000x
+PKG     ?= ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help build lab test unit fuzz lint fmt image-check clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build the executables into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/bulkhead ./cmd/bulkhead-node ./cmd/bulkhead-cell
+
+lab: build ## Run the crash drill in every placement, print the table, write out/
+	bin/bulkhead drill run crash
+
+test: lint unit fuzz ## Pass every check: lint, tests (race detector), a short fuzz of every decoder
+
+unit: ## Run the tests only
+	@$(if $(RACE),:,echo "no C compiler: running without the race detector")
+	CGO_ENABLED=$(CGO) go test $(RACE) -timeout 20m $(PKG)
+
+fuzz: ## Fuzz every decoder, FUZZ=20000x executions each
+	FUZZ=$(FUZZ) .ci/fuzz
+
+lint: ## gofmt, go vet, staticcheck (pinned in .tools)
+	@test -z "$$(gofmt -l cmd proxy identity redirect bench)" || { gofmt -l cmd proxy identity redirect bench; echo "run: make fmt"; exit 1; }
+	go vet $(PKG)
+	go tool -modfile=.tools/go.mod staticcheck $(PKG)
+
+fmt: ## Format the code
+	gofmt -w cmd proxy identity redirect bench
+
+image-check: ## Run what the Dockerfile runs, without an engine
+	.ci/image-check
+
+clean: ## Remove what was built and recorded
+	rm -rf bin out
