@@ -17,7 +17,7 @@ const (
 	exitNoProc    = 121 // no new /proc: try again without a process namespace
 )
 
-const namespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWIPC
+const namespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWNS
 
 // runOutside starts process 1 of the sandbox and waits for it.
 func runOutside() int {
