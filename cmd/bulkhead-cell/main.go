@@ -45,7 +45,7 @@ func run(args []string) int {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "bulkhead-cell",
-		Short: "The data plane: captures TCP connections of pods and carries them over mTLS",
+		Short: "The data plane: captures TCP connections of pods and carries them over mTLS", Version: version,
 		Long: `bulkhead-cell is the data plane of Bulkhead. On a node its keeper starts it ("channel");
 alone in a pod it is the sidecar ("sidecar --config FILE"). Both run the same code.`,
 		SilenceUsage:  true,

@@ -47,7 +47,7 @@ func newRoot() *cobra.Command {
 	var config string
 	root := &cobra.Command{
 		Use:   "bulkhead-node --config FILE",
-		Short: "The per-node proxy: anchor and keeper",
+		Short: "The per-node proxy: anchor and keeper", Version: version,
 		Long: `bulkhead-node keeps the data plane of one node. Started with --config it is the anchor: the tiny
 parent that holds listening sockets and processes. It starts the keeper, which captures the pods
 that it is told of and groups them into cells, the processes that carry bytes.`,
