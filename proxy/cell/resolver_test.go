@@ -1,0 +1,106 @@
+package cell
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+)
+
+// oracle is a feed that answers what it is told to.
+type oracle struct {
+	asked  atomic.Int64
+	answer func(n int64) (mesh.Answer, error)
+}
+
+func (o *oracle) Events() <-chan Event { return nil }
+func (o *oracle) Sign(context.Context, identity.ID, []byte) ([][]byte, [][]byte, error) {
+	return nil, nil, errors.New("not asked for")
+}
+func (o *oracle) Resolve(context.Context, string, netip.AddrPort) (mesh.Answer, error) {
+	return o.answer(o.asked.Add(1))
+}
+
+var somewhere = netip.MustParseAddrPort("10.0.0.1:80")
+
+func TestResolverAsksOnce(t *testing.T) {
+	o := &oracle{answer: func(int64) (mesh.Answer, error) { return mesh.Answer{Kind: mesh.NotMesh, Version: 1}, nil }}
+	r := newResolver(o, "a/web")
+	for range 3 {
+		if a, err := r.Resolve(t.Context(), somewhere); err != nil || a.Kind != mesh.NotMesh {
+			t.Fatal(a, err)
+		}
+	}
+	r.invalidate(2)
+	if o.asked.Load() != 1 {
+		t.Errorf("asked %d times, want 1", o.asked.Load())
+	}
+}
+
+// An answer older than an invalidation that overtook it is asked for again.
+func TestResolverDropsOvertakenAnswers(t *testing.T) {
+	var r *resolver
+	o := &oracle{answer: func(n int64) (mesh.Answer, error) {
+		if n == 1 {
+			r.invalidate(5) // arrives while the answer is on its way
+			return mesh.Answer{Kind: mesh.NotMesh, Version: 4}, nil
+		}
+		return mesh.Answer{Kind: mesh.Mesh, Version: 5}, nil
+	}}
+	r = newResolver(o, "a/web")
+	a, err := r.Resolve(t.Context(), somewhere)
+	if err != nil || a.Kind != mesh.Mesh {
+		t.Errorf("got %v, %v; want the newer answer", a.Kind, err)
+	}
+}
+
+// Unknown waits five seconds and then fails; it is never passthrough (I1).
+func TestResolverUnknownFailsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &oracle{answer: func(int64) (mesh.Answer, error) { return mesh.Answer{Kind: mesh.Unknown}, nil }}
+		r := newResolver(o, "a/web")
+		begin := time.Now()
+		_, err := r.Resolve(t.Context(), somewhere)
+		if !errors.Is(err, proxy.ErrUnknownDestination) {
+			t.Errorf("error %v, want ErrUnknownDestination", err)
+		}
+		if waited := time.Since(begin); waited != unknownWait {
+			t.Errorf("waited %v, want %v", waited, unknownWait)
+		}
+	})
+}
+
+func TestResolverUnknownIsAskedAgainAfterAPush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &oracle{answer: func(n int64) (mesh.Answer, error) {
+			if n == 1 {
+				return mesh.Answer{Kind: mesh.Unknown}, nil
+			}
+			return mesh.Answer{Kind: mesh.Mesh, Version: 1}, nil
+		}}
+		r := newResolver(o, "a/web")
+		go func() { time.Sleep(time.Second); r.invalidate(1) }()
+		a, err := r.Resolve(t.Context(), somewhere)
+		if err != nil || a.Kind != mesh.Mesh {
+			t.Errorf("got %v, %v", a.Kind, err)
+		}
+	})
+}
+
+// Another keeper numbers its snapshots anew; its answers must not look old.
+func TestResolverForgetsVersionsOfAnotherKeeper(t *testing.T) {
+	o := &oracle{answer: func(int64) (mesh.Answer, error) { return mesh.Answer{Kind: mesh.NotMesh, Version: 1}, nil }}
+	r := newResolver(o, "a/web")
+	r.invalidate(900)
+	r.invalidate(0)
+	if _, err := r.Resolve(t.Context(), somewhere); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,78 @@
+package keeper
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+const nodeFile = `
+node: node-1
+isolation: workload
+mesh: /m.yaml
+ca: {socket: /ca.sock, token: /token}
+admin: /admin.sock
+`
+
+func TestConfigDefaults(t *testing.T) {
+	c, err := ParseConfig([]byte(nodeFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Custody != CustodyAnchor || c.Liveness.Misses != 3 || time.Duration(c.Restart.Initial) != 500*time.Millisecond || time.Duration(c.Drain) != 5*time.Second {
+		t.Errorf("defaults: %+v", c)
+	}
+}
+
+func TestConfigRejects(t *testing.T) {
+	for name, c := range map[string]struct{ from, to, want string }{
+		"unknown key":       {"node: node-1", "node: node-1\nnoode: x", "unknown field"},
+		"unknown isolation": {"isolation: workload", "isolation: pod", "use shared, namespace, service-account or workload"},
+		"unknown custody":   {"node: node-1", "node: node-1\ncustody: me", "use anchor or cell"},
+		"missing mesh":      {"mesh: /m.yaml", "", "mesh is required"},
+		"bad duration":      {"node: node-1", "node: node-1\ndrain: 5", "no duration"},
+		"negative duration": {"node: node-1", "node: node-1\ndrain: -5s", "no duration"},
+		"bad factor":        {"node: node-1", "node: node-1\nrestart: {factor: 0.5}", "at least 1"},
+		"bad uids":          {"node: node-1", "node: node-1\nuids: {first: 0, count: 5}", "uids.first"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(nodeFile, c.from, c.to, 1)
+			if text == nodeFile {
+				t.Fatal("the test changed nothing")
+			}
+			if _, err := ParseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestGroup(t *testing.T) {
+	p := Pod{UID: "a/web-1", Name: "web-1", Namespace: "a", ServiceAccount: "web"}
+	for isolation, want := range map[Isolation]string{
+		Shared: "shared", Namespace: "namespace/a", ServiceAccount: "service-account/a/web", PerWorkload: "workload/a/web-1",
+	} {
+		if got := isolation.Group(p); got != want {
+			t.Errorf("%s: %q, want %q", isolation, got, want)
+		}
+	}
+}
+
+func TestRestartDelay(t *testing.T) {
+	r := Restart{Initial: Duration(500 * time.Millisecond), Factor: 2, Max: Duration(3 * time.Second)}
+	var d time.Duration
+	for _, want := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second} {
+		if d = nextDelay(d, r); d != want {
+			t.Errorf("delay %v, want %v", d, want)
+		}
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	f.Add([]byte(nodeFile))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if c, err := ParseConfig(b); err == nil && (c.Node == "" || c.Restart.Factor < 1) {
+			t.Errorf("accepted %+v", c)
+		}
+	})
+}
