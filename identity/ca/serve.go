@@ -22,10 +22,10 @@ const (
 	maxHeader    = 16 << 10
 	readTimeout  = 10 * time.Second
 	idleTimeout  = 30 * time.Second
-	drainTimeout = 5 * time.Second
+	drainTimeout = time.Second // a request takes a millisecond; a connection that never asked is waited for, too
 )
 
-// Serve answers the API of package caapi on l until ctx is done; then it lets running requests end, cuts them after 5 s,
+// Serve answers the API of package caapi on l until ctx is done; then it lets running requests end, cuts them after a second,
 // and returns nil. It closes l.
 func (c *CA) Serve(ctx context.Context, l net.Listener, a Authorizer) error {
 	s := &http.Server{

@@ -52,9 +52,13 @@ func New(socket, tokenFile string) *Client {
 	// Keep-alives would save a connect on a local socket every half hour, at the price of a parked connection and two
 	// goroutines for each identity's lifetime.
 	return &Client{socket: socket, tokenFile: tokenFile, http: &http.Client{
-		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
+		Transport:     &http.Transport{DialContext: dial, DisableKeepAlives: true},
+		CheckRedirect: stay,
 	}}
 }
+
+// stay makes a redirect an answer like any other refusal: a token goes nowhere but where it was meant to.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Sign implements issuer.Signer. Errors are a *StatusError when the CA answered, and otherwise name the socket or the
 // token file.
