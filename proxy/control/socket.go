@@ -1,12 +1,14 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,12 +33,12 @@ var (
 
 // listen takes the path: removes what a dead control left, binds, sets the mode.
 func listen(path string, mode Mode) (*net.UnixListener, error) {
-	l, err := takeOver(path)
-	if err != nil {
-		return nil, &SocketError{path, err}
-	}
 	if mode == 0 {
 		mode = defaultMode
+	}
+	l, err := takeOver(path, mode)
+	if err != nil {
+		return nil, &SocketError{path, err}
 	}
 	if err := os.Chmod(path, fs.FileMode(mode)); err != nil {
 		l.Close()
@@ -48,7 +50,7 @@ func listen(path string, mode Mode) (*net.UnixListener, error) {
 // takeOver runs under a lock on the directory. Without it two controls that start together could both find the socket
 // stale, and the slower one would remove the other's new one. The lock is on the directory itself, so that no lock file
 // stays behind, and ends with its descriptor, so that a crash does not keep it.
-func takeOver(path string) (*net.UnixListener, error) {
+func takeOver(path string, mode Mode) (*net.UnixListener, error) {
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return nil, err
@@ -64,7 +66,22 @@ func takeOver(path string) (*net.UnixListener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
-	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	return bind(path, mode)
+}
+
+// bind makes the socket with no more than mode from its first moment. Changing the mode of a descriptor before bind does
+// that on Linux (less the umask, hence the chmod afterwards); the umask itself belongs to the whole process.
+func bind(path string, mode Mode) (*net.UnixListener, error) {
+	narrow := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) { failed = unix.Fchmod(int(fd), uint32(mode)) })
+		return errors.Join(err, failed)
+	}}
+	l, err := narrow.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return l.(*net.UnixListener), nil
 }
 
 // removeStale removes a socket that nobody listens on. Only a refused connection proves that; every other answer means
