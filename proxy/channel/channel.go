@@ -2,7 +2,6 @@ package channel
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -137,7 +136,7 @@ func (c *Conn) PeerCred() (*unix.Ucred, error) {
 // Close ends waiting Send and Recv calls and closes the descriptor.
 func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
-		return net.ErrClosed
+		return os.ErrClosed
 	}
 	return c.file.Close()
 }

@@ -20,7 +20,7 @@
 // # Concurrency
 //
 // Send may be called from any number of goroutines, Recv too (each packet goes to
-// one of them), Close at any time: it ends both with net.ErrClosed.
+// one of them), Close at any time: it ends both with os.ErrClosed.
 //
 // # Limits
 //

@@ -3,7 +3,6 @@ package channel
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 )
 
@@ -44,7 +43,7 @@ func (e *SizeError) Error() string {
 func (c *Conn) failure(op string, err error) error {
 	switch {
 	case c.closed.Load():
-		return fmt.Errorf("channel: %s: %w", op, net.ErrClosed)
+		return fmt.Errorf("channel: %s: %w", op, os.ErrClosed)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &TimeoutError{Op: op}
 	}

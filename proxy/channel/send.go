@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"time"
@@ -30,8 +31,8 @@ func (c *Conn) lent(b []byte, fds []int, files []*os.File) error {
 	var sendErr error
 	err = raw.Control(func(fd uintptr) { sendErr = c.lent(b, append(fds, int(fd)), files[1:]) })
 	runtime.KeepAlive(files)
-	if err != nil {
-		return c.failure("send", err)
+	if err != nil { // Control fails for a closed file only, with an unexported error
+		return fmt.Errorf("channel: send: file %s: %w", files[0].Name(), os.ErrClosed)
 	}
 	return sendErr
 }
@@ -64,10 +65,15 @@ func (c *Conn) write(b, oob []byte) error {
 	}); err != nil {
 		return c.failure("send", err)
 	}
-	if sendErr != nil {
-		return c.failure("send", os.NewSyscallError("sendmsg", sendErr))
+	switch sendErr {
+	case nil:
+		return nil
+	case unix.ECONNRESET, unix.ENOTCONN, unix.ECONNREFUSED:
+		// Which one a dead peer means depends on what it left unread and on how far
+		// its release has come. It is dead in each case.
+		sendErr = unix.EPIPE
 	}
-	return nil
+	return c.failure("send", os.NewSyscallError("sendmsg", sendErr))
 }
 
 // sendPacket: a seqpacket is sent whole or not at all, so there is no short write.
