@@ -14,7 +14,7 @@ import (
 )
 
 // exited takes the anchor's word that a process has ended.
-func (k *Keeper) exited(ctx context.Context, e anchor.Exited) {
+func (k *Keeper) exited(ctx context.Context, e anchor.Event) {
 	group, _, _ := strings.Cut(e.Name, "#")
 	c := k.cells[group]
 	if c == nil || c.name() != e.Name {

@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"time"
@@ -22,7 +21,7 @@ func (k *Keeper) greet(c *keptCell) {
 
 // sendServe tells a cell to serve a pod. A pod that the mesh does not know yet is
 // served as soon as a snapshot knows it: its connections wait until then.
-func (k *Keeper) sendServe(c *cell, p *pod) {
+func (k *Keeper) sendServe(c *keptCell, p *pod) {
 	s := k.snapshot.Load()
 	if s == nil {
 		return
@@ -79,7 +78,7 @@ func (k *Keeper) unassign(p *pod) {
 }
 
 // kill ends a process of this cell by its name in the anchor.
-func (k *Keeper) kill(c *cell, sig unix.Signal, why string) {
+func (k *Keeper) kill(c *keptCell, sig unix.Signal, why string) {
 	k.log.Warn("cell signalled", "cell", c.group, "pid", c.pid, "signal", sig.String(), "why", why)
 	if err := k.anchor.Signal(c.name(), sig); err != nil {
 		k.log.Error("anchor", "signal", c.name(), "error", err)

@@ -60,7 +60,7 @@ func (k *Keeper) spawn(ctx context.Context, c *keptCell) error {
 
 // processSpec is the shim's command line and descriptors: fd 3 is the channel, and
 // fd 4 the pod's namespace for a cell that lives inside it.
-func (k *Keeper) processSpec(c *cell, channelEnd *os.File) (anchor.Spec, error) {
+func (k *Keeper) processSpec(c *keptCell, channelEnd *os.File) (anchor.Spec, error) {
 	s := jail.Spec{Netns: -1, UID: c.uid, GID: c.uid, NoNewPrivs: true, Argv: []string{k.config.Cell, "channel", "--name", c.group}}
 	files := []*os.File{channelEnd}
 	if k.livesInPod() {

@@ -1,0 +1,539 @@
+package keeper
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/identity/ca"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
+	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
+)
+
+const patience = 60 * time.Second // only a hang reaches it
+
+// node is a real bulkhead-node with real cells, for two pods in namespaces of the
+// test. Both pods are on the one node.
+type node struct {
+	*sandbox.Pair
+	dir    string
+	admin  *http.Client
+	cmd    *exec.Cmd
+	stderr *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// executables builds the real ones, once.
+var executables = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "bulkhead-bin-")
+	if err != nil {
+		return "", err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
+	c := exec.Command("go", "build", "-o", dir+"/", "../../cmd/bulkhead-node", "../../cmd/bulkhead-cell")
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return dir, nil
+})
+
+func startNode(t *testing.T, extra string) *node {
+	t.Helper()
+	bin, err := executables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{Pair: sandbox.NewPair(t), dir: t.TempDir(), stderr: &lockedBuffer{}}
+	n.startCA(t)
+	n.write(t, "mesh.yaml", fmt.Sprintf(`
+trustDomain: cluster.local
+workloads:
+- {uid: a/client, name: client, namespace: a, serviceAccount: client, node: n, addresses: [%s, "%s"], protocol: HBONE}
+- {uid: a/server, name: server, namespace: a, serviceAccount: server, node: n, addresses: [%s, "%s"], protocol: HBONE}
+`, n.A4, n.A6, n.B4, n.B6))
+	n.write(t, "node.yaml", fmt.Sprintf("node: n\nmesh: %[1]s/mesh.yaml\nca: {socket: %[1]s/ca.sock, token: %[1]s/token}\nadmin: %[1]s/admin.sock\ndrain: 1s\nrestart: {initial: 100ms}\n%[2]s", n.dir, extra))
+	n.cmd = exec.Command(filepath.Join(bin, "bulkhead-node"), "--config", filepath.Join(n.dir, "node.yaml"))
+	n.cmd.Stderr, n.cmd.Stdout = n.stderr, n.stderr
+	if err := n.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.stop(t) })
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(n.dir, "admin.sock"))
+	}}
+	n.admin = &http.Client{Transport: transport, Timeout: patience}
+	eventually(t, "the node is ready", func() error {
+		resp, err := n.admin.Get("http://node/ready")
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 200 {
+			return errors.New(resp.Status)
+		}
+		return nil
+	})
+	n.addPod(t, "a/client", n.A)
+	n.addPod(t, "a/server", n.B)
+	return n
+}
+
+func (n *node) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(n.dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startCA serves a CA of the test on the node's socket.
+func (n *node) startCA(t *testing.T) {
+	t.Helper()
+	authority, err := ca.New(ca.Options{TrustDomain: "cluster.local"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []identity.ID
+	for _, sa := range []string{"client", "server"} {
+		id, err := identity.New("cluster.local", "a", sa)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	tokens, err := ca.NewTokens([]ca.Grant{{Token: "node-token-0123456789", Identities: ids}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.write(t, "token", "node-token-0123456789")
+	l, err := net.Listen("unix", filepath.Join(n.dir, "ca.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- authority.Serve(ctx, l, tokens) }()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
+// stop ends the node as a service manager would, and fails if a process is left.
+func (n *node) stop(t *testing.T) {
+	var pids []int
+	for _, c := range n.cells(t) {
+		pids = append(pids, c.PID)
+	}
+	_ = n.cmd.Process.Signal(syscall.SIGTERM)
+	ended := make(chan error, 1)
+	go func() { ended <- n.cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("bulkhead-node ended with %v", err)
+		}
+	case <-time.After(patience):
+		_ = n.cmd.Process.Kill()
+		t.Errorf("bulkhead-node did not end: %v", <-ended)
+	}
+	for _, pid := range pids {
+		if pid > 0 && syscall.Kill(pid, 0) == nil {
+			t.Errorf("cell %d outlived its node", pid)
+		}
+	}
+	if t.Failed() {
+		t.Logf("log of the node:\n%s", n.stderr)
+	}
+}
+
+func eventually(t *testing.T, what string, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	var err error
+	for time.Now().Before(deadline) {
+		if err = check(); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("not within %v: %s: %v", patience, what, err)
+}
+
+func (n *node) call(t *testing.T, method, path string, body, into any) error {
+	t.Helper()
+	b, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://node"+path, bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := n.admin.Do(r.WithContext(context.Background()))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != 200 {
+		return fmt.Errorf("%s: %s", resp.Status, text)
+	}
+	if into != nil {
+		return json.Unmarshal(text, into)
+	}
+	return nil
+}
+
+func (n *node) addPod(t *testing.T, uid string, ns *netns.Namespace) {
+	t.Helper()
+	namespace, name, _ := strings.Cut(uid, "/")
+	path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.File().Fd())
+	body := map[string]string{"uid": uid, "name": name, "namespace": namespace, "serviceAccount": name, "netns": path}
+	if err := n.call(t, "POST", "/pods", body, nil); err != nil {
+		t.Fatalf("add %s: %v", uid, err)
+	}
+}
+
+func (n *node) cells(t *testing.T) []CellStatus {
+	var cells []CellStatus
+	if err := n.call(t, "GET", "/cells", nil, &cells); err != nil {
+		t.Errorf("cells: %v", err)
+	}
+	return cells
+}
+
+// cellOf is the cell that serves a workload and is up.
+func (n *node) cellOf(t *testing.T, uid string) CellStatus {
+	t.Helper()
+	var found CellStatus
+	eventually(t, "a cell serves "+uid, func() error {
+		for _, c := range n.cells(t) {
+			if slices.Contains(c.Workloads, uid) && c.State == "up" && c.PID > 0 {
+				found = c
+				return nil
+			}
+		}
+		return errors.New("none does")
+	})
+	return found
+}
+
+// echo is the application of the server pod.
+func (n *node) echo(t *testing.T) {
+	t.Helper()
+	l, err := n.B.Listen(netns.ListenOptions{Port: 8080})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open sync.WaitGroup
+	open.Go(func() {
+		for {
+			c, err := l.AcceptTCP()
+			if err != nil {
+				return
+			}
+			open.Go(func() { defer c.Close(); _, _ = io.Copy(c, c) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); open.Wait() })
+}
+
+func (n *node) dial() (*net.TCPConn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c, err := n.A.Dial(ctx, netns.DialOptions{Remote: netip.AddrPortFrom(n.B4, 8080)})
+	if err == nil {
+		err = c.SetDeadline(time.Now().Add(patience))
+	}
+	return c, err
+}
+
+// say sends a word and wants it back.
+func say(c net.Conn, word string) error {
+	if _, err := io.WriteString(c, word); err != nil {
+		return err
+	}
+	b := make([]byte, len(word))
+	if _, err := io.ReadFull(c, b); err != nil {
+		return err
+	}
+	if string(b) != word {
+		return fmt.Errorf("said %q, heard %q", word, b)
+	}
+	return nil
+}
+
+func (n *node) roundTrip() error {
+	c, err := n.dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return say(c, "hello")
+}
+
+var isolations = []string{"shared", "namespace", "service-account", "workload"}
+
+func TestPodsTalkInEveryIsolation(t *testing.T) {
+	for _, isolation := range isolations {
+		t.Run(isolation, func(t *testing.T) {
+			n := startNode(t, "isolation: "+isolation)
+			n.echo(t)
+			wire := sandbox.NewSniffer(t, n.B)
+			if err := n.roundTrip(); err != nil {
+				t.Fatal(err)
+			}
+			if wire.Packets() == 0 || wire.Seen([]byte("hello")) != 0 {
+				t.Errorf("%d packets, %d in plaintext", wire.Packets(), wire.Seen([]byte("hello")))
+			}
+			want := map[string]int{"shared": 1, "namespace": 1, "service-account": 2, "workload": 2}[isolation]
+			if got := len(n.cells(t)); got != want {
+				t.Errorf("%d cells, want %d", got, want)
+			}
+		})
+	}
+}
+
+// Custody: while the cell is away connections wait, and are served.
+func TestACrashedCellIsWaitedFor(t *testing.T) {
+	for _, isolation := range []string{"shared", "workload"} {
+		t.Run(isolation, func(t *testing.T) {
+			n := startNode(t, "isolation: "+isolation)
+			n.echo(t)
+			if err := n.roundTrip(); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				before := n.cellOf(t, "a/server")
+				if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
+				if err := n.roundTrip(); err != nil {
+					t.Errorf("right after the crash: %v", err)
+				}
+				after := n.cellOf(t, "a/server")
+				if after.PID == before.PID || after.Restarts != before.Restarts+1 {
+					t.Errorf("before %+v, after %+v", before, after)
+				}
+			}
+		})
+	}
+}
+
+// Without custody the same crash refuses connections, as ztunnel's does.
+func TestWithoutCustodyACrashRefuses(t *testing.T) {
+	n := startNode(t, "isolation: shared\ncustody: cell\n")
+	n.echo(t)
+	if err := n.roundTrip(); err != nil {
+		t.Fatal(err)
+	}
+	n.write(t, "node.yaml", "") // not read again
+	if err := syscall.Kill(n.cellOf(t, "a/server").PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	refused := false
+	eventually(t, "the pods talk again", func() error {
+		err := n.roundTrip()
+		refused = refused || errors.Is(err, syscall.ECONNREFUSED)
+		return err
+	})
+	if !refused {
+		t.Error("no connection was refused: the cell was not away")
+	}
+}
+
+// Liveness: a cell that hangs is killed and replaced.
+func TestAHungCellIsReplaced(t *testing.T) {
+	n := startNode(t, "isolation: shared\nliveness: {interval: 200ms, misses: 2}\n")
+	n.echo(t)
+	before := n.cellOf(t, "a/server")
+	if err := syscall.Kill(before.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.roundTrip(); err != nil {
+		t.Errorf("while the cell hung: %v", err)
+	}
+	if after := n.cellOf(t, "a/server"); after.PID == before.PID {
+		t.Error("the hung cell still serves")
+	}
+}
+
+// I5: a keeper's crash takes nothing from flows; the next keeper goes on.
+func TestAKeeperCrashIsNotNoticed(t *testing.T) {
+	for _, isolation := range []string{"shared", "workload"} {
+		t.Run(isolation, func(t *testing.T) {
+			n := startNode(t, "isolation: "+isolation)
+			n.echo(t)
+			c, err := n.dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if err := say(c, "before"); err != nil {
+				t.Fatal(err)
+			}
+			cells := n.cells(t)
+			keeper := n.keeperPID(t)
+			if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			if err := say(c, "while it is away"); err != nil {
+				t.Errorf("open connection: %v", err)
+			}
+			if err := n.roundTrip(); err != nil {
+				t.Errorf("new connection: %v", err)
+			}
+			eventually(t, "another keeper answers", func() error {
+				resp, err := n.admin.Get("http://node/ready")
+				if err != nil {
+					return err
+				}
+				resp.Body.Close()
+				if resp.StatusCode != 200 {
+					return errors.New(resp.Status)
+				}
+				return nil
+			})
+			for _, old := range cells {
+				if now := n.cellOf(t, old.Workloads[0]); now.PID != old.PID {
+					t.Errorf("cell %s was replaced: pid %d, now %d", old.Name, old.PID, now.PID)
+				}
+			}
+			// The new keeper keeps: a cell that dies now comes back.
+			if err := syscall.Kill(n.cellOf(t, "a/server").PID, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			if err := n.roundTrip(); err != nil {
+				t.Errorf("after a crash under the new keeper: %v", err)
+			}
+		})
+	}
+}
+
+// keeperPID finds the anchor's child that is the keeper.
+func (n *node) keeperPID(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		var pid int
+		if _, err := fmt.Sscan(e.Name(), &pid); err != nil {
+			continue
+		}
+		line, _ := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+		if bytes.Contains(line, []byte("\x00keeper\x00")) && bytes.Contains(line, []byte(n.dir)) {
+			return pid
+		}
+	}
+	t.Fatal("no keeper")
+	return 0
+}
+
+// I7: removal leaves nothing in the pod, and no cell without a pod.
+func TestRemovalLeavesNothing(t *testing.T) {
+	n := startNode(t, "isolation: workload")
+	n.echo(t)
+	if err := n.roundTrip(); err != nil {
+		t.Fatal(err)
+	}
+	cell := n.cellOf(t, "a/client")
+	if err := n.call(t, "DELETE", "/pods?uid="+url.QueryEscape("a/client"), nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := rules.Verify(n.A, rules.Plan{Ports: redirect.NodePorts}); err == nil {
+		t.Error("capture is still installed")
+	}
+	eventually(t, "the cell ends", func() error {
+		if err := syscall.Kill(cell.PID, 0); !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("pid %d: %v", cell.PID, err)
+		}
+		return nil
+	})
+	if err := n.roundTrip(); err != nil { // plaintext now, as was asked for
+		t.Errorf("after removal: %v", err)
+	}
+	if err := n.call(t, "DELETE", "/pods?uid=nobody", nil, nil); err == nil || !strings.Contains(err.Error(), "a/server") {
+		t.Errorf("unknown pod: %v; want a sentence that lists the pods", err)
+	}
+	n.addPod(t, "a/client", n.A) // and back
+	if err := n.roundTrip(); err != nil {
+		t.Errorf("after adding it again: %v", err)
+	}
+}
+
+func TestMetricsOutliveTheCell(t *testing.T) {
+	n := startNode(t, "isolation: shared\nliveness: {interval: 100ms, misses: 50}\n")
+	n.echo(t)
+	if err := n.roundTrip(); err != nil {
+		t.Fatal(err)
+	}
+	const want = `bulkhead_connections_closed_total{cell="shared",workload="a/client"} 1`
+	metrics := func() error {
+		resp, err := n.admin.Get("http://node/metrics")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil || !strings.Contains(string(b), want) {
+			return fmt.Errorf("%w: no %s in\n%s", err, want, b)
+		}
+		return nil
+	}
+	eventually(t, "the connection is counted", metrics)
+	before := n.cellOf(t, "a/client")
+	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another process serves", func() error {
+		if now := n.cellOf(t, "a/client"); now.PID == before.PID {
+			return errors.New("the old one still does")
+		}
+		return nil
+	})
+	if err := metrics(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,225 @@
+package proxy_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/identity/ca"
+	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
+	"github.com/bulkhead-mesh/bulkhead/proxy"
+	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
+	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
+)
+
+const patience = 30 * time.Second // only a hang reaches it
+
+// two are two pods, each in its own namespace with capture and a data path:
+//
+//	A a/client ── wire ── B a/server
+type two struct {
+	*sandbox.Pair
+	authority      *ca.CA
+	snapshot       *mesh.Snapshot
+	client, server *pod
+}
+
+// pod is one workload with its data path in this process.
+type pod struct {
+	ns       *netns.Namespace
+	workload mesh.Workload
+	work     *proxy.Workload
+	lines    *lockedBuffer // access lines
+	source   identity.Source
+}
+
+// lockedBuffer collects log lines of many goroutines.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// newTwo captures both pods; policies are those of the mesh file.
+func newTwo(t *testing.T, policies ...mesh.Policy) *two {
+	t.Helper()
+	p := sandbox.NewPair(t)
+	authority, err := ca.New(ca.Options{TrustDomain: "cluster.local"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &two{Pair: p, authority: authority}
+	w.snapshot, err = mesh.New(mesh.File{
+		TrustDomain: "cluster.local",
+		Workloads: []mesh.Workload{
+			{UID: "a/client", Name: "client", Namespace: "a", ServiceAccount: "client", Addresses: []netip.Addr{p.A4, p.A6}, Protocol: mesh.HBONE},
+			{UID: "a/server", Name: "server", Namespace: "a", ServiceAccount: "server", Addresses: []netip.Addr{p.B4, p.B6}, Protocol: mesh.HBONE},
+		},
+		Services: []mesh.Service{{
+			Name: "server", Namespace: "a", Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.1")},
+			Ports: []mesh.Port{{Port: 80, Target: 8080}}, Endpoints: []string{"a/server"},
+		}},
+		Policies: policies,
+	}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.client = w.start(t, "a/client", p.A)
+	w.server = w.start(t, "a/server", p.B)
+	return w
+}
+
+func (w *two) start(t *testing.T, uid string, ns *netns.Namespace) *pod {
+	t.Helper()
+	workload, ok := w.snapshot.Workload(uid)
+	if !ok {
+		t.Fatalf("no workload %s", uid)
+	}
+	p := &pod{ns: ns, workload: workload, lines: &lockedBuffer{}}
+	p.source = w.issue(t, workload.Identity)
+	sink := telemetry.NewSink(slog.NewTextHandler(p.lines, nil))
+	p.work = proxy.New(proxy.Config{
+		Workload: workload, View: proxy.View{Policies: w.snapshot.Policies(workload), Services: w.snapshot.Services(uid)},
+		Ports: redirect.NodePorts, Netns: ns, Source: p.source, Resolver: resolver{w.snapshot}, Transport: h2.New(h2.Options{}),
+		Sink: sink, Counters: &telemetry.Counters{}, Log: slog.New(slog.NewTextHandler(p.lines, nil)), Drain: time.Second,
+	})
+	l := proxy.Listeners{Outbound: listen(t, ns, redirect.NodePorts.Outbound), Plaintext: listen(t, ns, redirect.NodePorts.Plaintext), HBONE: listen(t, ns, redirect.NodePorts.HBONE)}
+	if err := rules.Install(ns, rules.Plan{Ports: redirect.NodePorts}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- p.work.Run(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("%s: Run: %v", uid, err)
+		}
+		sink.Close()
+		if t.Failed() {
+			t.Logf("access lines of %s:\n%s", uid, p.lines)
+		}
+	})
+	return p
+}
+
+// issue makes an identity's SVIDs with the test's CA until the test ends.
+func (w *two) issue(t *testing.T, id identity.ID) *issuer.Issuer {
+	t.Helper()
+	i := issuer.New(id, ca.Local{CA: w.authority}, issuer.Options{})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = i.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	select {
+	case <-i.Ready():
+	case <-time.After(patience):
+		t.Fatal("no SVID")
+	}
+	return i
+}
+
+// resolver answers out of a snapshot, without a channel.
+type resolver struct{ *mesh.Snapshot }
+
+func (r resolver) Resolve(_ context.Context, dst netip.AddrPort) (mesh.Answer, error) {
+	return r.Snapshot.Resolve(dst), nil
+}
+
+func listen(t *testing.T, ns *netns.Namespace, port uint16) *net.TCPListener {
+	t.Helper()
+	l, err := ns.Listen(netns.ListenOptions{Port: port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// serve runs an application on a port of the pod until the test ends.
+func (p *pod) serve(t *testing.T, port uint16, app func(*net.TCPConn)) {
+	t.Helper()
+	l := listen(t, p.ns, port)
+	var open sync.WaitGroup
+	open.Go(func() {
+		for {
+			c, err := l.AcceptTCP()
+			if err != nil {
+				return
+			}
+			open.Go(func() { defer c.Close(); app(c) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); open.Wait() })
+}
+
+// dial connects as the pod's application does.
+func (p *pod) dial(t *testing.T, to netip.AddrPort) *net.TCPConn {
+	t.Helper()
+	c, err := p.tryDial(t, to)
+	if err != nil {
+		t.Fatalf("dial %s: %v", to, err)
+	}
+	return c
+}
+
+func (p *pod) tryDial(t *testing.T, to netip.AddrPort) (*net.TCPConn, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c, err := p.ns.Dial(ctx, netns.DialOptions{Remote: to})
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { c.Close() })
+	return c, c.SetDeadline(time.Now().Add(patience))
+}
+
+// waitLine returns when a log line of the pod contains all of the words.
+func (p *pod) waitLine(t *testing.T, words ...string) string {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for time.Now().Before(deadline) {
+		for line := range bytes.Lines([]byte(p.lines.String())) {
+			if containsAll(string(line), words) {
+				return string(line)
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("no access line with %q in:\n%s", words, p.lines)
+	return ""
+}
+
+func containsAll(s string, words []string) bool {
+	for _, w := range words {
+		if !bytes.Contains([]byte(s), []byte(w)) {
+			return false
+		}
+	}
+	return true
+}
+
+// whoami tells a client the address from which it was seen to come.
+func whoami(c *net.TCPConn) { fmt.Fprint(c, c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()) }
