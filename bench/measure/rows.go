@@ -1,0 +1,91 @@
+package measure
+
+import "slices"
+
+// rows gathers outcomes by subject, in the order of the subjects, and all null
+// outcomes in one more row.
+func rows(run *Run, outcomes []Outcome) (all []Row, null *Row) {
+	all = []Row{}
+	for _, s := range run.Subjects {
+		row := Row{Subject: s.Name, Outcomes: []int{}}
+		for i, o := range outcomes {
+			if o.Subject == s.Name && o.Kind == run.Drill {
+				row.Outcomes = append(row.Outcomes, i)
+			}
+		}
+		if len(row.Outcomes) > 0 {
+			row.use(run, func(seg *Segment) bool { return seg.Subject == s.Name })
+			all = append(all, row)
+		}
+	}
+	for i, o := range outcomes {
+		if o.Kind == Null {
+			if null == nil {
+				null = &Row{Outcomes: []int{}}
+			}
+			null.Outcomes = append(null.Outcomes, i)
+		}
+	}
+	return all, null
+}
+
+// use fills in memory and CPU from the baselines of the segments that belong to
+// the row, null ones included: the longer the baseline, the better the number.
+func (row *Row) use(run *Run, mine func(*Segment) bool) {
+	var pss, private []int64
+	var cpu, requests int64
+	for i := range run.Segments {
+		seg := &run.Segments[i]
+		if !mine(seg) || len(seg.Usage) < 2 {
+			continue
+		}
+		before, after := seg.Usage[0], seg.Usage[1]
+		p, q := after.memory()
+		pss, private = append(pss, p), append(private, q)
+		cpu += cpuBetween(before, after)
+		requests += run.requests(seg.Start, before.T, after.T)
+	}
+	if requests == 0 {
+		return
+	}
+	row.PSS, row.Private, row.Measured = median(pss), median(private), true
+	row.CPUPer1k = float64(cpu) / 1e6 / float64(requests) * 1000
+}
+
+func (u Usage) memory() (pss, private int64) {
+	for _, p := range u.Processes {
+		pss += p.PSS
+		private += p.Private
+	}
+	return pss, private
+}
+
+// cpuBetween sums the CPU time of the processes that are in both samples.
+func cpuBetween(before, after Usage) (sum int64) {
+	for _, a := range after.Processes {
+		b := find(before.Processes, func(p Process) bool { return p.PID == a.PID && p.Name == a.Name })
+		if b != nil {
+			sum += max(0, a.CPU-b.CPU)
+		}
+	}
+	return sum
+}
+
+// requests counts what the captured flows planned in [from, to).
+func (r *Run) requests(start, from, to int64) (n int64) {
+	for i := range r.Flows {
+		if f := &r.Flows[i]; !f.Sentinel {
+			n += plannedIn(f, start, from, to)
+		}
+	}
+	return n
+}
+
+// median is the lower one of an even number.
+func median(all []int64) int64 {
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[(len(all)-1)/2]
+}
