@@ -3,6 +3,7 @@ package anchor
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"sync"
@@ -171,7 +172,7 @@ func (a *anchor) release() {
 // closeOnExec marks whatever this process inherited, so that children get what they
 // are given and nothing that a shell or a service manager left open.
 func closeOnExec() error {
-	err := unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC)
+	err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	if err == nil {
 		return nil
 	}

@@ -1,27 +1,111 @@
 package jail
 
-import "errors"
+import (
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
 
 // Spec is the jail and the program in it.
 type Spec struct {
 	Netns      int      // descriptor of the network namespace to enter, closed then; -1: stay
 	Cgroups    []string // directories of the groups to join, absolute
-	UID, GID   int      // 0: keep
-	Caps       []string // capabilities that the program has: "net_raw", "sys_admin"
+	UID, GID   int      // 0: keep. With either, supplementary groups are given up
+	Caps       []string // the capabilities that the program has: "net_raw", "sys_admin"
 	NoNewPrivs bool
 	// Files is how many descriptors, from 3 on, the program inherits. 0: one, the
 	// channel on fd 3. -1: none. All others are closed.
 	Files int
 	Argv  []string // the program; looked up in PATH when it has no slash
-	Env   []string // nil: the shim's own
+	Env   []string // nil: the shim's own. Not among Args: the parent sets the shim's
 }
 
+// firstFD is the first descriptor after stdin, stdout and stderr.
+const firstFD = 3
+
 // Args are the arguments of the shim: `bulkhead-node shim` + Args.
-func (s Spec) Args() []string { return nil }
+func (s Spec) Args() []string {
+	args := []string{"--netns-fd=" + strconv.Itoa(s.Netns), "--files=" + strconv.Itoa(s.Files)}
+	for _, dir := range s.Cgroups {
+		args = append(args, "--cgroup="+dir)
+	}
+	if s.UID != 0 {
+		args = append(args, "--uid="+strconv.Itoa(s.UID))
+	}
+	if s.GID != 0 {
+		args = append(args, "--gid="+strconv.Itoa(s.GID))
+	}
+	if len(s.Caps) > 0 {
+		args = append(args, "--caps="+strings.Join(s.Caps, ","))
+	}
+	if s.NoNewPrivs {
+		args = append(args, "--no-new-privs")
+	}
+	return append(append(args, "--"), s.Argv...)
+}
 
-// ParseArgs is the inverse of Args.
-func ParseArgs(args []string) (Spec, error) { return Spec{}, errors.New("jail: being written") }
+// ParseArgs is the inverse of Args. Its errors are *Error of step "arguments".
+func ParseArgs(args []string) (Spec, error) {
+	s := Spec{}
+	flags := flag.NewFlagSet("shim", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // the error says it all, once
+	flags.IntVar(&s.Netns, "netns-fd", -1, "")
+	flags.IntVar(&s.UID, "uid", 0, "")
+	flags.IntVar(&s.GID, "gid", 0, "")
+	flags.IntVar(&s.Files, "files", 0, "")
+	flags.BoolVar(&s.NoNewPrivs, "no-new-privs", false, "")
+	flags.Func("cgroup", "", func(dir string) error {
+		s.Cgroups = append(s.Cgroups, dir)
+		return nil
+	})
+	flags.Func("caps", "", func(list string) error {
+		s.Caps = append(s.Caps, strings.Split(list, ",")...)
+		return nil
+	})
+	err := flags.Parse(args)
+	if err == nil {
+		s.Argv = flags.Args()
+		err = s.check()
+	}
+	if err != nil {
+		return Spec{}, &Error{Step: StepArguments, Err: err}
+	}
+	return s, nil
+}
 
-// Exec becomes the program. It returns only if it failed, and the process is unfit
-// for anything else then.
-func (s Spec) Exec() error { return errors.New("jail: being written") }
+// check finds what no kernel needs to be asked about.
+func (s Spec) check() error {
+	if len(s.Argv) == 0 || s.Argv[0] == "" {
+		return fmt.Errorf("no program: it follows `--`")
+	}
+	if s.Files < -1 || s.Files > 1000 {
+		return fmt.Errorf("--files %d is not from -1 to 1000", s.Files)
+	}
+	if s.Netns != -1 && s.Netns < s.firstClosed() {
+		return fmt.Errorf("--netns-fd %d is not above the program's own descriptors, which end with %d", s.Netns, s.firstClosed()-1)
+	}
+	if s.UID < 0 || s.GID < 0 {
+		return fmt.Errorf("--uid %d --gid %d: they cannot be negative", s.UID, s.GID)
+	}
+	for _, dir := range s.Cgroups {
+		if !filepath.IsAbs(dir) {
+			return fmt.Errorf("--cgroup %q is not an absolute path", dir)
+		}
+	}
+	_, err := capabilityBits(s.Caps)
+	return err
+}
+
+// firstClosed is the first descriptor that the program does not inherit.
+func (s Spec) firstClosed() int {
+	switch s.Files {
+	case -1:
+		return firstFD
+	case 0:
+		return firstFD + 1
+	}
+	return firstFD + s.Files
+}

@@ -1,0 +1,216 @@
+package jail
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Exec becomes the program. It returns only if it failed, with an *Error; the process
+// is unfit for anything but exiting then.
+func (s Spec) Exec() error {
+	if err := s.check(); err != nil {
+		return &Error{Step: StepArguments, Err: err}
+	}
+	runtime.LockOSThread() // for good: this thread is the program
+	path, fd, err := s.open()
+	if err != nil {
+		return &Error{Step: StepProgram, Err: err}
+	}
+	for _, step := range []struct {
+		name Step
+		do   func() error
+	}{
+		{StepNetns, s.enterNetns},
+		{StepCgroup, s.joinCgroups},
+		{StepBounding, s.bound},
+		{StepUID, s.changeUser},
+		{StepCapabilities, s.retainCaps},
+		{StepNoNewPrivs, s.noNewPrivs},
+		{StepDescriptors, s.closeRest},
+		{StepExec, func() error { return s.exec(path, fd) }},
+	} {
+		if err := step.do(); err != nil {
+			return &Error{Step: step.name, Err: err}
+		}
+	}
+	return nil // not reached: exec does not return without an error
+}
+
+// open finds the program while this thread may still see it.
+func (s Spec) open() (path string, fd int, err error) {
+	path = s.Argv[0]
+	if !strings.Contains(path, "/") {
+		if path, err = exec.LookPath(path); err != nil {
+			return "", -1, err
+		}
+	}
+	fd, err = unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", -1, fmt.Errorf("%s: %w", path, err)
+	}
+	if fd < s.firstClosed() { // the parent passed fewer descriptors than it said
+		unix.Close(fd)
+		return "", -1, fmt.Errorf("descriptor %d was not passed, --files says it was", fd)
+	}
+	return path, fd, nil
+}
+
+func (s Spec) enterNetns() error {
+	if s.Netns == -1 {
+		return nil
+	}
+	if err := unix.Setns(s.Netns, unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("setns descriptor %d: %w", s.Netns, err)
+	}
+	// A cell that kept it could go back, or hold the pod's namespace open.
+	return unix.Close(s.Netns)
+}
+
+// joinCgroups writes 0, which means the writing process whatever its pid is called
+// in the pid namespace that mounted the hierarchy.
+func (s Spec) joinCgroups() error {
+	for _, dir := range s.Cgroups {
+		// No O_CREAT: in a directory that is not a cgroup there must be no such file.
+		f, err := os.OpenFile(filepath.Join(dir, "cgroup.procs"), os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString("0")
+		f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bound needs CAP_SETPCAP. Without it the bounding set matters for uid 0 only, and
+// not even there with no_new_privs: exec then gives nothing that the caller lacks.
+func (s Spec) bound() error {
+	mask, err := capabilityBits(s.Caps)
+	if err != nil {
+		return err
+	}
+	have, err := effective()
+	if err != nil {
+		return err
+	}
+	if have&(1<<unix.CAP_SETPCAP) != 0 {
+		return boundTo(mask)
+	}
+	if s.UID == 0 && os.Geteuid() == 0 && !s.NoNewPrivs {
+		return unix.EPERM
+	}
+	return nil
+}
+
+// changeUser is for this thread only, hence raw. PR_SET_KEEPCAPS keeps the permitted
+// set over the change; exec clears the flag.
+func (s Spec) changeUser() error {
+	if s.UID == 0 && s.GID == 0 {
+		return nil
+	}
+	if err := unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("keepcaps: %w", err)
+	}
+	if _, _, e := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); e != 0 {
+		return fmt.Errorf("setgroups: %w", e)
+	}
+	if gid := uintptr(s.GID); gid != 0 {
+		if _, _, e := unix.RawSyscall(unix.SYS_SETRESGID, gid, gid, gid); e != 0 {
+			return fmt.Errorf("setresgid %d: %w", gid, e)
+		}
+	}
+	if uid := uintptr(s.UID); uid != 0 {
+		if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, uid, uid, uid); e != 0 {
+			return fmt.Errorf("setresuid %d: %w", uid, e)
+		}
+	}
+	return nil
+}
+
+func (s Spec) retainCaps() error {
+	mask, err := capabilityBits(s.Caps)
+	if err != nil {
+		return err
+	}
+	return retain(mask)
+}
+
+func (s Spec) noNewPrivs() error {
+	if !s.NoNewPrivs {
+		return nil
+	}
+	return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+}
+
+// closeRest has exec close them. Closing now would take the runtime's own epoll and
+// the opened program away under its feet.
+func (s Spec) closeRest() error {
+	first := s.firstClosed()
+	if err := unix.CloseRange(uint(first), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err == nil {
+		return nil
+	}
+	entries, err := os.ReadDir("/proc/self/fd") // before Linux 5.11
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		var fd int
+		if _, err := fmt.Sscan(e.Name(), &fd); err == nil && fd >= first {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
+}
+
+// exec tries the path first: it gives the process its name. The path may lead through
+// directories that the new uid cannot search, like root's home; the opened program
+// needs only its own permission.
+func (s Spec) exec(path string, fd int) error {
+	env := s.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	err := syscall.Exec(path, s.Argv, env)
+	if err == unix.EACCES {
+		err = execDescriptor(fd, s.Argv, env)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// execAttempts bounds the retries when another thread of the runtime was just being
+// cloned; syscall.Exec has a lock for that, which is not for us.
+const execAttempts = 100
+
+func execDescriptor(fd int, argv, env []string) error {
+	empty, err := unix.BytePtrFromString("")
+	if err != nil {
+		return err
+	}
+	argvp, err := syscall.SlicePtrFromStrings(argv)
+	if err != nil {
+		return err
+	}
+	envp, err := syscall.SlicePtrFromStrings(env)
+	if err != nil {
+		return err
+	}
+	for range execAttempts {
+		_, _, e := unix.RawSyscall6(unix.SYS_EXECVEAT, uintptr(fd), uintptr(unsafe.Pointer(empty)),
+			uintptr(unsafe.Pointer(&argvp[0])), uintptr(unsafe.Pointer(&envp[0])), unix.AT_EMPTY_PATH, 0)
+		if err = e; e != unix.EAGAIN {
+			break
+		}
+	}
+	return err
+}
