@@ -1,0 +1,49 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+)
+
+// Crash kills the processes that serve the culprit, as a bug or the OOM killer
+// would: with SIGKILL, no word to peers, no drain.
+type Crash struct{}
+
+// NothingServesError is a crash that found nothing to kill.
+type NothingServesError struct{ Culprit string }
+
+func (e *NothingServesError) Error() string {
+	return fmt.Sprintf("crash: no process serves %s", e.Culprit)
+}
+
+// Name is part of Fault.
+func (Crash) Name() string { return "crash" }
+
+// Describe is part of Fault.
+func (Crash) Describe(t Target) string {
+	return fmt.Sprintf("crash of the data plane that serves %s on %s", t.Culprit, t.Node)
+}
+
+// Inject is part of Fault. There is nothing to undo: whoever restarts what died,
+// keeper or kubelet, is part of what is measured.
+func (Crash) Inject(_ context.Context, t Target) (Injected, error) {
+	serving, err := t.Serving()
+	if err != nil {
+		return Injected{}, fmt.Errorf("crash: %w", err)
+	}
+	if len(serving) == 0 {
+		return Injected{}, &NothingServesError{t.Culprit}
+	}
+	done := Injected{At: t.Now(), Undo: nothing}
+	for i, p := range serving {
+		if err := t.Signal(p.PID, syscall.SIGKILL); err != nil {
+			return Injected{}, fmt.Errorf("crash: kill %s (pid %d): %w", p.Name, p.PID, err)
+		}
+		if i > 0 {
+			done.Note += ", "
+		}
+		done.Note += fmt.Sprintf("SIGKILL to %s (pid %d)", p.Name, p.PID)
+	}
+	return done, nil
+}

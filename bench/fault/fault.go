@@ -1,0 +1,86 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/load"
+)
+
+// Fault is one thing that can go wrong.
+type Fault interface {
+	Name() string
+	Describe(t Target) string // the head line of a drill, without "drill:"
+	Inject(ctx context.Context, t Target) (Injected, error)
+}
+
+// Process is one process of the data plane.
+type Process struct {
+	Name string
+	PID  int
+}
+
+// Target is what a fault acts on.
+type Target struct {
+	Culprit string // the workload whose data plane is struck
+	Node    string // where it runs
+	// Serving finds the processes that carry the culprit's bytes now.
+	Serving func() ([]Process, error)
+	// Signal and Now are the system's unless a test says otherwise.
+	Signal func(pid int, s syscall.Signal) error
+	Now    func() int64
+}
+
+// System is a target on this machine.
+func System(culprit, node string, serving func() ([]Process, error)) Target {
+	return Target{Culprit: culprit, Node: node, Serving: serving, Signal: signal, Now: load.Now}
+}
+
+// signal goes through a process handle, so that a pid that was used again between
+// look-up and signal is not hit.
+func signal(pid int, s syscall.Signal) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer p.Release()
+	return p.Signal(s)
+}
+
+// Injected is a fault that struck.
+type Injected struct {
+	At   int64  // CLOCK_MONOTONIC just before it struck
+	Note string // what exactly was struck
+	Undo func(context.Context) error
+}
+
+// nothing is the undo of faults that leave nothing to undo.
+func nothing(context.Context) error { return nil }
+
+// All is every fault, by name.
+func All() []Fault { return []Fault{Crash{}, Null{}} }
+
+// UnknownError is a name that no fault has.
+type UnknownError struct{ Name string }
+
+func (e *UnknownError) Error() string {
+	var names []string
+	for _, f := range All() {
+		names = append(names, f.Name())
+	}
+	return fmt.Sprintf("fault %q is not known: use one of %s", e.Name, strings.Join(names, ", "))
+}
+
+// ByName finds a fault; the error is an *UnknownError.
+func ByName(name string) (Fault, error) {
+	all := All()
+	i := slices.IndexFunc(all, func(f Fault) bool { return f.Name() == name })
+	if i < 0 {
+		return nil, &UnknownError{name}
+	}
+	return all[i], nil
+}

@@ -1,0 +1,18 @@
+package fault
+
+import "context"
+
+// Null does nothing: a drill with it shows what a drill finds where nothing is
+// wrong, its noise floor.
+type Null struct{}
+
+// Name is part of Fault.
+func (Null) Name() string { return "null" }
+
+// Describe is part of Fault.
+func (Null) Describe(Target) string { return "nothing at all" }
+
+// Inject is part of Fault.
+func (Null) Inject(_ context.Context, t Target) (Injected, error) {
+	return Injected{At: t.Now(), Note: "nothing", Undo: nothing}, nil
+}
