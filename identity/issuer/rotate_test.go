@@ -291,7 +291,7 @@ func TestClockThatIsSet(t *testing.T) {
 		if calls := len(s.times()); calls < 2 {
 			t.Error("the issuer slept through its half life")
 		}
-		if got := i.Now().Sub(time.Now()); got != jump {
+		if got := time.Until(i.Now()); got != jump {
 			t.Errorf("its clock is %s ahead, want %s", got, jump)
 		}
 	})
