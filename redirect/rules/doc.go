@@ -1,3 +1,61 @@
 // Package rules renders, installs, verifies and removes the rules that capture
-// a pod's TCP connections.
+// a pod's TCP connections. It talks netlink; no nft or ip program is needed.
+//
+//	err := rules.Install(ns, rules.Plan{Ports: redirect.NodePorts})    // capture
+//	err = rules.Install(ns, rules.Plan{Ports: redirect.SidecarPorts})  // move, in one batch
+//	err = rules.Verify(ns, rules.Plan{Ports: redirect.SidecarPorts})   // nil or *Drift
+//	err = rules.Remove(ctx, ns)                                        // nothing is left
+//
+// # What is installed
+//
+//	table inet bulkhead        redirects new connections to the listeners of one placement
+//	table inet bulkhead-keep   keeps redirected connections where they are; marks replies
+//	table inet bulkhead-guard  drops what would leave the pod although it was captured
+//	ip rule, table 100         packets marked 0x111 go to lo, IPv4 and IPv6
+//
+// The packets, and where which table meets them:
+//
+//	application ──connect──▶ output: bulkhead ──▶ lo ──▶ Outbound listener
+//	peer ──eth0──▶ prerouting: bulkhead ──▶ HBONE or Plaintext listener
+//	proxy ──connect, mark 0x539, client's address──▶ lo ──▶ prerouting: keep (ct mark 0x111) ──▶ application
+//	application ──reply──▶ output: keep (mark 0x111) ──▶ ip rule ──▶ lo ──▶ proxy
+//	anything captured ──▶ postrouting: guard ──╳ unless it leaves by lo
+//
+// Not captured: what the proxy sends itself (mark 0x539), what the pod sends to
+// itself over lo, and kubelet's probes (169.254.7.127,
+// fd16:9254:7127:1337:ffff:ffff:ffff:ffff), both ways. Marks, order and
+// exclusions are those of Istio's ambient mode (istio-cni), with port 15008
+// redirected as well, so that a move takes it along.
+//
+// # Why three tables
+//
+// NAT is decided for the first packet of a connection; the rest follow
+// conntrack. But when the last NAT chain or the last rule that uses conntrack
+// goes, the kernel stops translating at once, and the next bytes of a captured
+// connection leave in plaintext for the address that the client dialled. So
+// bulkhead-keep, which has NAT chains and conntrack rules of its own, stays
+// until the last captured connection has ended; bulkhead may come and go. The
+// guard is the second line: it drops captured packets that head for the wire,
+// whatever the reason.
+//
+// # A move is one batch, and in place
+//
+// Install flushes and refills the chains of an installed table in one batch. To
+// delete and re-create the chains in that batch looks the same and is not: for
+// a moment both the old and the new chain are hooked, the new one first, and a
+// packet that has passed the new one before the batch takes effect and reaches
+// the old one afterwards finds neither active. It would leave uncaptured.
+//
+// # Ownership and limits
+//
+// Everything is kept by the kernel in the namespace; this package keeps nothing
+// between calls. Calls for one namespace must not overlap. Whoever has
+// CAP_NET_ADMIN in the pod can undo all of this, and whoever has CAP_NET_RAW can
+// set the proxy's mark. A connection that exists before Install is unknown to
+// conntrack; its next packet counts as new and is redirected, so the connection
+// is reset: a plaintext connection does not outlive capture. UDP is not touched.
+// The kernel must have nf_tables with the inet family (which needs IPv6 support
+// compiled in); where IPv6 is switched off in a pod, its ip rules are left out.
+//
+// A cell must not import this package.
 package rules

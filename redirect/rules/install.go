@@ -1,0 +1,34 @@
+package rules
+
+import "github.com/bulkhead-mesh/bulkhead/redirect/netns"
+
+// Install captures with the listeners of p's placement. It can be repeated, and
+// a change of placement is one batch: each new connection goes to the old
+// listeners or to the new ones, and established connections stay where they
+// are. The listeners should be there first; until they are, new connections
+// are refused.
+//
+// What keeps and guards captured connections is installed before the first
+// connection can be captured.
+func Install(n *netns.Namespace, p Plan) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	k, err := openKernel(n)
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	if err := k.secure(); err != nil {
+		return err
+	}
+	return k.put(StepTable, captureTable(p))
+}
+
+// secure installs what keeps and guards captured connections.
+func (k *kernel) secure() error {
+	if err := k.put(StepTable, keepTable(), guardTable(false)); err != nil {
+		return err
+	}
+	return k.addRoutes()
+}

@@ -1,0 +1,136 @@
+package rules
+
+import (
+	"net/netip"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+)
+
+// Names of the tables, all of family inet.
+const (
+	captureName = "bulkhead"
+	keepName    = "bulkhead-keep"
+	guardName   = "bulkhead-guard"
+)
+
+// Where istio-cni has kubelet's probes come from, by SNAT in the host's netns.
+var (
+	probe4 = netip.MustParseAddr("169.254.7.127")
+	probe6 = netip.MustParseAddr("fd16:9254:7127:1337:ffff:ffff:ffff:ffff")
+)
+
+// A table is what Install sends, Render writes and Verify expects.
+type table struct {
+	name   string
+	chains []chain
+}
+
+type chain struct {
+	name     string
+	kind     nftables.ChainType
+	hook     *nftables.ChainHook
+	priority *nftables.ChainPriority
+	rules    []rule
+}
+
+// A rule is a list of expressions, and a comment that nft shows.
+type rule struct {
+	exprs   []expr.Any
+	comment string
+}
+
+func newRule(comment string, parts ...[]expr.Any) rule {
+	r := rule{comment: comment}
+	for _, p := range parts {
+		r.exprs = append(r.exprs, p...)
+	}
+	return r
+}
+
+// captureTable redirects new connections to the listeners of one placement.
+// The first rule that matches decides, so the exclusions come first.
+func captureTable(p Plan) table {
+	return table{name: captureName, chains: []chain{
+		{
+			name: "prerouting", kind: nftables.ChainTypeNAT,
+			hook: nftables.ChainHookPrerouting, priority: nftables.ChainPriorityNATDest,
+			rules: []rule{
+				newRule("from inside the pod", iifIs("lo"), accept()),
+				newRule("probes of kubelet", sourceIs(probe4), accept()),
+				newRule("probes of kubelet", sourceIs(probe6), accept()),
+				newRule("tunnels from peers", tcpTo(redirect.HBONEPort), redirectTo(p.Ports.HBONE)),
+				newRule("everything else that arrives", isTCP(), redirectTo(p.Ports.Plaintext)),
+			},
+		},
+		{
+			name: "output", kind: nftables.ChainTypeNAT,
+			hook: nftables.ChainHookOutput, priority: nftables.ChainPriorityNATDest,
+			rules: []rule{
+				newRule("the pod talking to itself", oifIs("lo"), accept()),
+				newRule("probes of kubelet", destinationIs(probe4), accept()),
+				newRule("probes of kubelet", destinationIs(probe6), accept()),
+				newRule("from the proxy", packetMarkIs(redirect.MarkProxy), accept()),
+				newRule("everything else that leaves", isTCP(), setConnMark(redirect.MarkCaptured), redirectTo(p.Ports.Outbound)),
+			},
+		},
+	}}
+}
+
+// keepTable holds NAT and conntrack in place for established connections, and
+// leads the application's replies back to the proxy.
+//
+// Its NAT chains are empty on purpose: their presence keeps translation going.
+// Only replies are marked: marking the proxy's own packets as well, as Istio
+// does, would make the kernel route each of them twice.
+func keepTable() table {
+	return table{name: keepName, chains: []chain{
+		{
+			name: "nat-prerouting", kind: nftables.ChainTypeNAT,
+			hook: nftables.ChainHookPrerouting, priority: nftables.ChainPriorityNATDest,
+		},
+		{
+			name: "nat-output", kind: nftables.ChainTypeNAT,
+			hook: nftables.ChainHookOutput, priority: nftables.ChainPriorityNATDest,
+		},
+		{
+			name: "save", kind: nftables.ChainTypeFilter,
+			hook: nftables.ChainHookPrerouting, priority: nftables.ChainPriorityMangle,
+			rules: []rule{
+				newRule("the proxy delivers", iifIs("lo"), packetMarkIs(redirect.MarkProxy), setConnMark(redirect.MarkReply)),
+			},
+		},
+		{
+			name: "restore", kind: nftables.ChainTypeRoute,
+			hook: nftables.ChainHookOutput, priority: nftables.ChainPriorityMangle,
+			rules: []rule{
+				newRule("the application replies", isReply(), connMarkIs(redirect.MarkReply), setPacketMark(redirect.MarkReply)),
+			},
+		},
+	}}
+}
+
+// guardTable drops captured packets that head for the wire. It hooks
+// postrouting, because in output the interface is the one that was chosen
+// before redirecting. With the door closed it also refuses deliveries that
+// have not begun, so that none can slip in between the last look and removal.
+func guardTable(doorClosed bool) table {
+	post := chain{
+		name: "postrouting", kind: nftables.ChainTypeFilter,
+		hook: nftables.ChainHookPostrouting, priority: nftables.ChainPriorityFilter,
+		rules: []rule{
+			newRule("captured, but not by way of the proxy", oifIsNot("lo"), connMarkIs(redirect.MarkCaptured), drop()),
+			newRule("reply, but not by way of the proxy", oifIsNot("lo"), connMarkIs(redirect.MarkReply), drop()),
+		},
+	}
+	if doorClosed {
+		post.rules = append(post.rules, newRule("capture is being removed",
+			oifIs("lo"), packetMarkIs(redirect.MarkProxy), connMarkIsNot(redirect.MarkReply), drop()))
+	}
+	return table{name: guardName, chains: []chain{post}}
+}
+
+// tables returns all that a plan wants, in the order in which Render writes it.
+func tables(p Plan) []table { return []table{captureTable(p), keepTable(), guardTable(false)} }
