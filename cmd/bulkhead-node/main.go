@@ -37,7 +37,11 @@ func run(args []string) int {
 	}
 	fmt.Fprintln(os.Stderr, "bulkhead-node:", err)
 	var m usageError
-	if errors.As(err, &m) {
+	var refused *anchor.KeeperError
+	switch {
+	case errors.As(err, &m) && len(args) > 0 && args[0] == "keeper":
+		return anchor.ExitMisuse // tells the anchor not to try again
+	case errors.As(err, &m), errors.As(err, &refused):
 		return exitMisuse
 	}
 	return exitFailure

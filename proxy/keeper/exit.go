@@ -3,7 +3,6 @@ package keeper
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,9 +14,8 @@ import (
 
 // exited takes the anchor's word that a process has ended.
 func (k *Keeper) exited(ctx context.Context, e anchor.Event) {
-	group, _, _ := strings.Cut(e.Name, "#")
-	c := k.cells[group]
-	if c == nil || c.name() != e.Name {
+	c := k.cellOf(e.Name)
+	if c == nil {
 		return // of an earlier generation
 	}
 	k.drop(heldChannel + c.name())
@@ -34,11 +32,11 @@ func (k *Keeper) exited(ctx context.Context, e anchor.Event) {
 		}
 	}
 	if len(c.snapshotPods()) == 0 {
-		delete(k.cells, group)
-		k.log.Info("cell ended", "cell", group, "status", statusText(e.Status))
+		delete(k.cells, c.group)
+		k.log.Info("cell ended", "cell", c.group, "status", statusText(e.Status))
 		return
 	}
-	k.log.Error("cell died", "cell", group, "status", statusText(e.Status), "lived", time.Since(c.since).Round(time.Millisecond))
+	k.log.Error("cell died", "cell", c.group, "status", statusText(e.Status), "lived", time.Since(c.since).Round(time.Millisecond))
 	k.backOff(ctx, c)
 }
 

@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
@@ -63,8 +66,10 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 		}
 	})
 	k.loop(ctx, cancel)
+	k.endCells()
 	close(k.ended)
 	k.running.Wait()
+	k.anchor.Close()
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -115,6 +120,54 @@ func (k *Keeper) loop(ctx context.Context, cancel context.CancelCauseFunc) {
 			return
 		}
 	}
+}
+
+// endCells has every cell drain and end. It is for the end of the node's proxy: a
+// keeper that merely crashes leaves its cells running.
+func (k *Keeper) endCells() {
+	for _, c := range k.cells {
+		if c.state == cellUp {
+			k.kill(c, unix.SIGTERM, "the node's proxy ends")
+		}
+		c.state = cellStopping
+	}
+	limit := time.NewTimer(time.Duration(k.config.Drain) + time.Second)
+	defer limit.Stop()
+	for k.processes() > 0 {
+		select {
+		case f := <-k.calls:
+			f()
+		case e, ok := <-k.anchor.Events():
+			if !ok {
+				return
+			}
+			if c := k.cellOf(e.Name); c != nil {
+				c.pid = 0
+			}
+		case <-limit.C:
+			return // the anchor kills what is left
+		}
+	}
+}
+
+// processes counts the cells that have one.
+func (k *Keeper) processes() int {
+	n := 0
+	for _, c := range k.cells {
+		if c.pid != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// cellOf finds the cell of a process by its name; nil for an earlier generation.
+func (k *Keeper) cellOf(process string) *keptCell {
+	group, _, _ := strings.Cut(process, "#")
+	if c := k.cells[group]; c != nil && c.name() == process {
+		return c
+	}
+	return nil
 }
 
 // do runs f on the loop and waits for it. It says whether f ran: not when the
