@@ -59,9 +59,12 @@ type Tunnel interface {
 	Usable() bool
 	// Limit is how many streams it may carry at once; it may change.
 	Limit() int
+	// Drain takes no further Open and ends the tunnel, in order, once its last
+	// stream has ended. It does not wait.
+	Drain()
 	// Done is closed when the tunnel has ended and holds nothing any more.
 	Done() <-chan struct{}
-	// Close ends the tunnel and its streams, and waits for Done.
+	// Close ends the tunnel and its streams at once, and waits for Done.
 	Close() error
 }
 

@@ -1,0 +1,96 @@
+package h2
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/net/http2"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+)
+
+// The dialling end: conn is its tunnel.Tunnel.
+
+// Usable reports whether another Open may succeed.
+func (c *conn) Usable() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && !c.leaving.any() && c.nextID <= maxStreamID
+}
+
+// Open: see tunnel.Tunnel.
+func (c *conn) Open(ctx context.Context, head hbone.Head) (tunnel.Stream, hbone.Header, error) {
+	if ctx.Err() != nil {
+		return nil, hbone.Header{}, fmt.Errorf("h2: open: %w", errOf(ctx))
+	}
+	s, err := c.begin(head)
+	if err != nil {
+		return nil, hbone.Header{}, err
+	}
+	select {
+	case <-s.answer.come:
+	case <-ctx.Done():
+		s.Close() // settles it, unless the answer came first
+	}
+	<-s.answer.come
+	a := s.answer
+	switch {
+	case ctx.Err() != nil:
+		err = fmt.Errorf("h2: open: %w", errOf(ctx))
+	case a.err != nil:
+		err = a.err
+	case a.status != hbone.StatusOK:
+		err = &tunnel.StatusError{Status: a.status}
+	default:
+		return s, a.header, nil
+	}
+	s.Close()
+	return nil, a.header, err
+}
+
+// begin queues the CONNECT.
+func (c *conn) begin(head hbone.Head) (*stream, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.err != nil:
+		return nil, &tunnel.LostError{Err: c.err}
+	case c.leaving.any(), c.nextID > maxStreamID:
+		return nil, &tunnel.RefusedError{Reason: tunnel.GoAway}
+	case len(c.streams) >= c.limit(), len(c.send.control) > openControl:
+		return nil, &tunnel.RefusedError{Reason: tunnel.Full}
+	}
+	s := c.newStream(c.nextID)
+	c.nextID += 2
+	c.queue(control{kind: sendHeaders, s: s, id: s.id, fields: requestFields(head)})
+	return s, nil
+}
+
+// recvAnswer takes the HEADERS of an answer.
+func (c *conn) recvAnswer(id uint32, end bool, f *fields) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, err := c.lookup(id)
+	if s == nil {
+		return err
+	}
+	if s.answered {
+		// Only DATA may follow on a connected stream (RFC 9113 section 8.5).
+		return &streamError{id, http2.ErrCodeProtocol, "HEADERS after the answer"}
+	}
+	status, malformed := f.answer()
+	switch {
+	case malformed != "":
+		return &streamError{id, http2.ErrCodeProtocol, malformed}
+	case status < 200 && end:
+		return &streamError{id, http2.ErrCodeProtocol, "interim answer that ends the stream"}
+	case status < 200:
+		return nil // section 8.1: interim answers may be skipped
+	}
+	s.settle(status, f.header, nil)
+	if end {
+		s.endRecv()
+	}
+	return nil
+}

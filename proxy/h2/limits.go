@@ -1,0 +1,81 @@
+package h2
+
+import "time"
+
+// Specification constants (RFC 9113 sections 6.5.2 and 6.9.2).
+const (
+	initialWindow = 65535     // of the connection, and of streams until SETTINGS say otherwise
+	maxWindow     = 1<<31 - 1 // no window may exceed it
+	minFrameSize  = 16384     // every endpoint must take frames of this size
+	maxStreamID   = 1<<31 - 1
+)
+
+// What we advertise and how we behave.
+const (
+	// streamWindow is what a peer may send ahead of one stalled reader, and so
+	// what one stream can cost in memory.
+	streamWindow = 256 << 10
+
+	// connWindow only has to be larger than what is in flight: connection
+	// credit is given back when DATA arrives, not when it is read (flow.go).
+	connWindow = 16 << 20
+	connCredit = 1 << 20 // given back in portions of this
+
+	// frameSize is what peers may send in one frame. DATA is never buffered as
+	// a frame, so that only other frames could cost that much.
+	frameSize = 64 << 10
+
+	serverStreams = 200       // MAX_CONCURRENT_STREAMS of the accepting end
+	clientStreams = 100       // the most that the dialling end opens, whatever the peer allows
+	serverHeaders = 64 << 10  // MAX_HEADER_LIST_SIZE of the accepting end
+	clientHeaders = 16 << 10  // ditto of the dialling end
+	hpackTable    = 4096      // HEADER_TABLE_SIZE, the default of RFC 9113
+	readBuffer    = 16 << 10  // one TLS record: one read of it, one copy out of it
+	batchSize     = 128 << 10 // frames put together into one write
+
+	// dataSize makes frame header and payload one TLS record of 16 KiB; a
+	// payload of 16,384 bytes would cost a second, tiny record each time.
+	dataSize = minFrameSize - frameHeaderSize
+
+	frameHeaderSize = 9
+)
+
+// What a peer may do before it is told ENHANCE_YOUR_CALM. RFC 9113 section 10.5
+// leaves the numbers to us: they are far above what an honest proxy does and
+// far below what hurts.
+const (
+	maxAcks       = 100  // PING and SETTINGS answers that it does not collect
+	maxControl    = 4096 // control frames of any kind that wait to be sent
+	openControl   = 512  // with more than this waiting, no further stream is opened
+	maxBlockParts = 16   // frames of one header block
+	maxSettings   = 32   // entries of one SETTINGS frame
+)
+
+// resetBudget bounds streams begun and reset before we answered them ("rapid
+// reset"); noiseBudget frames that cost work and move nothing.
+var (
+	resetBudget = budget{burst: 400, perSecond: 100}
+	noiseBudget = budget{burst: 2000, perSecond: 500}
+)
+
+// budget is a token bucket; the zero time fills it. It belongs to one goroutine.
+type budget struct {
+	burst, perSecond float64
+	left             float64
+	last             time.Time
+}
+
+// spend takes one token and reports whether there was one.
+func (b *budget) spend(now time.Time) bool {
+	if b.last.IsZero() {
+		b.left = b.burst
+	} else {
+		b.left = min(b.burst, b.left+now.Sub(b.last).Seconds()*b.perSecond)
+	}
+	b.last = now
+	if b.left < 1 {
+		return false
+	}
+	b.left--
+	return true
+}

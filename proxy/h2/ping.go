@@ -1,0 +1,64 @@
+package h2
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+// watch asks a silent peer for a sign of life and starts the drain when ctx
+// ends. Any frame counts as a sign of life, so a busy tunnel sends no PING.
+func (c *conn) watch(ctx context.Context) {
+	timer := time.NewTimer(c.o.PingInterval)
+	defer timer.Stop()
+	drain := ctx.Done()
+	life := life{asked: -1}
+	for {
+		select {
+		case <-c.failed:
+			return
+		case <-drain:
+			drain = nil
+			c.Drain()
+		case <-timer.C:
+			timer.Reset(c.checkLife(&life))
+		}
+	}
+}
+
+// life is watch's own; times are by the clock of conn.born.
+type life struct {
+	asked time.Duration // when the last PING went out; negative: never
+}
+
+// checkLife returns when to look again.
+func (c *conn) checkLife(l *life) time.Duration {
+	now := time.Since(c.born)
+	heard := time.Duration(c.lastRecv.Load())
+	switch {
+	case now-heard < c.o.PingInterval:
+		return c.o.PingInterval - (now - heard)
+	case l.asked <= heard: // never, or answered since
+		l.asked = now
+		c.ping()
+	case now-l.asked >= c.o.PingTimeout:
+		c.fail(&SilentError{now - heard})
+	}
+	return max(time.Millisecond, min(c.o.PingInterval, c.o.PingTimeout-(now-l.asked)))
+}
+
+func (c *conn) ping() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.queue(control{kind: sendPing, ping: [8]byte{'b', 'u', 'l', 'k'}})
+}
+
+func (c *conn) recvPing(f *http2.PingFrame) error {
+	if f.IsAck() {
+		return nil // its arrival was the answer
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.queueAck(control{kind: sendPingAck, ping: f.Data})
+}

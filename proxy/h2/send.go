@@ -1,0 +1,302 @@
+package h2
+
+import (
+	"bytes"
+	"encoding/binary"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// The way out: users queue control frames and mark streams ready; sendLoop puts
+// a batch together (all control frames in order, then one DATA frame of each
+// ready stream in turn) and writes it at once. Users never write nc themselves:
+// a user stuck in the socket could not be woken by a reset of its stream.
+
+// sendState is guarded by conn.mu; out, fr, hpack and block are used by
+// sendLoop while it holds that.
+type sendState struct {
+	wake    sync.Cond // sendLoop waits here
+	control []control // in order
+	spare   []control // the slice that control was before
+	acks    int       // how many of them answer the peer
+	head    *stream   // streams with bytes and a window, first come first
+	tail    *stream
+	window  int64 // what we may still send on the connection
+
+	out   appender
+	fr    *http2.Framer // for writing
+	hpack *hpack.Encoder
+	block bytes.Buffer
+}
+
+func (s *sendState) init(c *conn) {
+	s.wake.L = &c.mu
+	s.window = initialWindow
+	s.fr = http2.NewFramer(&s.out, nil)
+	s.hpack = hpack.NewEncoder(&s.block)
+}
+
+// appender collects a batch.
+type appender struct{ b []byte }
+
+func (a *appender) Write(p []byte) (int, error) {
+	a.b = append(a.b, p...)
+	return len(p), nil
+}
+
+var batches = sync.Pool{New: func() any {
+	b := make([]byte, 0, batchSize)
+	return &b
+}}
+
+type controlKind uint8
+
+const (
+	sendSettings controlKind = iota
+	sendSettingsAck
+	sendPing
+	sendPingAck
+	sendWindowUpdate
+	sendHeaders
+	sendEnd // an empty DATA frame with END_STREAM
+	sendReset
+	sendGoAway
+)
+
+// control is a frame other than DATA with bytes.
+type control struct {
+	kind   controlKind
+	end    bool    // sendHeaders: with END_STREAM
+	id     uint32  // of the stream; sendGoAway: the last one
+	n      uint32  // error code or increment
+	s      *stream // dropped when it is gone by then; nil: sent in any case
+	ping   [8]byte
+	fields []hpack.HeaderField
+	debug  string
+}
+
+// queue adds a control frame. A peer that makes us queue without end, and does
+// not take what is queued, ends its tunnel. The caller holds mu.
+func (c *conn) queue(f control) {
+	if c.err != nil {
+		return
+	}
+	if len(c.send.control) >= maxControl {
+		c.failLocked(calmError("too many control frames waiting"))
+		return
+	}
+	c.send.control = append(c.send.control, f)
+	c.send.wake.Signal()
+}
+
+// queueAck adds an answer to a PING or SETTINGS.
+func (c *conn) queueAck(f control) error {
+	if c.send.acks >= maxAcks {
+		return calmError("too many PING or SETTINGS without taking the answers")
+	}
+	c.send.acks++
+	c.queue(f)
+	return nil
+}
+
+// ready lets a stream take part when it can send. The caller holds mu.
+func (c *conn) ready(s *stream) {
+	if s.waiting || s.gone || len(s.out) == 0 || s.sendWindow <= 0 {
+		return
+	}
+	s.waiting = true
+	if c.send.tail == nil {
+		c.send.head = s
+	} else {
+		c.send.tail.next = s
+	}
+	c.send.tail = s
+	c.send.wake.Signal()
+}
+
+func (s *sendState) pop() *stream {
+	st := s.head
+	if s.head = st.next; s.head == nil {
+		s.tail = nil
+	}
+	st.next, st.waiting = nil, false
+	return st
+}
+
+func (s *sendState) pending() bool {
+	return len(s.control) > 0 || s.head != nil && s.window > 0
+}
+
+// sendLoop writes batches until the tunnel ends.
+func (c *conn) sendLoop() {
+	defer close(c.sent)
+	buf := batches.Get().(*[]byte)
+	if c.client() {
+		*buf = append((*buf)[:0], http2.ClientPreface...)
+	}
+	for {
+		last := c.nextBatch(buf)
+		if len(*buf) > 0 {
+			if _, err := c.nc.Write(*buf); err != nil {
+				c.fail(err)
+				break
+			}
+		}
+		*buf = (*buf)[:0]
+		if last {
+			c.closeWrite()
+			break
+		}
+		if buf = c.rest(buf); buf == nil {
+			break
+		}
+	}
+	if buf != nil {
+		*buf = (*buf)[:0]
+		batches.Put(buf)
+	}
+}
+
+// rest waits for something to send, without a batch buffer meanwhile: an idle
+// tunnel should not hold 128 KiB.
+func (c *conn) rest(buf *[]byte) *[]byte {
+	c.mu.Lock()
+	if c.awake() {
+		c.mu.Unlock()
+		return buf
+	}
+	batches.Put(buf)
+	for !c.awake() {
+		c.send.wake.Wait()
+	}
+	c.mu.Unlock()
+	// One yield before a batch lets other streams that became runnable by the
+	// same read add their small frames to it: one record instead of several.
+	runtime.Gosched()
+	return batches.Get().(*[]byte)
+}
+
+func (c *conn) awake() bool {
+	return c.send.pending() || c.err != nil || c.leaving.finishing
+}
+
+// nextBatch appends what can be sent now and reports whether it is the last.
+func (c *conn) nextBatch(buf *[]byte) (last bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.send.out.b = *buf
+	defer func() { *buf, c.send.out.b = c.send.out.b, nil }()
+	if c.err != nil {
+		c.lastWords()
+		return true
+	}
+	c.nc.SetWriteDeadline(time.Now().Add(c.patience()))
+	c.encodeControl()
+	for c.send.head != nil && c.send.window > 0 && len(c.send.out.b)+minFrameSize <= batchSize {
+		c.encodeData(c.send.pop())
+	}
+	return c.leaving.finishing && !c.send.pending()
+}
+
+// encodeControl appends what is queued; encoding may queue more, for the next batch.
+func (c *conn) encodeControl() {
+	list := c.send.control
+	c.send.control = c.send.spare[:0]
+	for _, f := range list {
+		c.encode(f)
+	}
+	clear(list) // what they point at would live until they are overwritten
+	c.send.spare = list
+}
+
+// encode appends a control frame. The Framer cannot fail here: the appender
+// does not, and the arguments are ours.
+func (c *conn) encode(f control) {
+	if f.s != nil && f.s.gone && f.kind != sendHeaders {
+		return
+	}
+	fr := c.send.fr
+	switch f.kind {
+	case sendSettings:
+		_ = fr.WriteSettings(c.ourSettings()...)
+	case sendSettingsAck:
+		c.send.acks--
+		_ = fr.WriteSettingsAck()
+	case sendPing:
+		_ = fr.WritePing(false, f.ping)
+	case sendPingAck:
+		c.send.acks--
+		_ = fr.WritePing(true, f.ping)
+	case sendWindowUpdate:
+		_ = fr.WriteWindowUpdate(f.id, f.n)
+	case sendHeaders:
+		c.encodeHeaders(f)
+	case sendEnd:
+		_ = fr.WriteData(f.id, true, nil)
+		f.s.endSent()
+	case sendReset:
+		_ = fr.WriteRSTStream(f.id, http2.ErrCode(f.n))
+	case sendGoAway:
+		_ = fr.WriteGoAway(f.id, http2.ErrCode(f.n), []byte(f.debug))
+	}
+}
+
+// encodeData appends one DATA frame of s, as large as it may be, and puts s back
+// in the queue behind the others if it has more.
+func (c *conn) encodeData(s *stream) {
+	n := min(int64(len(s.out)), s.sendWindow, c.send.window, dataSize, int64(c.peer.frameSize))
+	if s.gone || n <= 0 {
+		return // it was reset, or its window was taken back, while it waited
+	}
+	end := s.endQueued && n == int64(len(s.out))
+	c.send.out.b = appendDataHeader(c.send.out.b, int(n), end, s.id)
+	c.send.out.b = append(c.send.out.b, s.out[:n]...)
+	s.out = s.out[n:]
+	s.sendWindow -= n
+	c.send.window -= n
+	if len(s.out) == 0 {
+		s.writable.Broadcast()
+	}
+	if end {
+		s.endSent()
+	}
+	c.ready(s)
+}
+
+// appendDataHeader writes what Framer.WriteData would, which copies the payload
+// once more (RFC 9113 sections 4.1 and 6.1).
+func appendDataHeader(b []byte, n int, end bool, id uint32) []byte {
+	var flags http2.Flags
+	if end {
+		flags = http2.FlagDataEndStream
+	}
+	b = append(b, byte(n>>16), byte(n>>8), byte(n), byte(http2.FrameData), byte(flags))
+	return binary.BigEndian.AppendUint32(b, id)
+}
+
+// closeWrite tells the peer that nothing follows; TLS has close_notify for it.
+func (c *conn) closeWrite() {
+	if c.broken() {
+		return
+	}
+	if w, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		_ = w.CloseWrite() // a peer that is gone needs no telling
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.nc.SetReadDeadline(time.Now().Add(c.patience()))
+	}
+}
+
+// patience is how long the peer's TCP may take for a batch.
+func (c *conn) patience() time.Duration {
+	if c.leaving.hard {
+		return c.o.LingerTimeout
+	}
+	return c.o.WriteTimeout
+}

@@ -1,0 +1,138 @@
+package h2
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+)
+
+// The accepting end: one handler goroutine for each request.
+
+// recvRequest takes the HEADERS of a request.
+func (c *conn) recvRequest(id uint32, end bool, f *fields) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if id%2 == 0 { // RFC 9113 section 5.1.1
+		return protocolError("HEADERS on stream %d", id)
+	}
+	if id <= c.lastID {
+		if c.streams[id] == nil {
+			return nil // late, on a stream that we have reset
+		}
+		// Only DATA may follow on a connected stream (RFC 9113 section 8.5).
+		return &streamError{id, http2.ErrCodeProtocol, "HEADERS after the request"}
+	}
+	c.lastID = id
+	if c.leaving.any() || c.full() {
+		return c.refuse(id)
+	}
+	s := c.newStream(id)
+	if end {
+		s.endRecv()
+	}
+	in := &incoming{s: s, head: f.request()}
+	in.ctx, s.cancel = context.WithCancel(context.Background())
+	c.running++
+	c.handlers.Go(func() { c.serve(in) })
+	return nil
+}
+
+// full: handlers of streams that the peer has reset may still be at work, and
+// must not pile up while it opens others ("rapid reset").
+func (c *conn) full() bool {
+	return len(c.streams) >= c.o.MaxStreams || c.running >= 2*c.o.MaxStreams
+}
+
+// refuse says that nothing was done for a stream (RFC 9113 section 8.7).
+func (c *conn) refuse(id uint32) error {
+	if !c.recv.resets.spend(time.Now()) {
+		return calmError("too many streams beyond the limit")
+	}
+	c.queue(control{kind: sendReset, id: id, n: uint32(http2.ErrCodeRefusedStream)})
+	return nil
+}
+
+// serve runs the handler of one stream and cleans up behind it.
+func (c *conn) serve(in *incoming) {
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.running--
+		in.s.cancel()
+	}()
+	defer in.s.Close()
+	defer func() {
+		if v := recover(); v != nil {
+			c.o.OnPanic(v, debug.Stack())
+			in.s.fault()
+		}
+	}()
+	c.handler(in)
+}
+
+// fault resets a stream whose handler broke.
+func (s *stream) fault() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.drop(http2.ErrCodeInternal)
+}
+
+// incoming is a request that waits for its answer.
+type incoming struct {
+	s    *stream
+	head hbone.Head
+	ctx  context.Context
+}
+
+func (in *incoming) Head() hbone.Head         { return in.head }
+func (in *incoming) Context() context.Context { return in.ctx }
+
+// Accept: see tunnel.Incoming.
+func (in *incoming) Accept(h hbone.Header) (tunnel.Stream, error) {
+	if in.head.Malformed != "" || in.head.Method != hbone.MethodConnect {
+		return nil, errHead
+	}
+	c := in.s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := in.mayAnswer(); err != nil {
+		return nil, err
+	}
+	in.s.settle(hbone.StatusOK, h, nil)
+	c.queue(control{kind: sendHeaders, s: in.s, id: in.s.id, fields: answerFields(hbone.StatusOK, h)})
+	return in.s, nil
+}
+
+// Reject: see tunnel.Incoming.
+func (in *incoming) Reject(status int) error {
+	c := in.s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := in.mayAnswer(); err != nil {
+		return err
+	}
+	in.s.settle(status, hbone.Header{}, nil)
+	in.s.endQueued = true
+	c.queue(control{kind: sendHeaders, s: in.s, id: in.s.id, end: true, fields: answerFields(status, hbone.Header{})})
+	if !in.s.recvEnded {
+		// The answer is complete: ask the peer to send nothing (RFC 9113 section 8.1).
+		c.queue(control{kind: sendReset, id: in.s.id, n: uint32(http2.ErrCodeNo)})
+	}
+	in.s.finish(errAnswered, errAnswered)
+	return nil
+}
+
+func (in *incoming) mayAnswer() error {
+	switch {
+	case in.s.sendErr != nil:
+		return in.s.sendErr
+	case in.s.answered:
+		return errAnswered
+	}
+	return nil
+}

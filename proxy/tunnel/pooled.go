@@ -1,0 +1,197 @@
+package tunnel
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+)
+
+// pooled is a tunnel of a pool.
+type pooled struct {
+	Tunnel
+	key Key
+
+	// Guarded by Pool.mu.
+	streams   int
+	idleSince time.Time // when streams became 0
+}
+
+// run is the life of a tunnel in the pool: dial, hand out, keep.
+func (p *Pool) run(ctx context.Context, k Key, d *dial) {
+	t, err := p.make(ctx, k)
+	d.cancel()
+	if err != nil {
+		p.fail(k, d, &DialError{Key: k, Err: err})
+		return
+	}
+	pt := &pooled{Tunnel: t, key: k, idleSince: time.Now()}
+	p.handOut(d, pt)
+	p.keep(pt)
+	p.mu.Lock()
+	p.tunnels--
+	p.mu.Unlock()
+}
+
+// make dials. A panic fails this dial instead of every workload in the process.
+func (p *Pool) make(ctx context.Context, k Key) (t Tunnel, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return p.dial(ctx, k)
+}
+
+// fail gives a dial's error to all who wait for it.
+func (p *Pool) fail(k Key, d *dial, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts.Failures++
+	p.forget(k, d)
+	if p.ctx.Err() != nil {
+		err = ErrPoolClosed
+	}
+	for _, w := range d.waiters {
+		w.come <- outcome{err: err}
+	}
+	d.waiters = nil
+}
+
+// handOut adds a new tunnel and gives its places to the waiters, first come
+// first; the others look again.
+func (p *Pool) handOut(d *dial, t *pooled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tunnels++
+	limit := p.limit(t)
+	if !p.draining {
+		g := p.group(t.key) // gone meanwhile if all who waited have left; the tunnel is good all the same
+		g.tunnels = append(g.tunnels, t)
+		g.room = max(1, limit)
+	}
+	p.forget(t.key, d)
+	for i, w := range d.waiters {
+		switch {
+		case p.draining:
+			w.come <- outcome{err: ErrPoolClosed}
+		case limit == 0: // a peer that takes no streams: dialling on would not end
+			w.come <- outcome{err: &RefusedError{Reason: Full}}
+		case i < limit:
+			p.enter(t)
+			w.come <- outcome{t: t}
+		default:
+			w.come <- outcome{}
+		}
+	}
+	d.waiters = nil
+}
+
+// keep waits for the end of a tunnel, and brings it about when it is idle or
+// the pool closes.
+func (p *Pool) keep(t *pooled) {
+	defer p.retire(t)
+	if p.closing() {
+		p.retire(t)
+	}
+	timer := time.NewTimer(p.o.IdleTimeout)
+	defer timer.Stop()
+	for {
+		select {
+		case <-t.Done():
+			return
+		case <-p.ctx.Done():
+			t.Close()
+			return
+		case <-timer.C:
+			timer.Reset(p.evictIdle(t))
+		}
+	}
+}
+
+func (p *Pool) closing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.draining
+}
+
+// evictIdle ends a tunnel that has been without streams for long enough, and
+// returns when to look again. An open stream keeps it, however silent.
+func (p *Pool) evictIdle(t *pooled) time.Duration {
+	p.mu.Lock()
+	left := p.o.IdleTimeout
+	if t.streams == 0 {
+		left -= time.Since(t.idleSince)
+	}
+	evict := left <= 0
+	if evict {
+		p.counts.Evictions++
+		p.drop(t) // under the same lock as the check: nobody may enter between
+	}
+	p.mu.Unlock()
+	if evict {
+		t.Drain()
+		return p.o.IdleTimeout
+	}
+	return left
+}
+
+// retire takes a tunnel out of the pool's hands: no new streams, and it ends
+// with the last one.
+func (p *Pool) retire(t *pooled) {
+	p.mu.Lock()
+	p.drop(t)
+	p.mu.Unlock()
+	t.Drain()
+}
+
+// drop takes a tunnel out of its group. The caller holds mu.
+func (p *Pool) drop(t *pooled) {
+	g := p.groups[t.key]
+	if g == nil {
+		return
+	}
+	g.tunnels = slices.DeleteFunc(g.tunnels, func(other *pooled) bool { return other == t })
+	p.tidy(t.key, g)
+}
+
+// release gives a place back.
+func (p *Pool) release(t *pooled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.releaseLocked(t)
+}
+
+func (p *Pool) releaseLocked(t *pooled) {
+	p.streams--
+	if t.streams--; t.streams == 0 {
+		t.idleSince = time.Now()
+	}
+}
+
+// lease is a stream that holds a place until its Close.
+type lease struct {
+	Stream
+	pool *Pool
+	of   *pooled
+	once sync.Once
+}
+
+// Close closes the stream and gives its place back.
+func (l *lease) Close() error {
+	err := l.Stream.Close()
+	l.once.Do(func() { l.pool.release(l.of) })
+	return err
+}
+
+// WriteTo lets io.Copy use what the transport's stream has to offer, which the
+// embedding would hide.
+func (l *lease) WriteTo(w io.Writer) (int64, error) {
+	if s, ok := l.Stream.(io.WriterTo); ok {
+		return s.WriteTo(w)
+	}
+	return io.Copy(w, struct{ io.Reader }{l.Stream})
+}
