@@ -40,6 +40,7 @@ func (n *Namespace) Dial(ctx context.Context, o DialOptions) (*net.TCPConn, erro
 		return err
 	})
 	if err != nil {
+		s.close() // the thread could not leave, but the socket is there
 		return nil, err
 	}
 	f, err := s.dial(o)

@@ -84,12 +84,13 @@ func (n *Namespace) set(op Op) error {
 		return &Error{Op: op, Namespace: n.inode, Err: err}
 	}
 	var setErr error
-	err = raw.Control(func(fd uintptr) { setErr = unix.Setns(int(fd), unix.CLONE_NEWNET) })
-	if err == nil {
-		err = setErr
+	// Inside Control the descriptor cannot be closed, nor its number be reused
+	// for another namespace. Control itself fails only once it is closed.
+	if raw.Control(func(fd uintptr) { setErr = unix.Setns(int(fd), unix.CLONE_NEWNET) }) != nil {
+		setErr = os.ErrClosed
 	}
-	if err != nil {
-		return &Error{Op: op, Namespace: n.inode, Err: err}
+	if setErr != nil {
+		return &Error{Op: op, Namespace: n.inode, Err: setErr}
 	}
 	return nil
 }

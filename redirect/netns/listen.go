@@ -37,6 +37,7 @@ func (n *Namespace) Listen(o ListenOptions) (*net.TCPListener, error) {
 		return err
 	})
 	if err != nil {
+		f.Close() // of nil it does nothing
 		return nil, err
 	}
 	defer f.Close()

@@ -72,10 +72,16 @@ func (s *socket) connect(a unix.Sockaddr, name string) {
 	}
 }
 
+func (s *socket) close() {
+	if s != nil {
+		unix.Close(s.fd)
+	}
+}
+
 // file hands the descriptor over, registered with the runtime poller.
 func (s *socket) file(name string) (*os.File, error) {
 	if s.err != nil {
-		unix.Close(s.fd)
+		s.close()
 		return nil, s.err
 	}
 	return os.NewFile(uintptr(s.fd), name), nil
