@@ -3,48 +3,146 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"net"
+	"runtime/debug"
+	"sync"
 	"sync/atomic"
 )
 
 // Leg is one side of a relay: an application's TCP connection or a stream of a
-// tunnel. tunnel.Stream is a Leg.
+// tunnel (tunnel.Stream is a Leg). Reset and Close may be called at any time and
+// wake whoever is blocked in the other methods.
 type Leg interface {
-	io.Reader
-	io.Writer
-	CloseWrite() error // no more bytes from here; the peer reads EOF, reading goes on
+	io.Reader          // io.EOF at the peer's half-close; anything else is a break
+	io.Writer          //
+	CloseWrite() error // half-close: the peer reads EOF, reading goes on
 	Reset() error      // both directions end at once; the peer reads a reset
-	Close() error
+	Close() error      // releases; of a leg that has not ended both ways, with a reset
 }
 
 // Bytes counts what a relay has moved, while it moves.
 type Bytes struct{ AtoB, BtoA atomic.Int64 }
 
-// RelayError says which leg failed, in doing what.
+// RelayError says which leg broke a relay, and in doing what.
 type RelayError struct {
-	Leg string // "a" or "b"
+	Leg string // "a" or "b", as given to Relay
 	Op  string // "read", "write" or "close-write"
 	Err error
 }
 
-func (e *RelayError) Error() string {
-	return "relay: leg " + e.Leg + ": " + e.Op + ": " + e.Err.Error()
-}
+func (e *RelayError) Error() string { return fmt.Sprintf("relay: leg %s: %s: %v", e.Leg, e.Op, e.Err) }
 func (e *RelayError) Unwrap() error { return e.Err }
 
-// TCPLeg makes a leg of a TCP connection and owns it from then on.
-func TCPLeg(c *net.TCPConn) Leg { return &tcpLeg{TCPConn: c} }
-
-type tcpLeg struct{ *net.TCPConn }
-
-// Reset closes with a RST instead of a FIN.
-func (l *tcpLeg) Reset() error {
-	_ = l.SetLinger(0)
-	return l.TCPConn.Close()
+// Relay moves bytes between two legs, both ways, until both directions have
+// ended, and closes both.
+//
+// What one peer does, the other one sees: EOF becomes EOF and leaves the other
+// direction open, in either order; a broken leg, or one that takes no more,
+// becomes a reset of both (a sender whose bytes cannot be delivered must learn
+// it, and in TCP too that ends both directions); a peer that does not read stops
+// the one who sends, since a write blocks and nothing is read meanwhile. A reset
+// behind bytes that the other end does not read is seen once it reads on.
+//
+// When ctx ends, both are reset and its cause is returned. count may be nil.
+func Relay(ctx context.Context, a, b Leg, count *Bytes) error {
+	if count == nil {
+		count = new(Bytes)
+	}
+	r := &relay{a: a, b: b}
+	cut := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(cut)
+		r.fail(fmt.Errorf("relay: %w", context.Cause(ctx)))
+	})
+	var other sync.WaitGroup
+	other.Go(func() { r.copyAtoB(&count.AtoB) })
+	r.copyBtoA(&count.BtoA)
+	other.Wait()
+	if !stop() {
+		<-cut
+	}
+	return r.end()
 }
 
-// Relay moves bytes both ways until both directions have ended, and closes both.
-func Relay(ctx context.Context, a, b Leg, count *Bytes) error {
-	return errors.Join(a.Close(), b.Close())
+// relay is a Relay in progress.
+type relay struct {
+	a, b Leg
+
+	mu       sync.Mutex
+	err      error // the first one; both legs have been reset
+	panicked any
+}
+
+// copyAtoB and copyBtoA have a name each, so that a goroutine dump tells them apart.
+func (r *relay) copyAtoB(n *atomic.Int64) {
+	defer r.recovered()
+	r.ended(copyHalf(half{r.a, "a"}, half{r.b, "b"}, n))
+}
+
+func (r *relay) copyBtoA(n *atomic.Int64) {
+	defer r.recovered()
+	r.ended(copyHalf(half{r.b, "b"}, half{r.a, "a"}, n))
+}
+
+func (r *relay) ended(err error) {
+	if err != nil {
+		r.fail(err)
+	}
+}
+
+// fail resets both legs, so that both directions end whatever they wait for.
+// The first reason stays: those that follow come from the reset.
+func (r *relay) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return
+	}
+	r.err = err
+	r.a.Reset()
+	r.b.Reset()
+}
+
+// recovered keeps a panic of one direction until both have ended: Relay raises
+// it where its caller can recover it, which is not here.
+func (r *relay) recovered() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	r.mu.Lock()
+	r.panicked = fmt.Sprintf("%v\n%s", v, debug.Stack())
+	r.mu.Unlock()
+	r.fail(errors.New("relay: panic"))
+}
+
+func (r *relay) end() error {
+	r.a.Close()
+	r.b.Close()
+	if r.panicked != nil {
+		panic(r.panicked)
+	}
+	return r.err
+}
+
+// half is a leg and its name.
+type half struct {
+	Leg
+	name string
+}
+
+func (h half) failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &RelayError{Leg: h.name, Op: op, Err: err}
+}
+
+// copyHalf moves one direction and passes its end on.
+func copyHalf(from, to half, n *atomic.Int64) error {
+	if err := move(from, to, n); err != nil {
+		return err
+	}
+	return to.failed("close-write", to.CloseWrite())
 }

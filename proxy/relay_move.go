@@ -1,0 +1,117 @@
+package proxy
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+)
+
+// How the bytes of one direction move, by what the legs can do:
+//
+//	TCP → TCP      64 KiB buffers, then splice once it is a bulk transfer (relay_splice.go)
+//	TCP → stream   64 KiB buffers, taken only when there is something to read
+//	stream → any   WriteTo: the stream's own memory, no buffer
+//	anything else  a 64 KiB buffer
+
+// bufferSize is one read of a TCP leg. Four TLS records: larger ones gain
+// nothing against the cost of sealing them, 16 KiB costs a system call for each.
+const bufferSize = 64 << 10
+
+type buffer [bufferSize]byte
+
+// buffers is pooled because a connection that waits needs none: with a buffer
+// of its own for each direction, ten thousand idle connections would hold 1.2 GiB.
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// move copies from one leg to the other until EOF.
+func move(from, to half, n *atomic.Int64) error {
+	src, srcTCP := from.Leg.(*tcpLeg)
+	dst, dstTCP := to.Leg.(*tcpLeg)
+	switch {
+	case srcTCP && dstTCP:
+		bulk, err := moveBuffered(from, to, src, n, true)
+		if !bulk || err != nil {
+			return err
+		}
+		return moveSpliced(from, to, src, dst, n)
+	case srcTCP:
+		_, err := moveBuffered(from, to, src, n, false)
+		return err
+	}
+	if src, ok := from.Leg.(io.WriterTo); ok {
+		return moveOut(from, to, src, n)
+	}
+	return moveAny(from, to, n)
+}
+
+// moveBuffered reads from TCP into pooled buffers. With upgrade it returns when
+// the transfer has become a bulk one, which full reads in a row tell.
+func moveBuffered(from, to half, src *tcpLeg, n *atomic.Int64, upgrade bool) (bulk bool, err error) {
+	const fullReads = 4
+	for full := 0; !upgrade || full < fullReads; {
+		b, m, err := src.readPooled()
+		if err == io.EOF {
+			return false, nil
+		}
+		if err != nil {
+			return false, from.failed("read", err)
+		}
+		full++
+		if m < bufferSize {
+			full = 0
+		}
+		w, err := to.Write(b[:m])
+		n.Add(int64(w))
+		buffers.Put(b)
+		if err != nil {
+			return false, to.failed("write", err)
+		}
+	}
+	return true, nil
+}
+
+// moveOut lets a stream write its memory into the other leg.
+func moveOut(from, to half, src io.WriterTo, n *atomic.Int64) error {
+	m := &meter{to: to, n: n}
+	_, err := src.WriteTo(m)
+	if m.err != nil {
+		return to.failed("write", m.err)
+	}
+	return from.failed("read", err)
+}
+
+// meter counts what goes through it, and keeps the writer's error apart from
+// the reader's.
+type meter struct {
+	to  io.Writer
+	n   *atomic.Int64
+	err error
+}
+
+func (m *meter) Write(p []byte) (int, error) {
+	n, err := m.to.Write(p)
+	m.n.Add(int64(n))
+	m.err = err
+	return n, err
+}
+
+func moveAny(from, to half, n *atomic.Int64) error {
+	b := buffers.Get().(*buffer)
+	defer buffers.Put(b)
+	for {
+		m, err := from.Read(b[:])
+		if m > 0 {
+			w, err := to.Write(b[:m])
+			n.Add(int64(w))
+			if err != nil {
+				return to.failed("write", err)
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return from.failed("read", err)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// TCPLeg makes a leg of a TCP connection, which it owns from then on.
+func TCPLeg(c *net.TCPConn) Leg {
+	raw, err := c.SyscallConn()
+	if err != nil { // only of a nil connection
+		panic(err)
+	}
+	return &tcpLeg{c: c, raw: raw}
+}
+
+type tcpLeg struct {
+	c         *net.TCPConn
+	raw       syscall.RawConn
+	halfClose atomic.Bool // CloseWrite was called
+}
+
+func (l *tcpLeg) Write(p []byte) (int, error) { return l.c.Write(p) }
+
+func (l *tcpLeg) CloseWrite() error {
+	l.halfClose.Store(true)
+	return l.c.CloseWrite()
+}
+
+// Reset closes with a RST instead of a FIN, and drops what is queued.
+func (l *tcpLeg) Reset() error {
+	_ = l.c.SetLinger(0)
+	return l.c.Close()
+}
+
+func (l *tcpLeg) Close() error { return l.c.Close() }
+
+func (l *tcpLeg) Read(p []byte) (int, error) {
+	return l.read(func(fd int) (int, error) { return unix.Read(fd, p) })
+}
+
+// readPooled waits until there is something to read and only then takes a
+// buffer, which its caller puts back. There is none with an error.
+func (l *tcpLeg) readPooled() (b *buffer, n int, err error) {
+	n, err = l.read(func(fd int) (int, error) {
+		b = buffers.Get().(*buffer)
+		n, err := unix.Read(fd, b[:])
+		if err != nil || n == 0 {
+			buffers.Put(b)
+			b = nil
+		}
+		return n, err
+	})
+	return b, n, err
+}
+
+// read calls f, which reads from fd without blocking, as soon as it can.
+func (l *tcpLeg) read(f func(fd int) (int, error)) (n int, err error) {
+	rawErr := l.raw.Read(func(fd uintptr) bool {
+		for {
+			if n, err = f(int(fd)); err != unix.EINTR {
+				return err != unix.EAGAIN
+			}
+		}
+	})
+	switch {
+	case rawErr != nil:
+		return 0, rawErr
+	case err != nil:
+		return 0, os.NewSyscallError("read", err)
+	case n == 0:
+		return 0, l.endOfInput()
+	}
+	return n, nil
+}
+
+// endOfInput tells a half-close from a RST that somebody else was told of: the
+// kernel reports a RST once, to whichever call comes first, and if that is a
+// write of the other direction this read sees a plain EOF. A socket that got a
+// FIN waits for ours (CLOSE_WAIT); one that got a RST is closed. Once we have
+// sent our FIN a closed socket is a finished one.
+func (l *tcpLeg) endOfInput() error {
+	if l.halfClose.Load() {
+		return io.EOF
+	}
+	var info *unix.TCPInfo
+	var err error
+	_ = l.raw.Control(func(fd uintptr) {
+		info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+	})
+	if err == nil && info != nil && info.State == unix.BPF_TCP_CLOSE {
+		return os.NewSyscallError("read", unix.ECONNRESET)
+	}
+	return io.EOF
+}
