@@ -24,10 +24,12 @@ const (
 
 // Remove removes the group and those below, deepest first. Its processes must have
 // ended. A group that is gone already is no error.
-func (g *Group) Remove() error {
+func (g *Group) Remove() error { return g.removeUntil(time.Now().Add(removeTimeout)) }
+
+func (g *Group) removeUntil(deadline time.Time) error {
 	var errs []error
 	for _, p := range g.places {
-		if err := removeTree(p.dir); err != nil {
+		if err := removeTree(p.dir, deadline); err != nil {
 			errs = append(errs, fmt.Errorf("cgroup: remove: %w", err))
 		}
 	}
@@ -35,7 +37,7 @@ func (g *Group) Remove() error {
 }
 
 // removeTree never removes files: those of a cgroup go with its directory.
-func removeTree(dir string) error {
+func removeTree(dir string, deadline time.Time) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -47,11 +49,11 @@ func removeTree(dir string) error {
 		if !e.IsDir() {
 			continue
 		}
-		if err := removeTree(filepath.Join(dir, e.Name())); err != nil {
+		if err := removeTree(filepath.Join(dir, e.Name()), deadline); err != nil {
 			return err
 		}
 	}
-	for deadline := time.Now().Add(removeTimeout); ; time.Sleep(pollInterval) {
+	for ; ; time.Sleep(pollInterval) {
 		err := unix.Rmdir(dir)
 		if err == nil || err == unix.ENOENT {
 			return nil
