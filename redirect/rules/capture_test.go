@@ -1,0 +1,228 @@
+package rules
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+)
+
+func placements(t *testing.T, test func(t *testing.T, p Plan)) {
+	t.Run("node", func(t *testing.T) { test(t, node) })
+	t.Run("sidecar", func(t *testing.T) { test(t, sidecar) })
+}
+
+func TestOutboundIsCaptured(t *testing.T) {
+	placements(t, func(t *testing.T, p Plan) {
+		w := newWorld(t)
+		w.install(p)
+		outbound, _, _ := w.proxy(p)
+		direct := w.listen(w.B, 8080)
+		for _, s := range w.sides() {
+			for _, to := range []netip.Addr{s.peer, s.foreign} {
+				for _, port := range []uint16{8080, redirect.HBONEPort, p.Ports.Outbound} {
+					c := w.dial(w.A, to, port)
+					e := w.accept(outbound)
+					if dst := w.originalDst(e); dst != netip.AddrPortFrom(to, port) {
+						t.Errorf("original destination is %v, want %v port %d", dst, to, port)
+					}
+					marker := "MARKER-out-" + to.String()
+					w.send(c, e, marker)
+					w.send(e, c, marker)
+					w.secret(marker)
+				}
+			}
+		}
+		w.captured(12)
+		w.idle(direct)
+	})
+}
+
+func TestInboundIsCaptured(t *testing.T) {
+	placements(t, func(t *testing.T, p Plan) {
+		w := newWorld(t)
+		w.install(p)
+		_, plaintext, hbone := w.proxy(p)
+		app := w.listen(w.A, 8080)
+		for _, s := range w.sides() {
+			for port, l := range map[uint16]*net.TCPListener{
+				8080: plaintext, 9: plaintext, redirect.HBONEPort: hbone,
+				15001: plaintext, 15006: plaintext, 16001: plaintext, 16006: plaintext, 16008: plaintext,
+			} {
+				c := w.dial(w.B, s.pod, port)
+				e := w.accept(l)
+				if dst := w.originalDst(e); dst != netip.AddrPortFrom(s.pod, port) {
+					t.Errorf("original destination is %v, want %v port %d", dst, s.pod, port)
+				}
+				if peerOf(e).Addr() != s.peer {
+					t.Errorf("connection from %v, want %v", peerOf(e), s.peer)
+				}
+				w.send(c, e, "there")
+				w.send(e, c, "and back")
+			}
+		}
+		w.captured(16)
+		w.idle(app)
+	})
+}
+
+// The application sees its client's address, and its answers go to the proxy.
+func TestDeliveryKeepsTheClientsAddress(t *testing.T) {
+	placements(t, func(t *testing.T, p Plan) {
+		w := newWorld(t)
+		w.install(p)
+		app := w.listen(w.A, 8080)
+		for _, s := range w.sides() {
+			for _, client := range []netip.Addr{s.peer, s.foreign} {
+				c := w.deliver(client, netip.AddrPortFrom(s.pod, 8080))
+				a := w.accept(app)
+				if peerOf(a).Addr() != client {
+					t.Errorf("application sees %v, want %v", peerOf(a), client)
+				}
+				marker := "MARKER-in-" + client.String()
+				w.send(c, a, marker)
+				w.send(a, c, marker)
+				w.secret(marker)
+			}
+		}
+		w.captured(4)
+	})
+}
+
+// Pods of clusters whose nodes check reverse paths strictly.
+func TestDeliveryUnderReversePathFilter(t *testing.T) {
+	w := newWorld(t)
+	w.install(node)
+	w.must(w.A.Do(func() error {
+		return os.WriteFile("/proc/sys/net/ipv4/conf/all/rp_filter", []byte("1"), 0)
+	}))
+	app := w.listen(w.A, 8080)
+	c := w.deliver(w.B4, netip.AddrPortFrom(w.A4, 8080))
+	a := w.accept(app)
+	w.send(c, a, "there")
+	w.send(a, c, "and back")
+}
+
+func TestOwnTrafficIsNotCaptured(t *testing.T) {
+	w := newWorld(t)
+	w.install(node)
+	outbound, plaintext, hbone := w.proxy(node)
+	app := w.listen(w.A, 8080)
+	for _, s := range w.sides() {
+		for _, to := range []netip.Addr{s.pod, s.loopback} {
+			c := w.dial(w.A, to, 8080)
+			a := w.accept(app)
+			if peerOf(a).Addr() != to {
+				t.Errorf("application sees %v, want %v", peerOf(a), to)
+			}
+			w.send(c, a, "there")
+			w.send(a, c, "and back")
+		}
+	}
+	w.captured(0)
+	for _, l := range []*net.TCPListener{outbound, plaintext, hbone} {
+		w.idle(l)
+	}
+}
+
+// A client that dials the proxy's own port in its pod is told apart by its
+// original destination.
+func TestOwnListenersAreRecognised(t *testing.T) {
+	w := newWorld(t)
+	w.install(sidecar)
+	outbound, _, _ := w.proxy(sidecar)
+	for _, s := range w.sides() {
+		w.dial(w.A, s.loopback, sidecar.Ports.Outbound)
+		dst := w.originalDst(w.accept(outbound))
+		if dst.Addr() != s.loopback || !sidecar.Ports.Contains(dst.Port()) {
+			t.Errorf("original destination is %v", dst)
+		}
+	}
+}
+
+func TestProbesAreNotCaptured(t *testing.T) {
+	w := newWorld(t)
+	w.install(node)
+	outbound, plaintext, _ := w.proxy(node)
+	app, prober := w.listen(w.A, 8080), w.listen(w.B, 8081)
+	w.addAddress(w.B, probe4)
+	w.addAddress(w.B, probe6)
+	for _, test := range []struct{ probe, pod netip.Addr }{{probe4, w.A4}, {probe6, w.A6}} {
+		c := w.dialWith(w.B, netns.DialOptions{Remote: netip.AddrPortFrom(test.pod, 8080), Source: test.probe})
+		a := w.accept(app)
+		w.send(c, a, "alive?")
+		w.send(a, c, "alive!")
+		back := w.dial(w.A, test.probe, 8081)
+		w.send(back, w.accept(prober), "MARKER-probe")
+	}
+	w.public("MARKER-probe")
+	w.captured(0)
+	w.idle(outbound)
+	w.idle(plaintext)
+}
+
+func (w *world) addAddress(n *netns.Namespace, a netip.Addr) {
+	w.Helper()
+	w.must(n.Do(func() error {
+		link, err := netlink.LinkByName("eth0")
+		if err != nil {
+			return err
+		}
+		bits := net.CIDRMask(a.BitLen(), a.BitLen())
+		return netlink.AddrAdd(link, &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: bits}})
+	}))
+}
+
+func TestProxysOwnConnectionsAreNotCaptured(t *testing.T) {
+	w := newWorld(t)
+	w.install(node)
+	outbound, _, _ := w.proxy(node)
+	direct, tunnels := w.listen(w.B, 8080), w.listen(w.B, redirect.HBONEPort)
+	for _, s := range w.sides() {
+		for _, l := range []*net.TCPListener{direct, tunnels} {
+			port := l.Addr().(*net.TCPAddr).AddrPort().Port()
+			// Bits outside of the mask belong to others.
+			for _, mark := range []int{redirect.MarkProxy, 0x7000 | redirect.MarkProxy} {
+				c := w.dialWith(w.A, netns.DialOptions{Remote: netip.AddrPortFrom(s.peer, port), Mark: mark})
+				e := w.accept(l)
+				w.send(c, e, "MARKER-direct")
+				w.send(e, c, "and back")
+			}
+		}
+	}
+	w.public("MARKER-direct")
+	w.captured(0)
+	w.idle(outbound)
+}
+
+// Marks that look like the proxy's under no mask or under another one.
+func TestOtherMarksAreCaptured(t *testing.T) {
+	w := newWorld(t)
+	w.install(node)
+	outbound, _, _ := w.proxy(node)
+	for _, mark := range []int{0x539 << 12, 0x538, redirect.MarkReply << 4} {
+		c := w.dialWith(w.A, netns.DialOptions{Remote: netip.AddrPortFrom(w.B4, 8080), Mark: mark})
+		w.send(c, w.accept(outbound), "captured")
+	}
+}
+
+func TestIPv4IsCapturedWithIPv6SwitchedOff(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.A.Do(func() error {
+		return os.WriteFile("/proc/sys/net/ipv6/conf/all/disable_ipv6", []byte("1"), 0)
+	}))
+	w.install(node)
+	w.must(Verify(w.A, node))
+	outbound, _, _ := w.proxy(node)
+	app := w.listen(w.A, 8080)
+	w.send(w.dial(w.A, w.B4, 8080), w.accept(outbound), "captured")
+	c := w.deliver(w.B4, netip.AddrPortFrom(w.A4, 8080))
+	a := w.accept(app)
+	w.send(c, a, "there")
+	w.send(a, c, "and back")
+}
