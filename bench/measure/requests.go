@@ -53,7 +53,7 @@ func parseRecord(b []byte) (load.Record, error) {
 		return r, fmt.Errorf("an event, not a record")
 	case r.Flow < 0 || r.Seq < load.Break:
 		return r, fmt.Errorf("flow %d, sequence number %d", r.Flow, r.Seq)
-	case r.Planned < 0 || r.Sent < 0 || r.Done < r.Planned:
+	case r.Planned < 0 || r.Sent < 0 || r.Done < r.Planned || r.Done > maxTime:
 		return r, fmt.Errorf("flow %d: times out of order", r.Flow)
 	case r.Seq == load.Break && r.Error == "":
 		return r, fmt.Errorf("flow %d: a break without a cause", r.Flow)

@@ -63,6 +63,7 @@ type Workload struct {
 	ServiceAccount string       `json:"serviceAccount"`
 	Node           string       `json:"node"`
 	Addresses      []netip.Addr `json:"addresses"`
+	Sentinel       bool         `json:"sentinel,omitempty"` // in no mesh: nothing serves it
 }
 
 // Flow is one stream of planned requests.
@@ -116,6 +117,7 @@ type Usage struct {
 // Process is one process of the data plane.
 type Process struct {
 	Name    string `json:"name"`
+	Role    string `json:"role"` // sidecar, cell, keeper or anchor
 	PID     int    `json:"pid"`
 	PSS     int64  `json:"pss"`     // bytes
 	Private int64  `json:"private"` // bytes
