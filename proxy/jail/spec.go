@@ -87,8 +87,9 @@ func (s Spec) check() error {
 	if s.Netns != -1 && s.Netns < s.firstClosed() {
 		return fmt.Errorf("--netns-fd %d is not above the program's own descriptors, which end with %d", s.Netns, s.firstClosed()-1)
 	}
-	if s.UID < 0 || s.GID < 0 {
-		return fmt.Errorf("--uid %d --gid %d: they cannot be negative", s.UID, s.GID)
+	// 1<<32-1 means "as it is" to setresuid: it would silently leave root.
+	if s.UID < 0 || s.UID >= 1<<32-1 || s.GID < 0 || s.GID >= 1<<32-1 {
+		return fmt.Errorf("--uid %d --gid %d: not from 0 to %d", s.UID, s.GID, 1<<32-2)
 	}
 	for _, dir := range s.Cgroups {
 		if !filepath.IsAbs(dir) {
