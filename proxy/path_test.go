@@ -19,7 +19,6 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
-	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
 
 func at(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
@@ -77,13 +76,8 @@ func TestNothingIsOnTheWireInPlaintext(t *testing.T) {
 	if n := wire.Seen(marker); n != 0 {
 		t.Errorf("%d packets with the marker in plaintext", n)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	for _, ns := range []*pod{w.client, w.server} {
-		if err := rules.Remove(ctx, ns.ns); err != nil {
-			t.Fatal(err)
-		}
-	}
+	uncapture(t, w.A)
+	uncapture(t, w.B)
 	say()
 	if wire.Seen(marker) == 0 {
 		t.Error("without capture the marker must be seen: the test cannot tell")
@@ -215,18 +209,16 @@ func TestPolicy(t *testing.T) {
 func TestPlaintextFromOutsideTheMesh(t *testing.T) {
 	w := newTwo(t, mesh.Policy{Name: "only-mesh", Namespace: "a", Scope: mesh.ScopeNamespace, Action: mesh.Allow,
 		Rules: []mesh.Rule{{Namespaces: []string{"a"}}, {Ports: []uint16{8081}}}})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := rules.Remove(ctx, w.A); err != nil { // the client leaves the mesh
-		t.Fatal(err)
-	}
+	uncapture(t, w.A) // the client leaves the mesh
 	w.server.serve(t, 8080, whoami)
 	w.server.serve(t, 8081, whoami)
 	if got := readAll(t, w.client.dial(t, at(w.B4, 8081))); got != w.A4.String() {
 		t.Errorf("allowed: the application saw %q, want the client's own address", got)
 	}
-	if b, err := io.ReadAll(w.client.dial(t, at(w.B4, 8080))); err == nil || len(b) > 0 {
-		t.Errorf("denied: read %q, %v", b, err)
+	if c, err := w.client.tryDial(t, at(w.B4, 8080)); err == nil { // else it was reset already
+		if b, err := io.ReadAll(c); err == nil || len(b) > 0 {
+			t.Errorf("denied: read %q, %v", b, err)
+		}
 	}
 	w.server.waitLine(t, "direction=plaintext", "stage=policy")
 }
@@ -243,14 +235,12 @@ func TestPassthrough(t *testing.T) {
 			c.Close()
 		}
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := rules.Remove(ctx, w.B); err != nil {
-		t.Fatal(err)
-	}
-	if got := readAll(t, w.client.dial(t, netip.MustParseAddrPort("10.77.0.99:7000"))); got != "outside" {
+	uncapture(t, w.B)
+	c := w.client.dial(t, netip.MustParseAddrPort("10.77.0.99:7000"))
+	if got := readAll(t, c); got != "outside" {
 		t.Errorf("read %q", got)
 	}
+	c.Close()
 	w.client.waitLine(t, "direction=outbound", "dst.addr=10.77.0.99:7000", "bytes_recv=7")
 }
 
@@ -263,14 +253,31 @@ func TestDrainCutsAtTheDeadline(t *testing.T) {
 	if _, err := c.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
+	begin := time.Now()
+	w.client.stop() // Drain is a second, and this connection would last for ever
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("read %v, want a reset", err)
+	}
+	if time.Since(begin) < time.Second {
+		t.Error("the connection was cut before the deadline")
+	}
+	w.client.waitLine(t, "direction=outbound", "connection drain")
+}
+
+// Cut does not wait: the pod is gone.
+func TestCutDoesNotWait(t *testing.T) {
+	w := newTwo(t)
+	w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+	c := w.client.dial(t, at(w.B4, 8080))
+	fmt.Fprint(c, "x")
+	if _, err := c.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 	w.client.work.Cut()
-	// The test's cleanup ends Run; with Cut it must not wait for this connection.
-	t.Cleanup(func() {
-		_ = c.SetDeadline(time.Now().Add(patience))
-		if _, err := c.Read(make([]byte, 1)); err == nil {
-			t.Error("the connection survived the end of its proxy")
-		}
-	})
+	w.client.stop()
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("read %v, want a reset", err)
+	}
 }
 
 // The proxy's own ports lead nowhere (ztunnel: malicious_calls_inpod).

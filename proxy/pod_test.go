@@ -43,6 +43,7 @@ type pod struct {
 	work     *proxy.Workload
 	lines    *lockedBuffer // access lines
 	source   identity.Source
+	stop     func() // ends the data path and waits for it
 }
 
 // lockedBuffer collects log lines of many goroutines.
@@ -113,12 +114,15 @@ func (w *two) start(t *testing.T, uid string, ns *netns.Namespace) *pod {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- p.work.Run(ctx, l) }()
-	t.Cleanup(func() {
+	p.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("%s: Run: %v", uid, err)
 		}
 		sink.Close()
+	})
+	t.Cleanup(func() {
+		p.stop()
 		if t.Failed() {
 			t.Logf("access lines of %s:\n%s", uid, p.lines)
 		}
@@ -140,6 +144,16 @@ func (w *two) issue(t *testing.T, id identity.ID) *issuer.Issuer {
 		t.Fatal("no SVID")
 	}
 	return i
+}
+
+// uncapture takes a pod out of the mesh; what is still open is cut soon.
+func uncapture(t *testing.T, ns *netns.Namespace) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := rules.Remove(ctx, ns); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // resolver answers out of a snapshot, without a channel.

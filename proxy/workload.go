@@ -176,6 +176,9 @@ func (w *Workload) relay(ctx context.Context, r *telemetry.Record, client, serve
 	var n Bytes
 	err := Relay(ctx, client, server, &n)
 	r.Sent, r.Received = n.AtoB.Load(), n.BtoA.Load()
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx) // the legs failed because we ended them
+	}
 	return err
 }
 

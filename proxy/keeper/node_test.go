@@ -272,7 +272,7 @@ func (n *node) echo(t *testing.T) {
 			if err != nil {
 				return
 			}
-			open.Go(func() { defer c.Close(); _, _ = io.Copy(c, c) })
+			open.Go(func() { defer c.Close(); _, _ = io.Copy(struct{ io.Writer }{c}, c) }) // no splice: its pipes look like a leak
 		}
 	})
 	t.Cleanup(func() { l.Close(); open.Wait() })
