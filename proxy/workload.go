@@ -139,6 +139,11 @@ func (w *Workload) serve(ctx context.Context, c *net.TCPConn, d telemetry.Direct
 	r := w.begin(d, addrOf(c.RemoteAddr()))
 	defer w.end(r)
 	defer func() { w.recovered(r, recover()) }()
+	if abandoned(c) {
+		r.Err = ErrAbandoned
+		c.Close()
+		return
+	}
 	if r.Err = side(ctx, c, r); r.Err != nil {
 		// Reset, not close: a clean end would tell the application that the
 		// answer was complete. After a relay the leg is closed already.
