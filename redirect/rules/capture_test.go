@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
@@ -174,7 +175,7 @@ func (w *world) addAddress(n *netns.Namespace, a netip.Addr) {
 			return err
 		}
 		bits := net.CIDRMask(a.BitLen(), a.BitLen())
-		return netlink.AddrAdd(link, &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: bits}})
+		return netlink.AddrAdd(link, &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: bits}, Flags: unix.IFA_F_NODAD})
 	}))
 }
 

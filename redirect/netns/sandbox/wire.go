@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -76,7 +77,25 @@ func plug(own4, own6, far4, far6 netip.Addr) error {
 	if err := address(link, own4, far4, 24, "0.0.0.0/0"); err != nil || !own6.IsValid() {
 		return err
 	}
-	return address(link, own6, far6, 64, "::/0")
+	if err := address(link, own6, far6, 64, "::/0"); err != nil {
+		return err
+	}
+	return waitLocal(own6)
+}
+
+// waitLocal waits until packets to an IPv6 address are taken in. Even without
+// duplicate address detection the kernel leaves that to a worker of its own, and
+// drops what arrives before.
+func waitLocal(own netip.Addr) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-tick.C {
+		routes, err := netlink.RouteGet(own.AsSlice())
+		if err == nil && len(routes) == 1 && routes[0].Type == unix.RTN_LOCAL {
+			return nil
+		}
+	}
+	return fmt.Errorf("address %v did not become usable", own)
 }
 
 func address(link netlink.Link, own, far netip.Addr, bits int, all string) error {
