@@ -249,7 +249,7 @@ func TestEndOfTheRoot(t *testing.T) {
 	id := mustID(t, "spiffe://td/ns/a/sa/b")
 	end := clock.t.Add(10 * 365 * 24 * time.Hour)
 	clock.t = end.Add(-time.Minute)
-	if svid, _ := mustSign(t, c, id, 0); svid.NotAfter.After(end) {
+	if svid, _ := mustSign(t, c, id, 0); svid.Certificate.Leaf.NotAfter.After(end) {
 		t.Errorf("an SVID until %s outlives the root", svid.NotAfter)
 	}
 	clock.t = end.Add(time.Minute)
