@@ -15,6 +15,10 @@ const (
 	socketFile = "lab.sock" // through which lab exec, status and down speak
 )
 
+// maxBase leaves room in the 107 bytes of a unix socket's path for the longest name
+// of a lab and of a socket in its directory.
+const maxBase = 107 - len("/bulkhead-lab-4194304-18446744073709551615/admin-node-200.sock")
+
 // Base is the directory of this user in which labs keep their files, made when it
 // is missing: $XDG_RUNTIME_DIR/bulkhead (give its value, the environment is the
 // caller's), /run/bulkhead for root, /tmp/bulkhead-UID otherwise.
@@ -22,6 +26,10 @@ func Base(xdgRuntimeDir string) (string, error) {
 	uid := os.Geteuid()
 	var errs []error
 	for _, dir := range bases(xdgRuntimeDir, uid) {
+		if len(dir) > maxBase {
+			errs = append(errs, fmt.Errorf("%s is longer than the %d bytes that leave room for a socket's name", dir, maxBase))
+			continue
+		}
 		err := makeOwn(dir, uid)
 		if err == nil {
 			return dir, nil

@@ -16,9 +16,6 @@ type ExitError struct{ Code int }
 
 func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
 
-// ExitCode is the code to exit with.
-func (e *ExitError) ExitCode() int { return e.Code }
-
 // StageError says in which stage of the lab's life something failed.
 type StageError struct {
 	Stage   string // "fabric", "control", "applications", "place", "displace", …

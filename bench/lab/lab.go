@@ -2,8 +2,12 @@ package lab
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
+	"sync"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
 )
@@ -11,7 +15,7 @@ import (
 // Options say where a lab keeps its files and whom it tells what happens.
 type Options struct {
 	Dir    string // run directory, from Enter
-	Cgroup string // name of the lab's top cgroup, from Enter
+	Cgroup string // name of the lab's top cgroup, from Enter; empty: no cgroups
 	Bin    string // directory of the executables; empty: that of this one
 	// Progress is told what is being set up, one short line each; nil: nobody.
 	Progress func(line string)
@@ -28,11 +32,12 @@ type Event struct {
 	Note string `json:"note,omitempty"`
 }
 
-// Kinds of events.
+// Kinds of events. Cells of a node are their keeper's, not the kubelet's: of them
+// there are none.
 const (
 	EventExit    = "exit"    // it ended without being told to
 	EventRestart = "restart" // the kubelet started it again
-	EventServing = "serving" // it is ready again
+	EventServing = "serving" // it serves again
 )
 
 // Flow is a load flow and the pod that sends it.
@@ -44,62 +49,168 @@ type Flow struct {
 // Proc is a process of the data plane.
 type Proc struct {
 	PID  int      `json:"pid"`
-	Role string   `json:"role"` // sidecar, cell, keeper, anchor
+	Role string   `json:"role"` // RoleSidecar, …
 	Name string   `json:"name"`
 	Node string   `json:"node"`
 	Pods []string `json:"pods,omitempty"` // that it serves
 }
 
-var errTODO = errors.New("lab: being written")
+// Lab is one running lab, seen from its worker process. The fields above mu are set
+// by New and Up and do not change until Down.
+type Lab struct {
+	options  Options
+	topology Topology
+	marker   string
+	pid      int  // of the worker: where others find its descriptors
+	manyUIDs bool // whether cells can have uids of their own
+	groups   groups
+	fabric   *fabric
+	before   map[string]traces // of each pod without a data plane
+	control  *process
+	apps     map[string]*application
+	records  chan load.Record
+	readers  sync.WaitGroup // of applications' lines
+	closing  chan struct{}  // closed by Down: nobody takes records any more
 
-// Lab is one running lab, seen from its worker process.
-type Lab struct{ topology Topology }
+	mu    sync.Mutex
+	plane *dataPlane // nil: none
+}
 
-// New makes a lab that has nothing yet.
-func New(o Options) (*Lab, error) { return nil, errTODO }
+// recordsQueue is for the moments in which the reader of records does not run.
+const recordsQueue = 4096
+
+// New makes a lab that has nothing yet but its description.
+func New(o Options) (*Lab, error) {
+	if o.Bin == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, at("executables", "", err)
+		}
+		o.Bin = filepath.Dir(self)
+	}
+	for _, name := range []string{"bulkhead", "bulkhead-node", "bulkhead-cell"} {
+		if _, err := os.Stat(filepath.Join(o.Bin, name)); err != nil {
+			return nil, &Misuse{fmt.Sprintf("%s is missing beside this executable in %s: run make build", name, o.Bin)}
+		}
+	}
+	t := Default()
+	if !hasIPv6() {
+		t = t.WithoutIPv6()
+	}
+	l := &Lab{
+		options: o, topology: t, marker: "marker-" + rand.Text(), pid: os.Getpid(),
+		before: make(map[string]traces), apps: make(map[string]*application),
+		records: make(chan load.Record, recordsQueue), closing: make(chan struct{}),
+	}
+	return l, t.Validate()
+}
 
 // Topology is what the lab is made of, without IPv6 where the kernel has none.
 func (l *Lab) Topology() Topology { return l.topology }
 
-// Up builds the network and starts the CA and the applications.
-func (l *Lab) Up(ctx context.Context) error { return errTODO }
+// Marker is what every client of the lab sends, the same for all pods and another in
+// each lab.
+func (l *Lab) Marker() string { return l.marker }
 
-// Place starts the data plane of a subject and captures the pods; it returns when
-// every pod is served.
-func (l *Lab) Place(ctx context.Context, s Subject) error { return errTODO }
-
-// Displace undoes Place and checks that nothing of it is left in any pod.
-func (l *Lab) Displace(ctx context.Context) error { return errTODO }
-
-// DataPlane is the processes that carry the bytes of a pod now; empty while there
-// is none (isolation none, or it died and is not back).
-func (l *Lab) DataPlane(pod string) ([]Proc, error) { return nil, errTODO }
-
-// Usage is what the data plane uses now.
-func (l *Lab) Usage() (Usage, error) { return Usage{}, errTODO }
-
-// StartLoad starts flows at a time of CLOCK_MONOTONIC.
-func (l *Lab) StartLoad(ctx context.Context, at int64, flows []Flow) error { return errTODO }
-
-// StopLoad ends all flows and returns when every request has its record.
-func (l *Lab) StopLoad(ctx context.Context) error { return errTODO }
-
-// Records are those of all flows, in no order between pods. The channel is closed by Down.
-func (l *Lab) Records() <-chan load.Record { return nil }
-
-// Lost counts records that were not read in time: a run with any is invalid.
-func (l *Lab) Lost() int64 { return 0 }
-
-// Sniff looks for marker on every link of the fabric and of all nodes.
-func (l *Lab) Sniff(marker []byte) (*Sniff, error) { return nil, errTODO }
-
-// Marker is what every client of the lab sends, the same for all pods.
-func (l *Lab) Marker() string { return "" }
-
-// Exec runs a program in the network namespace of a pod and waits for it.
-func (l *Lab) Exec(ctx context.Context, pod string, argv []string, stdio [3]*os.File) (exit int, err error) {
-	return 0, errTODO
+// Up builds the network and starts the CA and the applications. When it fails, Down
+// removes what there is.
+func (l *Lab) Up(ctx context.Context) error {
+	l.progress("network: %d nodes, %d pods, %d sentinels", len(l.topology.Nodes), len(l.topology.Pods), len(l.topology.Sentinels))
+	if err := errors.Join(l.writeFiles(), l.bindHosts()); err != nil {
+		return err
+	}
+	var err error
+	if l.groups, err = newGroups(l.options.Cgroup); err != nil {
+		return err
+	}
+	l.manyUIDs = hasUID(firstUID + len(l.topology.Nodes)*uidsPerNode)
+	if l.fabric, err = buildFabric(l.topology); err != nil {
+		return err
+	}
+	for _, p := range l.topology.All() {
+		if l.before[p.Name()], err = readTraces(l.fabric.pods[p.Name()]); err != nil {
+			return at("fabric", p.Name(), err)
+		}
+	}
+	l.progress("control and %d applications", len(l.topology.All()))
+	return errors.Join(l.startApplications(ctx), l.startControl(ctx))
 }
 
-// Down ends everything that the lab made. It may be called in any state.
-func (l *Lab) Down() error { return nil }
+func (l *Lab) startApplications(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+	defer cancel()
+	for _, p := range l.topology.All() {
+		if err := ctx.Err(); err != nil {
+			return at("applications", "", err)
+		}
+		a, err := l.startApplication(p)
+		if err != nil {
+			return err
+		}
+		l.apps[p.Name()] = a
+	}
+	var errs []error
+	for _, a := range l.apps {
+		errs = append(errs, a.awaitReady(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// hasUID reports whether an id is mapped here: an ordinary user's lab has only 0.
+func hasUID(id int) bool {
+	ids, err := identityMap("/proc/self/uid_map")
+	if err != nil {
+		return false
+	}
+	for _, m := range ids {
+		if m.ContainerID <= id && id < m.ContainerID+m.Size {
+			return true
+		}
+	}
+	return false
+}
+
+// Down ends everything that the lab made, in any state, once. Cgroups are left for
+// the outer process: the worker may be in the way of their removal itself.
+func (l *Lab) Down() error {
+	err := l.Displace(context.Background())
+	close(l.closing)
+	var ending sync.WaitGroup
+	for _, a := range l.apps {
+		ending.Go(a.end)
+	}
+	ending.Wait()
+	l.readers.Wait()
+	close(l.records)
+	if l.control != nil {
+		l.control.stop(controlGrace)
+	}
+	if l.fabric != nil {
+		l.fabric.close()
+	}
+	return errors.Join(err, l.unbindHosts())
+}
+
+func (l *Lab) progress(format string, args ...any) {
+	if l.options.Progress != nil {
+		l.options.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
+func (l *Lab) event(e Event) {
+	if l.options.Event != nil {
+		l.options.Event(e)
+	}
+}
+
+func (l *Lab) dataPlane() *dataPlane {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.plane
+}
+
+func (l *Lab) setDataPlane(d *dataPlane) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.plane = d
+}

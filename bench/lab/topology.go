@@ -92,7 +92,7 @@ type Edge struct {
 var (
 	tenants = []string{"tenant-a", "tenant-b", "tenant-c"}
 	apps    = []string{"web", "checkout", "catalog", "db"}
-	inside  = [][2]string{{"web", "checkout"}, {"web", "catalog"}, {"checkout", "db"}, {"catalog", "db"}}
+	asks    = [][2]string{{"web", "checkout"}, {"web", "catalog"}, {"checkout", "db"}, {"catalog", "db"}}
 	across  = []Edge{
 		{Name: "stock of a partner", From: "tenant-c/catalog", To: "tenant-b/db"},
 		{Name: "marketplace", From: "tenant-b/checkout", To: "tenant-a/catalog"},
@@ -121,7 +121,7 @@ func Default() Topology {
 	}
 	t.Sentinels = []Pod{add("sentinel", "a", 1), add("sentinel", "b", 2)}
 	for _, tenant := range tenants {
-		for _, e := range inside {
+		for _, e := range asks {
 			t.Edges = append(t.Edges, Edge{From: tenant + "/" + e[0], To: tenant + "/" + e[1]})
 		}
 	}

@@ -1,0 +1,160 @@
+package lab
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/load"
+)
+
+// application is the process of one pod's workload and the two pipes to it.
+type application struct {
+	pod     Pod
+	process *process
+	in      *os.File
+	ready   chan struct{} // closed when its servers listen
+	stopped chan struct{} // one token, when a load has finished
+	lost    atomic.Int64
+
+	mu      sync.Mutex
+	refused error // the first command that it refused
+	busy    bool  // a load was started and not stopped; StartLoad and StopLoad take turns
+}
+
+// startApplication starts a pod's application; records go to the lab's channel
+// until the process ends.
+func (l *Lab) startApplication(p Pod) (*application, error) {
+	inR, inW, err := os.Pipe()
+	if err != nil {
+		return nil, at("applications", p.Name(), err)
+	}
+	defer inR.Close()
+	outR, outW, err := os.Pipe()
+	if err != nil {
+		inW.Close()
+		return nil, at("applications", p.Name(), err)
+	}
+	defer outW.Close()
+	group, err := l.groups.of(p, "app")
+	if err != nil {
+		return nil, errors.Join(at("cgroup", p.Name(), err), inW.Close(), outR.Close())
+	}
+	c, err := l.start(program{
+		name: "app " + p.Name(),
+		argv: []string{l.bin("bulkhead"), "app", "--pod", p.Name(), "--marker", l.marker,
+			"--listen", fmt.Sprintf(":%d", LoadPort), "--http", fmt.Sprintf(":%d", PagePort)},
+		ns: l.fabric.pods[p.Name()], group: group, stdin: inR, out: outW,
+	})
+	if err != nil {
+		return nil, errors.Join(err, inW.Close(), outR.Close())
+	}
+	a := &application{pod: p, process: c, in: inW, ready: make(chan struct{}), stopped: make(chan struct{}, 1)}
+	l.readers.Go(func() { a.read(outR, l.records, l.closing) })
+	return a, nil
+}
+
+// read takes lines until the process ends. While nobody takes records it waits: the
+// application then drops and counts, which is the one place that does.
+func (a *application) read(out *os.File, records chan<- load.Record, closing <-chan struct{}) {
+	defer out.Close()
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		line, err := load.ParseLine(lines.Bytes())
+		switch {
+		case err != nil:
+			a.refuse(err)
+		case line.Event != "":
+			a.note(line)
+		default:
+			select {
+			case records <- line.Record:
+			case <-closing:
+			}
+		}
+	}
+}
+
+func (a *application) note(line load.Line) {
+	switch line.Event {
+	case load.EventReady:
+		close(a.ready)
+	case load.EventStopped:
+		select {
+		case a.stopped <- struct{}{}:
+		default: // nobody took the token of an earlier load
+		}
+	case load.EventLost:
+		a.lost.Store(line.Lost)
+	case load.EventError:
+		a.refuse(errors.New(line.Message))
+	}
+}
+
+func (a *application) refuse(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.refused == nil {
+		a.refused = at("load", a.pod.Name(), err)
+	}
+}
+
+// begin forgets what an earlier load left.
+func (a *application) begin() {
+	select {
+	case <-a.stopped:
+	default:
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.refused = nil
+}
+
+func (a *application) refusal() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.refused
+}
+
+func (a *application) send(c load.Command) error {
+	b, err := c.Encode()
+	if err != nil {
+		return at("load", a.pod.Name(), err)
+	}
+	_, err = a.in.Write(b)
+	return at("load", a.pod.Name(), err)
+}
+
+// awaitReady waits until the servers listen.
+func (a *application) awaitReady(ctx context.Context) error {
+	select {
+	case <-a.ready:
+		return nil
+	case <-a.process.ended:
+		return at("applications", a.pod.Name(), a.process.failure())
+	case <-ctx.Done():
+		return at("applications", a.pod.Name(), ctx.Err())
+	}
+}
+
+// awaitStopped waits until every request of the load has its record.
+func (a *application) awaitStopped(ctx context.Context) error {
+	select {
+	case <-a.stopped:
+		return a.refusal()
+	case <-a.process.ended:
+		return at("load", a.pod.Name(), a.process.failure())
+	case <-ctx.Done():
+		return at("load", a.pod.Name(), ctx.Err())
+	}
+}
+
+// end closes the application's input, which is its order to end.
+func (a *application) end() {
+	_ = a.in.Close()
+	a.process.stop(applicationGrace)
+}

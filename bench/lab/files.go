@@ -1,0 +1,122 @@
+package lab
+
+import (
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/identity/ca"
+	"github.com/bulkhead-mesh/bulkhead/proxy/control"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+)
+
+// Files of the run directory, of which only this user can read any.
+const (
+	meshFile    = "mesh.yaml"
+	controlFile = "control.yaml"
+	caSocket    = "ca.sock"
+	hostsFile   = "hosts"
+)
+
+func (l *Lab) path(name string) string { return filepath.Join(l.options.Dir, name) }
+
+// bin is the path of one of our executables.
+func (l *Lab) bin(name string) string { return filepath.Join(l.options.Bin, name) }
+
+// tokenFile is the bearer token of a node or of a pod's sidecar.
+func (l *Lab) tokenFile(owner string) string {
+	return l.path("token-" + strings.ReplaceAll(owner, "/", "_"))
+}
+
+// writeFiles writes everything that the data plane and control read.
+func (l *Lab) writeFiles() error {
+	if err := os.MkdirAll(l.path("log"), 0o700); err != nil {
+		return at("files", "", err)
+	}
+	if err := l.writeYAML(meshFile, meshOf(l.topology)); err != nil {
+		return err
+	}
+	grants, err := l.writeTokens()
+	if err != nil {
+		return err
+	}
+	return l.writeYAML(controlFile, control.Config{
+		TrustDomain: l.topology.TrustDomain, Socket: l.path(caSocket), Tokens: grants,
+	})
+}
+
+func (l *Lab) writeYAML(name string, v any) error {
+	b, err := yaml.Marshal(v)
+	if err != nil {
+		return at("files", name, err)
+	}
+	return at("files", name, os.WriteFile(l.path(name), b, 0o600))
+}
+
+// meshOf is the mesh as the data plane sees it. Sentinels are no part of it.
+func meshOf(t Topology) mesh.File {
+	f := mesh.File{TrustDomain: t.TrustDomain, Policies: []mesh.Policy{}}
+	for _, p := range t.Pods {
+		f.Workloads = append(f.Workloads, mesh.Workload{
+			UID: p.Name(), Name: p.App, Namespace: p.Namespace, ServiceAccount: p.App,
+			Node: p.Node, Addresses: p.Addresses(), Protocol: mesh.HBONE,
+		})
+	}
+	for _, s := range t.Services {
+		f.Services = append(f.Services, mesh.Service{
+			Name: s.Name, Namespace: s.Namespace, Addresses: valid(s.IPv4, s.IPv6), Endpoints: []string{s.Pod},
+			Ports: []mesh.Port{{Port: ServicePort, Target: PagePort}, {Port: LoadPort, Target: LoadPort}},
+		})
+	}
+	return f
+}
+
+// writeTokens writes a token for each node, which may ask for the identities of its
+// pods, and one for each pod's sidecar, which may ask for its own.
+func (l *Lab) writeTokens() ([]ca.Grant, error) {
+	may := make(map[string][]identity.ID)
+	for _, p := range l.topology.Pods {
+		id, err := identity.New(l.topology.TrustDomain, p.Namespace, p.App)
+		if err != nil {
+			return nil, at("tokens", p.Name(), err)
+		}
+		may[p.Node] = append(may[p.Node], id)
+		may[p.Name()] = append(may[p.Name()], id)
+	}
+	var grants []ca.Grant
+	for owner, ids := range may {
+		g := ca.Grant{Token: rand.Text(), Identities: ids}
+		if err := os.WriteFile(l.tokenFile(owner), []byte(g.Token), 0o600); err != nil {
+			return nil, at("tokens", owner, err)
+		}
+		grants = append(grants, g)
+	}
+	return grants, nil
+}
+
+// hosts is the file that stands for DNS inside the lab. Where a data plane resolves
+// virtual addresses the names of services lead to those, otherwise to the pods.
+func hosts(t Topology, virtual bool) string {
+	var b strings.Builder
+	b.WriteString("127.0.0.1 localhost\n::1 localhost\n")
+	for _, s := range t.Services {
+		addrs := valid(s.IPv4, s.IPv6)
+		if p, _ := t.Pod(s.Pod); !virtual {
+			addrs = p.Addresses()
+		}
+		for _, a := range addrs {
+			fmt.Fprintf(&b, "%s %s %s.svc.%s\n", a, s.Hostname(), s.Hostname(), t.TrustDomain)
+		}
+	}
+	for _, p := range t.Sentinels {
+		for _, a := range p.Addresses() {
+			fmt.Fprintf(&b, "%s %s.%s\n", a, p.App, p.Namespace)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,154 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// nodeConfig is the file of `bulkhead-node`. The lab writes it by itself instead of
+// linking the keeper: it drives the executables from outside, as anybody would.
+type nodeConfig struct {
+	Node      string         `json:"node"`
+	Isolation string         `json:"isolation"`
+	Custody   string         `json:"custody"`
+	Liveness  livenessConfig `json:"liveness"`
+	Restart   restartConfig  `json:"restart"`
+	Mesh      string         `json:"mesh"`
+	CA        caConfig       `json:"ca"`
+	Admin     string         `json:"admin"`
+	Cell      string         `json:"cell"`
+	Drain     string         `json:"drain"`
+	Cgroup    string         `json:"cgroup,omitempty"`
+	UIDs      *uidsConfig    `json:"uids,omitempty"`
+}
+
+type livenessConfig struct {
+	Off bool `json:"off,omitempty"`
+}
+
+type restartConfig struct {
+	Initial string  `json:"initial"`
+	Factor  float64 `json:"factor"`
+	Max     string  `json:"max"`
+}
+
+type uidsConfig struct {
+	First int `json:"first"`
+	Count int `json:"count"`
+}
+
+// Each node's cells have uids of their own, where the lab has more than one.
+const (
+	firstUID    = 70_000
+	uidsPerNode = 1000
+)
+
+func (l *Lab) planNodes(d *dataPlane) {
+	for _, n := range l.topology.Nodes {
+		c := l.nodeProxy(n, d)
+		d.containers = append(d.containers, c)
+		for _, p := range l.podsOf(n.Name) {
+			d.serving[p.Name()] = c
+		}
+	}
+}
+
+func beginNodes(ctx context.Context, d *dataPlane) error {
+	errs := make(chan error, len(d.containers))
+	for _, c := range d.containers {
+		go beginNode(ctx, c, errs)
+	}
+	var all error
+	for range d.containers {
+		all = errors.Join(all, <-errs)
+	}
+	return all
+}
+
+func beginNode(ctx context.Context, c *container, errs chan<- error) { errs <- c.start(ctx) }
+
+func (l *Lab) podsOf(node string) []Pod {
+	return slices.DeleteFunc(slices.Clone(l.topology.Pods), func(p Pod) bool { return p.Node != node })
+}
+
+// displaceNodes gives the pods back one by one. Where the keeper does not do it,
+// because it is the thing that broke, the rules are removed without it; but a keeper
+// that is there and refuses is an error all the same.
+func (l *Lab) displaceNodes(ctx context.Context, d *dataPlane) error {
+	return l.each(l.topology.Pods, func(p Pod) error {
+		err := d.admins[p.Node].remove(ctx, p.Name())
+		if err == nil {
+			return nil
+		}
+		var refused *refusedError
+		if !errors.As(err, &refused) || refused.status == http.StatusNotFound {
+			err = nil
+		}
+		return errors.Join(err, l.capture(ctx, p, "remove", "--timeout", drain.String()))
+	})
+}
+
+// nodeProxy is the container of a node's proxy. Its pods are told to it again each
+// time that it starts, as a CNI plugin would.
+func (l *Lab) nodeProxy(n Node, d *dataPlane) *container {
+	socket := l.path("admin-" + n.Name + ".sock")
+	admin := newNodeAdmin(socket)
+	d.admins[n.Name] = admin
+	return &container{
+		name:   n.Name,
+		policy: d.subject.Restart,
+		grace:  drain + 5*time.Second,
+		report: l.event,
+		begin:  func() (*process, error) { return l.startNode(n, d.subject, socket) },
+		serve: func(ctx context.Context, c *process) error {
+			if err := poll(ctx, c, func() (bool, error) { return admin.ready(ctx), nil }); err != nil {
+				return err
+			}
+			return l.each(l.podsOf(n.Name), func(p Pod) error { return l.served(ctx, c, admin, p) })
+		},
+	}
+}
+
+// served hands one pod to the keeper. What the keeper's processes said last is the
+// reason why it could not.
+func (l *Lab) served(ctx context.Context, c *process, admin *nodeAdmin, p Pod) error {
+	if err := admin.add(ctx, p, l.netnsPath(p)); err != nil {
+		return fmt.Errorf("%w; last words of %s: %s", err, c.name, lastWords(c.log))
+	}
+	return nil
+}
+
+func (l *Lab) startNode(n Node, s Subject, socket string) (*process, error) {
+	file := n.Name + ".yaml"
+	if err := l.writeYAML(file, l.nodeConfig(n, s, socket)); err != nil {
+		return nil, err
+	}
+	return l.start(program{
+		name: n.Name,
+		argv: []string{l.bin("bulkhead-node"), "--config", l.path(file)},
+		ns:   l.fabric.nodes[n.Name],
+	})
+}
+
+func (l *Lab) nodeConfig(n Node, s Subject, socket string) nodeConfig {
+	if s.Custody == "" {
+		s.Custody = CustodyAnchor
+	}
+	if s.Cells == (Policy{}) {
+		s.Cells = KeeperPolicy
+	}
+	c := nodeConfig{
+		Node: n.Name, Isolation: s.Isolation, Custody: s.Custody, Liveness: livenessConfig{Off: !s.Liveness},
+		Restart: restartConfig{Initial: s.Cells.Initial.String(), Factor: s.Cells.Factor, Max: s.Cells.Max.String()},
+		Mesh:    l.path(meshFile), CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(n.Name)},
+		Admin: socket, Cell: l.bin("bulkhead-cell"), Drain: drain.String(), Cgroup: l.groups.node(n.Name),
+	}
+	if l.manyUIDs {
+		c.UIDs = &uidsConfig{First: firstUID + (n.Number-1)*uidsPerNode, Count: uidsPerNode}
+	}
+	return c
+}

@@ -1,0 +1,107 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/jail"
+)
+
+// drain is how long a data plane may take to end its connections. Applications'
+// flows are stopped before a subject is displaced, so that it is hardly ever used.
+const drain = 2 * time.Second
+
+// sidecarConfig is the file of `bulkhead-cell sidecar`.
+type sidecarConfig struct {
+	Workload string   `json:"workload"`
+	Mesh     string   `json:"mesh"`
+	CA       caConfig `json:"ca"`
+	Drain    string   `json:"drain"`
+	Ready    string   `json:"ready"`
+}
+
+// caConfig is where a data plane has its SVIDs signed.
+type caConfig struct {
+	Socket string `json:"socket"`
+	Token  string `json:"token"`
+}
+
+func (l *Lab) planSidecars(d *dataPlane) {
+	for _, p := range l.topology.Pods {
+		c := l.sidecar(p, d.subject.Restart)
+		d.containers = append(d.containers, c)
+		d.serving[p.Name()] = c
+	}
+}
+
+func (l *Lab) beginSidecars(ctx context.Context, d *dataPlane) error {
+	return l.each(l.topology.Pods, func(p Pod) error {
+		if err := l.capture(ctx, p, "install", "--placement", "sidecar"); err != nil {
+			return err
+		}
+		return d.serving[p.Name()].start(ctx)
+	})
+}
+
+// displaceSidecars stops capturing first: a pod whose sidecar is gone but whose
+// rules are not would be cut off.
+func (l *Lab) displaceSidecars(ctx context.Context) error {
+	return l.each(l.topology.Pods, func(p Pod) error {
+		return l.capture(ctx, p, "remove", "--timeout", drain.String())
+	})
+}
+
+// sidecar is the container beside one pod's application.
+func (l *Lab) sidecar(p Pod, restart Policy) *container {
+	ready := l.path("ready-" + strings.ReplaceAll(p.Name(), "/", "_"))
+	return &container{
+		name:   "sidecar " + p.Name(),
+		policy: restart,
+		grace:  drain + time.Second,
+		report: l.event,
+		begin:  func() (*process, error) { return l.startSidecar(p, ready) },
+		serve: func(ctx context.Context, c *process) error {
+			return poll(ctx, c, func() (bool, error) {
+				_, err := os.Stat(ready)
+				return err == nil, nil
+			})
+		},
+	}
+}
+
+// startSidecar starts it as a kubelet would: inside the pod, in a cgroup of its own,
+// and with the one capability that it needs.
+func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
+	if err := os.Remove(ready); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	config := "sidecar-" + filepath.Base(ready) + ".yaml"
+	err := l.writeYAML(config, sidecarConfig{
+		Workload: p.Name(), Mesh: l.path(meshFile), Ready: ready, Drain: drain.String(),
+		CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(p.Name())},
+	})
+	if err != nil {
+		return nil, err
+	}
+	group, err := l.groups.of(p, "sidecar")
+	if err != nil {
+		return nil, fmt.Errorf("cgroup: %w", err)
+	}
+	spec := jail.Spec{
+		Netns: -1, Files: -1, Caps: []string{"net_raw"}, NoNewPrivs: true,
+		Argv: []string{l.bin("bulkhead-cell"), "sidecar", "--config", l.path(config)},
+	}
+	if group != nil {
+		spec.Cgroups = group.Dirs()
+	}
+	return l.start(program{
+		name: "sidecar " + p.Name(),
+		argv: append([]string{l.bin("bulkhead-node"), "shim"}, spec.Args()...),
+		ns:   l.fabric.pods[p.Name()],
+	})
+}

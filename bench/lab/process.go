@@ -1,0 +1,148 @@
+package lab
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+)
+
+// program is what a child of the worker runs, and where.
+type program struct {
+	name  string // in events and errors; also names the log file
+	argv  []string
+	ns    *netns.Namespace // nil: the worker's own
+	group *cgroup.Group    // nil: the worker's own; children of the first instant stay behind
+	stdin *os.File         // nil: /dev/null
+	out   *os.File         // nil: the log
+	files []*os.File       // fd 3 and on
+}
+
+// process is a child of the worker. One goroutine waits for it; everybody else
+// waits for ended.
+type process struct {
+	name  string
+	pid   int
+	log   string
+	cmd   *exec.Cmd
+	ended chan struct{} // closed after the fields below are set
+	err   error         // nil: exit code 0
+	cpu   time.Duration // used in its whole life, with the children that it waited for
+}
+
+// start runs a program in its namespace. What the child shares with others (its
+// log) is a file and not a pipe, so that Wait waits for the process and nothing else.
+func (l *Lab) start(p program) (*process, error) {
+	path := filepath.Join(l.options.Dir, "log", strings.ReplaceAll(p.name, "/", "_")+".log")
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, at("log", p.name, err)
+	}
+	defer log.Close()
+	cmd := exec.Command(p.argv[0], p.argv[1:]...)
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = orFile(p.out, log), log, p.files
+	if p.stdin != nil {
+		cmd.Stdin = p.stdin
+	}
+	// A group of its own: signals for the worker's group are not for the children,
+	// and a kubelet can end all of a container.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := inside(p.ns).Do(cmd.Start); err != nil {
+		return nil, at("start", p.name, err)
+	}
+	c := &process{name: p.name, pid: cmd.Process.Pid, log: path, cmd: cmd, ended: make(chan struct{})}
+	go c.wait()
+	if p.group != nil {
+		if err := p.group.Add(c.pid); err != nil && !c.hasEnded() {
+			c.kill()
+			return nil, at("cgroup", p.name, err)
+		}
+	}
+	return c, nil
+}
+
+func inside(ns *netns.Namespace) *netns.Namespace {
+	if ns == nil {
+		return netns.Own()
+	}
+	return ns
+}
+
+func (c *process) wait() {
+	defer close(c.ended)
+	c.err = c.cmd.Wait()
+	if s := c.cmd.ProcessState; s != nil {
+		c.cpu = s.UserTime() + s.SystemTime()
+	}
+}
+
+func (c *process) hasEnded() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop asks the process to end, and insists after grace. It returns when the
+// process, and everything else in its group, has been told.
+func (c *process) stop(grace time.Duration) {
+	_ = c.cmd.Process.Signal(unix.SIGTERM) // it can only have ended already
+	select {
+	case <-c.ended:
+	case <-time.After(grace):
+	}
+	c.kill()
+}
+
+// kill ends the process with its group and waits for the process.
+func (c *process) kill() {
+	_ = unix.Kill(-c.pid, unix.SIGKILL)
+	_ = c.cmd.Process.Kill()
+	<-c.ended
+}
+
+// failure is why the process ended, with the last words of its log.
+func (c *process) failure() error {
+	err := c.err
+	if err == nil {
+		err = errors.New("it ended by itself")
+	}
+	if words := lastWords(c.log); words != "" {
+		return fmt.Errorf("%w; its last words: %s", err, words)
+	}
+	return err
+}
+
+// lastWords is the end of a log: a few lines, for an error.
+func lastWords(path string) string {
+	const most = 1 << 10
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.Size() > most {
+		if _, err := f.Seek(-most, io.SeekEnd); err != nil {
+			return ""
+		}
+	}
+	b, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return ""
+	}
+	lines := bytes.Split(bytes.TrimSpace(b), []byte("\n"))
+	return string(bytes.Join(lines[max(0, len(lines)-3):], []byte(" | ")))
+}
