@@ -3,10 +3,8 @@ package main
 import (
 	"errors"
 	"log/slog"
-	"os/signal"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/control"
 )
@@ -38,18 +36,16 @@ The file is strict YAML:
 
 func runControl(cmd *cobra.Command, path string) error {
 	if path == "" {
-		return errors.New("control: --config is missing")
+		return usageError{errors.New("control: --config is missing")}
 	}
 	cfg, err := control.Load(path)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 	served, err := control.New(cfg, log)
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGTERM, unix.SIGINT)
-	defer stop()
-	return served.Run(ctx)
+	return served.Run(cmd.Context()) // main ends it at the first signal
 }

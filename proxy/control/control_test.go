@@ -228,7 +228,7 @@ func TestSocketThatIsTaken(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), hang) // should it serve after all
 		defer cancel()
 		err = c.Run(ctx)
-		if at, ok := errors.AsType[*control.SocketError](err); !ok || at.Path != cfg.Socket || !errors.Is(err, want) {
+		if at, ok := errors.AsType[*control.SocketError](err); !ok || !at.Misuse() || at.Path != cfg.Socket || !errors.Is(err, want) {
 			t.Errorf("Run ended with %v; want a *SocketError because %v", err, want)
 		}
 	}

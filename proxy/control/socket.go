@@ -24,6 +24,9 @@ type SocketError struct {
 func (e *SocketError) Error() string { return fmt.Sprintf("control socket %s: %v", e.Path, e.Err) }
 func (e *SocketError) Unwrap() error { return e.Err }
 
+// Misuse tells commands that whoever called can mend it: by another path, or by ending the other control.
+func (e *SocketError) Misuse() bool { return true }
+
 // Reasons in a SocketError.
 var (
 	ErrInUse     = errors.New("another process serves it")
