@@ -1,0 +1,252 @@
+package proxy
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
+	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+)
+
+// relayHang is how long a relay test waits for what must happen; it only passes
+// in a hang.
+const relayHang = 60 * time.Second
+
+// path is what the tests relay over: an application dials one end and another
+// one accepts at the other.
+//
+//	direct: app ── TCP ── Relay ── TCP ── app
+//	chain:  app ── TCP ── Relay ── h2 stream in TLS ── Relay ── TCP ── app
+type path struct {
+	t       testing.TB
+	entry   *net.TCPListener
+	server  *net.TCPListener // of the accepting application
+	pool    *tunnel.Pool     // nil when direct
+	inbound *net.TCPListener // ditto
+	ctx     context.Context  // of all relays
+	cut     context.CancelFunc
+	all     sync.WaitGroup
+
+	mu     sync.Mutex
+	errs   []error // what the relays at the entry returned
+	counts []*Bytes
+}
+
+// eachPath runs a test over both.
+func eachPath(t *testing.T, f func(t *testing.T, p *path)) {
+	t.Run("direct", func(t *testing.T) { f(t, newPath(t, false)) })
+	t.Run("chain", func(t *testing.T) { f(t, newPath(t, true)) })
+}
+
+// newPath makes a path that leaves neither descriptor nor goroutine behind, or
+// fails its test; goroutines are counted by TestMain.
+func newPath(t testing.TB, tunnelled bool) *path {
+	before := descriptors(t)
+	p := &path{t: t, entry: listenLoopback(t), server: listenLoopback(t)}
+	p.ctx, p.cut = context.WithCancel(context.Background())
+	if tunnelled {
+		p.inbound = listenLoopback(t)
+		p.all.Go(p.serveInbound)
+		p.pool = tunnel.NewPool(p.dialTunnel, tunnel.PoolOptions{})
+	}
+	p.all.Go(p.serveEntry)
+	t.Cleanup(func() {
+		p.close()
+		await(t, "descriptors to be closed", func() bool { return descriptors(t) <= before })
+	})
+	return p
+}
+
+func (p *path) close() {
+	p.cut()
+	p.entry.Close()
+	if p.pool != nil {
+		p.pool.Close()
+		p.inbound.Close()
+	}
+	p.all.Wait()
+	p.server.Close()
+}
+
+// serveEntry is the outbound side.
+func (p *path) serveEntry() {
+	for {
+		c, err := p.entry.AcceptTCP()
+		if err != nil {
+			return
+		}
+		p.all.Go(func() { p.relayOut(c) })
+	}
+}
+
+func (p *path) relayOut(c *net.TCPConn) {
+	next, err := p.next()
+	if err != nil {
+		p.t.Errorf("next hop: %v", err)
+		c.Close()
+		return
+	}
+	n := new(Bytes)
+	p.mu.Lock()
+	p.counts = append(p.counts, n)
+	p.mu.Unlock()
+	err = Relay(p.ctx, TCPLeg(c), next, n)
+	p.mu.Lock()
+	p.errs = append(p.errs, err)
+	p.mu.Unlock()
+}
+
+func (p *path) next() (Leg, error) {
+	if p.pool == nil {
+		return p.dialServer()
+	}
+	dst := p.server.Addr().(*net.TCPAddr).AddrPort()
+	key := tunnel.Key{Address: p.inbound.Addr().(*net.TCPAddr).AddrPort()}
+	s, _, err := p.pool.Open(p.ctx, key, hbone.Connect(hbone.FromAddrPort(dst), hbone.Header{}))
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (p *path) dialServer() (Leg, error) {
+	c, err := net.DialTCP("tcp4", nil, p.server.Addr().(*net.TCPAddr))
+	if err != nil {
+		return nil, err
+	}
+	return TCPLeg(c), nil
+}
+
+func (p *path) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel, error) {
+	c, err := net.Dial("tcp4", k.Address.String())
+	if err != nil {
+		return nil, err
+	}
+	t := tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	if err := t.HandshakeContext(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return h2.New(h2.Options{}).Client(ctx, t)
+}
+
+func (p *path) serveInbound() {
+	config := &tls.Config{Certificates: []tls.Certificate{selfSigned(p.t)}, NextProtos: []string{"h2"}}
+	for {
+		c, err := p.inbound.Accept()
+		if err != nil {
+			return
+		}
+		p.all.Go(func() { _ = h2.New(h2.Options{}).Serve(p.ctx, tls.Server(c, config), p.relayIn) })
+	}
+}
+
+func (p *path) relayIn(in tunnel.Incoming) {
+	app, err := p.dialServer()
+	if err != nil {
+		_ = in.Reject(hbone.StatusUnavailable)
+		return
+	}
+	s, err := in.Accept(hbone.Header{})
+	if err != nil {
+		app.Close()
+		return
+	}
+	_ = Relay(p.ctx, s, app, nil)
+}
+
+// ends returns the two ends of a new connection through the path.
+func (p *path) ends() (client, server *net.TCPConn) {
+	p.t.Helper()
+	client = p.dial()
+	p.server.SetDeadline(time.Now().Add(relayHang))
+	server, err := p.server.AcceptTCP()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	guard(p.t, server)
+	return client, server
+}
+
+func (p *path) dial() *net.TCPConn {
+	p.t.Helper()
+	c, err := net.DialTCP("tcp4", nil, p.entry.Addr().(*net.TCPAddr))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	guard(p.t, c)
+	return c
+}
+
+// guard keeps a test from hanging on c, and closes it in the end.
+func guard(t testing.TB, c *net.TCPConn) {
+	c.SetDeadline(time.Now().Add(relayHang))
+	t.Cleanup(func() { c.Close() })
+}
+
+func listenLoopback(t testing.TB) *net.TCPListener {
+	t.Helper()
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: netip.MustParseAddr("127.0.0.1").AsSlice()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func descriptors(t testing.TB) int {
+	t.Helper()
+	d, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(d)
+}
+
+// await polls for a condition that other goroutines bring about.
+func await(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(relayHang); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("hang: waiting for %s", what)
+		}
+	}
+}
+
+var selfSigned = func() func(testing.TB) tls.Certificate {
+	make := sync.OnceValues(makeCertificate)
+	return func(t testing.TB) tls.Certificate {
+		c, err := make()
+		if err != nil {
+			t.Error(err)
+		}
+		return c
+	}
+}()
+
+func makeCertificate() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "relay test"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
