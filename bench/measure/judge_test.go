@@ -2,6 +2,7 @@ package measure
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -291,6 +292,26 @@ func TestMemoryAndCPU(t *testing.T) {
 	}
 	got := s.judge(t).Rows[0]
 	if want := (Row{Subject: "shared", Outcomes: []int{0}, PSS: 14, Private: 10, CPUPer1k: 750, Measured: true}); !cmp.Equal(got, want) {
+		t.Error(cmp.Diff(want, got))
+	}
+	// The same load 4 s later: CPU counts from the first sample to the last, 6 s
+	// and 360 requests, the time between the two segments included.
+	next := s.segment(Crash, 20*sec)
+	next.Start = s.run.Segments[0].Start
+	for i := range s.records {
+		if s.records[i].Planned >= next.T0 {
+			s.records[i].Seq = int((s.records[i].Planned - next.Start) / (50 * ms))
+		}
+	}
+	next.T0, next.TFault = tEnd, tEnd
+	s.records = slices.DeleteFunc(s.records, func(r load.Record) bool { return r.Planned >= tEnd && r.Planned < tBase+20*sec })
+	next.Usage = []Usage{
+		{T: tBase + 5*sec, Processes: []Process{process(1, 1, 1, 170*ms)}},
+		{T: tBase + 6*sec, Processes: []Process{process(1, 1, 1, 280*ms)}},
+	}
+	got = s.judge(t).Rows[0]
+	// 180 ms of process 1; memory is the lower median of 14 and 1.
+	if want := (Row{Subject: "shared", Outcomes: []int{0, 1}, PSS: 1, Private: 1, CPUPer1k: 500, Measured: true}); !cmp.Equal(got, want) {
 		t.Error(cmp.Diff(want, got))
 	}
 }

@@ -80,7 +80,7 @@ type Row struct {
 	Outcomes []int   `json:"outcomes"`
 	PSS      int64   `json:"pss"`      // bytes of the data plane at the end of a baseline, median over segments
 	Private  int64   `json:"private"`  // ditto
-	CPUPer1k float64 `json:"cpuPer1k"` // CPU milliseconds of the data plane per 1,000 requests of the baselines
+	CPUPer1k float64 `json:"cpuPer1k"` // CPU milliseconds of the data plane per 1,000 requests, before the fault
 	Measured bool    `json:"measured"` // the three above are known
 }
 

@@ -29,11 +29,13 @@ func rows(run *Run, outcomes []Outcome) (all []Row, null *Row) {
 	return all, null
 }
 
-// use fills in memory and CPU from the baselines of the segments that belong to
-// the row, null ones included: the longer the baseline, the better the number.
+// use fills in memory and CPU. Memory is that at the end of each baseline. CPU is
+// counted over all that lies between the first sample of a load and the last one
+// before its fault, a null segment included: the kernel counts in ticks of 10 ms,
+// and over a longer time those matter less.
 func (row *Row) use(run *Run, mine func(*Segment) bool) {
 	var pss, private []int64
-	var cpu, requests int64
+	spans := map[int64][2]Usage{} // by the start of the load
 	for i := range run.Segments {
 		seg := &run.Segments[i]
 		if !mine(seg) || len(seg.Usage) < 2 {
@@ -42,8 +44,15 @@ func (row *Row) use(run *Run, mine func(*Segment) bool) {
 		before, after := seg.Usage[0], seg.Usage[1]
 		p, q := after.memory()
 		pss, private = append(pss, p), append(private, q)
-		cpu += cpuBetween(before, after)
-		requests += run.requests(seg.Start, before.T, after.T)
+		if earlier, ok := spans[seg.Start]; ok {
+			before = earlier[0]
+		}
+		spans[seg.Start] = [2]Usage{before, after}
+	}
+	var cpu, requests int64
+	for start, s := range spans {
+		cpu += cpuBetween(s[0], s[1])
+		requests += run.requests(start, s[0].T, s[1].T)
 	}
 	if requests == 0 {
 		return

@@ -1,0 +1,116 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+)
+
+// Schema names the form of the JSON document.
+const Schema = "bulkhead.report/v1"
+
+// Document is a judged record.
+type Document struct {
+	Run    *measure.Run
+	Result *measure.Result
+}
+
+// Read reads and judges the record in dir.
+func Read(dir string) (*Document, error) {
+	run, requests, err := measure.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	res, err := measure.Judge(run, requests)
+	if err != nil {
+		return nil, err
+	}
+	return &Document{run, res}, nil
+}
+
+// head is what a reader of the JSON needs of the run to understand the result; the
+// rest is in run.json.
+type head struct {
+	ID        string          `json:"id"`
+	Started   time.Time       `json:"started"`
+	Version   string          `json:"version"`
+	Host      measure.Host    `json:"host"`
+	Drill     string          `json:"drill"`
+	Culprit   string          `json:"culprit"`
+	Seed      int64           `json:"seed"`
+	Restart   measure.Restart `json:"restart"`
+	Nodes     []string        `json:"nodes"`
+	Workloads []string        `json:"workloads"`
+	Flows     []measure.Flow  `json:"flows"`
+}
+
+// JSON is the document as indented JSON with a final newline. Durations are
+// nanoseconds.
+func (d *Document) JSON() ([]byte, error) {
+	r := d.Run
+	h := head{
+		ID: r.ID, Started: r.Started, Version: r.Version, Host: r.Host, Drill: r.Drill, Culprit: r.Culprit,
+		Seed: r.Seed, Restart: r.Restart, Nodes: r.Nodes, Workloads: pods(r), Flows: r.Flows,
+	}
+	b, err := json.MarshalIndent(struct {
+		Schema string          `json:"schema"`
+		Run    head            `json:"run"`
+		Result *measure.Result `json:"result"`
+	}{Schema, h, d.Result}, "", "  ")
+	return append(b, '\n'), err
+}
+
+// pods are the names of the workloads that are no sentinels.
+func pods(r *measure.Run) (names []string) {
+	for _, w := range r.Workloads {
+		if !w.Sentinel {
+			names = append(names, w.Name)
+		}
+	}
+	return names
+}
+
+// describe is the head of the table, such as "crash of the data plane that serves
+// tenant-a/checkout on node-1". It is written from the record, not from the fault's
+// own words: those may change, records stay.
+func describe(r *measure.Run) string {
+	node := ""
+	if i := slices.IndexFunc(r.Workloads, func(w measure.Workload) bool { return w.Name == r.Culprit }); i >= 0 {
+		node = " on " + r.Workloads[i].Node
+	}
+	switch r.Drill {
+	case measure.Null:
+		return "null: no fault at all, what a drill shows where nothing is wrong"
+	default:
+		return fmt.Sprintf("%s of the data plane that serves %s%s", r.Drill, r.Culprit, node)
+	}
+}
+
+// setting is the second line: what the numbers depend on.
+func setting(r *measure.Run) string {
+	flows := 0
+	for _, f := range r.Flows {
+		if !f.Sentinel {
+			flows++
+		}
+	}
+	said := []string{
+		count(len(r.Nodes), "node"), count(len(pods(r)), "pod"), count(flows, "flow"),
+		fmt.Sprintf("seed %d", r.Seed), r.Restart.Mode + " restarts",
+	}
+	if r.Restart.TimeScale != 1 {
+		said[len(said)-1] += fmt.Sprintf(" (time x %g)", r.Restart.TimeScale)
+	}
+	return strings.Join(said, ", ")
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,176 @@
+package report
+
+import (
+	"encoding/json"
+	"flag"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/load"
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// record writes a story as the drill does.
+func (s *story) record(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := measure.WriteRun(dir, s.run); err != nil {
+		t.Fatal(err)
+	}
+	w, err := measure.NewRequestsWriter(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range s.records {
+		w.Write(r)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func read(t *testing.T, s *story) *Document {
+	t.Helper()
+	doc, err := Read(s.record(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), string(got)); d != "" {
+		t.Errorf("%s (go test ./bench/report -update rewrites it):\n%s", path, d)
+	}
+}
+
+// spoiled is a story with everything that a report has to say something about.
+func spoiled() *story {
+	s := told(1)
+	s.run.Lost = 2
+	crash := &s.run.Segments[3] // workload
+	crash.Waiting, crash.Absence = []int{2}, 200*ms_
+	crash.Predicted = append([]int{20}, crash.Predicted[1:]...) // one that is not hit, and one hit that is not predicted
+	null := s.run.Segments[0]
+	for i := range s.records {
+		r := &s.records[i]
+		after := r.Planned - null.TFault
+		switch {
+		case r.Flow == 28 && after >= 0 && after < 1500*ms_, // sentinels: 15 void bins
+			r.Flow == 9 && after >= 2*sec && after < 2*sec+300*ms_: // a late hit without any fault
+			r.Done = r.Planned + 130*ms_
+		case r.Flow == 5 && after >= 0 && after < 100*ms_: // failures in void bins
+			r.Error, r.Peer = load.Timeout, ""
+		case r.Flow == 3 && r.Planned >= s.run.Segments[5].TFault && r.Planned < s.run.Segments[5].TEnd:
+			r.Error, r.Peer = load.Refused, "" // never recovers
+		}
+	}
+	return s
+}
+
+func TestGolden(t *testing.T) {
+	golden(t, "usual.txt", []byte(read(t, told(1)).Table()))
+	golden(t, "repeats.txt", []byte(read(t, told(3)).Table()))
+	golden(t, "spoiled.txt", []byte(read(t, spoiled()).Table()))
+	quiet := newStory()
+	quiet.run.Drill = measure.Null
+	quiet.segment("sidecar", measure.Null, nil, 0, nil)
+	golden(t, "null.txt", []byte(read(t, quiet).Table()))
+	empty := newStory()
+	empty.run.Aborted = "it was interrupted"
+	golden(t, "aborted.txt", []byte(read(t, empty).Table()))
+	b, err := read(t, quiet).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "null.json", b)
+}
+
+func TestTablesFitTheirWidth(t *testing.T) {
+	for _, s := range []*story{told(1), told(3), spoiled()} {
+		for _, line := range strings.Split(read(t, s).Table(), "\n") {
+			if len(line) > width {
+				t.Errorf("%d columns: %s", len(line), line)
+			}
+		}
+	}
+}
+
+// I8: the same record gives the same bytes, in whatever order its lines are.
+func TestTableIsAFunctionOfTheRecord(t *testing.T) {
+	s := spoiled()
+	want := read(t, s).Table()
+	for seed := range uint64(3) {
+		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(s.records), func(i, j int) { s.records[i], s.records[j] = s.records[j], s.records[i] })
+		if got := read(t, s).Table(); got != want {
+			t.Fatalf("seed %d: %s", seed, cmp.Diff(want, got))
+		}
+	}
+}
+
+func TestJSONSaysWhatTheTableSays(t *testing.T) {
+	b, err := read(t, told(1)).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Schema string
+		Result measure.Result
+	}
+	if err := json.Unmarshal(b, &doc); err != nil || doc.Schema != Schema {
+		t.Fatalf("schema %q, error %v", doc.Schema, err)
+	}
+	hit := map[string]int{}
+	for _, row := range doc.Result.Rows {
+		hit[row.Subject] = len(doc.Result.Outcomes[row.Outcomes[0]].Hit)
+	}
+	// checkout has two edges; node-1 has ends of nine, two flows each.
+	want := map[string]int{"sidecar": 4, "workload": 4, "shared (as ztunnel)": 18, "shared (custody on)": 18}
+	if d := cmp.Diff(want, hit); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestWrap(t *testing.T) {
+	long := strings.Repeat("word ", 60)
+	lines := wrap("label: ", long)
+	if len(lines) != 3 || !strings.HasPrefix(lines[1], "       word") || strings.Join(strings.Fields(strings.Join(lines, " ")), " ") != "label: "+strings.TrimSpace(long) {
+		t.Errorf("%q", lines)
+	}
+	if lines := wrap("a: ", ""); len(lines) != 1 || lines[0] != "a: " {
+		t.Errorf("%q", lines)
+	}
+	for _, line := range wrap("", strings.Repeat("x", 300)+" y") {
+		if line == "" {
+			t.Error("a word that is too long makes an empty line")
+		}
+	}
+}
+
+func TestReadSaysThatThereIsNoRecord(t *testing.T) {
+	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "holds no record") {
+		t.Errorf("error %v", err)
+	}
+}
