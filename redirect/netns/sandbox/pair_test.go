@@ -1,13 +1,17 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/netip"
 	"os"
 	"strconv"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
@@ -79,4 +83,39 @@ func TestProcIsThatOfTheSandbox(t *testing.T) {
 	if pid := os.Getpid(); self != strconv.Itoa(pid) {
 		t.Errorf("/proc/self is %s, getpid says %d", self, pid)
 	}
+}
+
+// A burst of packets, large ones among them, while nobody reads.
+func TestSnifferLosesNothing(t *testing.T) {
+	p := NewPair(t)
+	wire := NewSniffer(t, p.B)
+	const writes = 2000
+	marker := append(bytes.Repeat([]byte("x"), 40<<10), "MARKER-end"...)
+	wire.mu.Lock() // the reader waits
+	send(t, p.A, p.B, p.B4, marker)
+	for range writes {
+		if err := knock(p); err != nil {
+			t.Error(err)
+		}
+	}
+	wire.mu.Unlock()
+	if n := wire.Packets(); n < 2*writes {
+		t.Errorf("%d packets were seen, at least %d were sent", n, 2*writes)
+	}
+	if wire.Seen([]byte("MARKER-end")) == 0 {
+		t.Error("the end of a large packet was not seen")
+	}
+}
+
+// knock sends a SYN to a closed port, which is answered with a reset.
+func knock(p *Pair) error {
+	c, err := p.A.Dial(context.Background(), netns.DialOptions{Remote: netip.AddrPortFrom(p.B4, 9)})
+	if err == nil {
+		c.Close()
+		return errors.New("somebody answers on port 9")
+	}
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		return err
+	}
+	return nil
 }

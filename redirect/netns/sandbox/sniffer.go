@@ -2,10 +2,9 @@ package sandbox
 
 import (
 	"bytes"
-	"encoding/binary"
 	"os"
 	"sync"
-	"syscall"
+
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -24,25 +23,23 @@ type Sniffer struct {
 	done chan struct{} // closed when read has ended
 
 	mu      sync.Mutex
+	ring    ring
 	packets [][]byte
 	size    int
 	lost    bool // a packet was dropped or cut: what was not seen proves nothing
-	buf     []byte
 }
 
-// NewSniffer sniffs in n until the end of the test.
+// NewSniffer sniffs in n until the end of the test. The test fails when the
+// sniffer has lost a packet.
 func NewSniffer(t testing.TB, n *netns.Namespace) *Sniffer {
 	t.Helper()
-	s := &Sniffer{done: make(chan struct{}), buf: make([]byte, 128<<10)}
+	s := &Sniffer{done: make(chan struct{})}
 	if err := n.Do(s.open); err != nil {
 		t.Fatal("sandbox: sniff: ", err)
 	}
 	go s.read()
 	t.Cleanup(func() {
-		s.drain()
-		s.file.Close()
-		<-s.done
-		if s.lost {
+		if s.close() {
 			t.Error("sandbox: the sniffer lost packets; what it did not see proves nothing")
 		}
 	})
@@ -50,19 +47,27 @@ func NewSniffer(t testing.TB, n *netns.Namespace) *Sniffer {
 }
 
 func (s *Sniffer) open() error {
-	const every = unix.ETH_P_ALL
-	protocol := int(binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, every)))
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
+	fd, err := s.ring.open()
 	if err != nil {
 		return err
 	}
-	// A burst must fit while read is not scheduled. Refused: the default it is.
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20)
 	s.file = os.NewFile(uintptr(fd), "sniffer")
 	return nil
 }
 
-// Seen returns the number of packets so far that contain marker.
+// close reports whether packets were lost.
+func (s *Sniffer) close() bool {
+	s.drain()
+	s.file.Close()
+	<-s.done
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ring.close()
+	return s.lost
+}
+
+// Seen returns the number of packets so far that contain marker. A packet that
+// was sent before the call is looked at.
 func (s *Sniffer) Seen(marker []byte) int {
 	s.drain()
 	s.mu.Lock()
@@ -84,21 +89,15 @@ func (s *Sniffer) Packets() int {
 	return len(s.packets)
 }
 
-func (s *Sniffer) raw() (syscall.RawConn, bool) {
-	raw, err := s.file.SyscallConn()
-	return raw, err == nil
-}
-
-// read empties the socket whenever something arrives, until it is closed.
+// read empties the ring whenever something arrives, until the socket is closed.
 func (s *Sniffer) read() {
 	defer close(s.done)
-	raw, ok := s.raw()
-	if !ok {
+	raw, err := s.file.SyscallConn()
+	if err != nil {
 		return
 	}
 	for {
-		err := raw.Read(func(fd uintptr) bool { return s.take(int(fd)) > 0 })
-		if err != nil {
+		if raw.Read(func(fd uintptr) bool { return s.take(int(fd)) > 0 }) != nil {
 			return
 		}
 	}
@@ -106,43 +105,37 @@ func (s *Sniffer) read() {
 
 // drain takes what the kernel holds already, so that Seen is never behind.
 func (s *Sniffer) drain() {
-	if raw, ok := s.raw(); ok {
-		raw.Control(func(fd uintptr) { s.take(int(fd)) })
+	raw, err := s.file.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { s.take(int(fd)) })
 	}
+	_ = err // closed: everything has been taken
 }
 
-// take reads until the socket is empty and returns how many packets it read.
+// take empties the ring and returns how many packets were in it.
 func (s *Sniffer) take(fd int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for taken := 0; ; taken++ {
-		n, from, err := unix.Recvfrom(fd, s.buf, unix.MSG_TRUNC)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			s.countDrops(fd)
+	taken := 0
+	for {
+		p, ok := s.ring.next(fd)
+		if !ok {
+			s.lost = s.lost || s.ring.dropped(fd)
 			return taken
 		}
-		s.keep(n, from)
+		taken++
+		s.keep(p)
 	}
 }
 
-func (s *Sniffer) keep(n int, from unix.Sockaddr) {
-	if ll, ok := from.(*unix.SockaddrLinklayer); ok && ll.Hatype == unix.ARPHRD_LOOPBACK {
+func (s *Sniffer) keep(p packet) {
+	if p.hardware == unix.ARPHRD_LOOPBACK {
 		return
 	}
-	if n > len(s.buf) || s.size+n > maxSniffed {
+	if p.cut || s.size+len(p.data) > maxSniffed {
 		s.lost = true
 		return
 	}
-	s.size += n
-	s.packets = append(s.packets, bytes.Clone(s.buf[:n]))
-}
-
-func (s *Sniffer) countDrops(fd int) {
-	stats, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
-	if err == nil && stats.Drops > 0 {
-		s.lost = true
-	}
+	s.size += len(p.data)
+	s.packets = append(s.packets, p.data)
 }
