@@ -61,7 +61,8 @@ func startWorker(args []string) (pid int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return p.Pid, p.Release()
+	pid = p.Pid // Release forgets it
+	return pid, p.Release()
 }
 
 // tend waits for the worker or for the end of the leash, whichever is first.
