@@ -98,14 +98,36 @@ func FuzzCommand(f *testing.F) {
 	})
 }
 
-// FuzzLine parses any line of a sampler's output.
+// FuzzLine parses any line of a sampler's output. What the short cut reads the
+// strict decoder must read in the same way.
 func FuzzLine(f *testing.F) {
 	f.Add(Record{Flow: 1, Seq: 2, Planned: 3, Sent: 4, Done: 5, Error: Reset}.AppendJSON(nil))
+	f.Add(Record{Flow: 1, Seq: -1, Planned: 1 << 62, Done: -1, Peer: "fd00::1"}.AppendJSON(nil))
+	f.Add([]byte(`{"f":01,"n":-0,"p":3,"s":4,"d":5,"e":""}`))
 	f.Add([]byte(`{"event":"ready"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if l, err := ParseLine(data); err == nil && l.Event != "" && l.Event != EventReady &&
-			l.Event != EventStopped && l.Event != EventLost && l.Event != EventError {
+		l, err := ParseLine(data)
+		if err == nil && l.Event != "" && l.Event != EventReady && l.Event != EventStopped && l.Event != EventLost && l.Event != EventError {
 			t.Fatalf("accepted event %q", l.Event)
 		}
+		if r, ok := scanRecord(data); ok {
+			var slow Line
+			if err := strict(data, &slow); err != nil || slow != (Line{Record: r}) {
+				t.Fatalf("%q: short cut %+v, strict decoder %+v, %v", data, r, slow, err)
+			}
+		}
 	})
+}
+
+func TestScanRecordReadsWhatIsWritten(t *testing.T) {
+	for _, r := range []Record{
+		{},
+		{Flow: 27, Seq: Break, Planned: 1 << 60, Sent: 1, Done: 1 << 61, Error: Unreachable},
+		{Flow: 27, Seq: 3, Error: Wrong, Peer: "10.244.1.3"},
+		{Peer: "fd00:244:1::3"},
+	} {
+		if got, ok := scanRecord(r.AppendJSON(nil)); !ok || got != r {
+			t.Errorf("%+v was read as %+v, %v", r, got, ok)
+		}
+	}
 }

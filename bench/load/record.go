@@ -70,6 +70,9 @@ type Line struct {
 
 // ParseLine reads one line of Serve's output; unknown keys are refused.
 func ParseLine(b []byte) (Line, error) {
+	if r, ok := scanRecord(b); ok {
+		return Line{Record: r}, nil
+	}
 	var l Line
 	if err := strict(b, &l); err != nil {
 		return Line{}, fmt.Errorf("line of a load process: %w", err)

@@ -109,10 +109,18 @@ func TestGolden(t *testing.T) {
 }
 
 func TestTablesFitTheirWidth(t *testing.T) {
-	for _, s := range []*story{told(1), told(3), spoiled()} {
-		for _, line := range strings.Split(read(t, s).Table(), "\n") {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no golden tables", err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(string(b), "\n") {
 			if len(line) > width {
-				t.Errorf("%d columns: %s", len(line), line)
+				t.Errorf("%s: %d columns: %s", f, len(line), line)
 			}
 		}
 	}
@@ -122,11 +130,9 @@ func TestTablesFitTheirWidth(t *testing.T) {
 func TestTableIsAFunctionOfTheRecord(t *testing.T) {
 	s := spoiled()
 	want := read(t, s).Table()
-	for seed := range uint64(3) {
-		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(s.records), func(i, j int) { s.records[i], s.records[j] = s.records[j], s.records[i] })
-		if got := read(t, s).Table(); got != want {
-			t.Fatalf("seed %d: %s", seed, cmp.Diff(want, got))
-		}
+	rand.New(rand.NewPCG(1, 0)).Shuffle(len(s.records), func(i, j int) { s.records[i], s.records[j] = s.records[j], s.records[i] })
+	if got := read(t, s).Table(); got != want {
+		t.Fatal(cmp.Diff(want, got))
 	}
 }
 

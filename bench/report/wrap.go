@@ -6,7 +6,7 @@ import "strings"
 // begins with label, the others are indented as far.
 func wrap(label, text string) (lines []string) {
 	indent := strings.Repeat(" ", len(label)) // byte lengths: labels and names are ASCII
-	line, room := label, false // room: the line has a word already
+	line, room := label, false                // room: the line has a word already
 	for _, word := range strings.Fields(text) {
 		if room && len(line)+1+len(word) > width {
 			lines = append(lines, line)
