@@ -3,11 +3,13 @@ package proxy_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -208,6 +210,19 @@ func (p *pod) tryDial(t *testing.T, to netip.AddrPort) (*net.TCPConn, error) {
 	}
 	t.Cleanup(func() { c.Close() })
 	return c, c.SetDeadline(time.Now().Add(patience))
+}
+
+// wantRefused dials and wants a reset instead of an answer. The proxy accepts
+// before it knows better, so that the reset may meet the dial or the first read.
+func (p *pod) wantRefused(t *testing.T, to netip.AddrPort) {
+	t.Helper()
+	c, err := p.tryDial(t, to)
+	if err == nil {
+		_, err = c.Read(make([]byte, 1))
+	}
+	if !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("%s: %v, want a reset", to, err)
+	}
 }
 
 // waitLine returns when a log line of the pod contains all of the words.
