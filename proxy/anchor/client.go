@@ -1,6 +1,7 @@
 package anchor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -164,15 +165,13 @@ func (c *Client) send(p packet, files ...*os.File) error {
 		return err
 	}
 	err = c.conn.Send(b, files...)
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, unix.EPIPE), errors.Is(err, os.ErrClosed):
+		err = ErrGone
 	}
-	select {
-	case <-c.gone:
-		return fmt.Errorf("%s %s: %w", p.verb, p.name, ErrGone)
-	default:
-		return fmt.Errorf("%s %s: %w", p.verb, p.name, err)
-	}
+	return fmt.Errorf("%s %s: %w", p.verb, p.name, err)
 }
 
 func (a answer) refusal(p packet) error {
