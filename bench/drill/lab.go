@@ -1,0 +1,33 @@
+package drill
+
+import (
+	"context"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/load"
+)
+
+// Lab is what a drill needs of a lab; *lab.Lab has it.
+type Lab interface {
+	Placement
+	Traffic
+}
+
+// Placement puts data planes into the lab and takes them out.
+type Placement interface {
+	// Place returns when every pod is served.
+	Place(ctx context.Context, s lab.Subject) error
+	Displace(ctx context.Context) error
+	// DataPlane is the processes that carry a pod's bytes now.
+	DataPlane(pod string) ([]lab.Proc, error)
+	Usage() (lab.Usage, error)
+}
+
+// Traffic runs the applications' clients.
+type Traffic interface {
+	StartLoad(ctx context.Context, at int64, flows []lab.Flow) error
+	// StopLoad returns when every request has its record.
+	StopLoad(ctx context.Context) error
+	Records() <-chan load.Record
+	Lost() int64
+}

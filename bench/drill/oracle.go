@@ -1,0 +1,87 @@
+package drill
+
+import (
+	"slices"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/load"
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+)
+
+// Prediction is which flows a crash must hit.
+type Prediction struct {
+	Must    []int // whatever L is
+	Waiting []int // their connections wait for Absence at least; see measure.Segment
+	Absence time.Duration
+}
+
+// Predict derives, from graph and placement alone, what the crash of the data
+// plane that serves the culprit must do. A flow is affected if and only if one of
+// its ends is served by what died. Of those, connections that exist break with it.
+// New ones are refused, unless the listening sockets outlive the process: then
+// they wait for its successor, and whether that shows depends on how long it takes.
+func Predict(run *measure.Run, s lab.Subject) Prediction {
+	dead := served(run, s)
+	var p Prediction
+	held := s.OnNode() && s.Custody != lab.CustodyCell
+	for _, f := range run.Flows {
+		switch {
+		case f.Sentinel, !dead[f.Client] && !dead[f.Server]:
+		case f.Kind == load.New && held:
+			p.Waiting = append(p.Waiting, f.ID)
+		default:
+			p.Must = append(p.Must, f.ID)
+		}
+	}
+	if len(p.Waiting) > 0 {
+		p.Absence = restartDelay(s)
+	}
+	return p
+}
+
+// served is the set of workloads that the process which serves the culprit serves.
+func served(run *measure.Run, s lab.Subject) map[string]bool {
+	set := map[string]bool{}
+	i := slices.IndexFunc(run.Workloads, func(w measure.Workload) bool { return w.Name == run.Culprit })
+	if i < 0 {
+		return set
+	}
+	culprit := run.Workloads[i]
+	for _, w := range run.Workloads {
+		if !w.Sentinel && shares(s.Isolation, culprit, w) {
+			set[w.Name] = true
+		}
+	}
+	return set
+}
+
+// shares says whether two workloads are served by one process.
+func shares(isolation string, a, b measure.Workload) bool {
+	node := a.Node == b.Node
+	namespace := node && a.Namespace == b.Namespace
+	switch isolation {
+	case lab.Shared:
+		return node
+	case lab.Namespace:
+		return namespace
+	case lab.ServiceAccount:
+		return namespace && a.ServiceAccount == b.ServiceAccount
+	case lab.PerWorkload, lab.Sidecar:
+		return a.Name == b.Name
+	}
+	return false // none
+}
+
+// restartDelay is how long the subject's process stays dead at least, at its first death.
+func restartDelay(s lab.Subject) time.Duration {
+	switch {
+	case s.Isolation == lab.None:
+		return 0
+	case s.OnNode() && s.Cells != (lab.Policy{}):
+		return s.Cells.Delay(0)
+	case s.OnNode():
+		return lab.KeeperPolicy.Delay(0)
+	}
+	return s.Restart.Delay(0)
+}

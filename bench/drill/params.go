@@ -1,0 +1,135 @@
+package drill
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/fault"
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/load"
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+)
+
+// Params is everything that decides what a drill does.
+type Params struct {
+	Fault    fault.Fault
+	Subjects []lab.Subject // in the order of the table
+	Culprit  string        // workload
+	Seed     int64         // of the order and of the flows' offsets
+	Repeat   int           // at least 1
+	Restart  measure.Restart
+	Version  string
+	// Privileged says that the machine's root runs the drill. Inside the lab
+	// everybody is root, so it cannot be found out there.
+	Privileged bool
+	Times      Times
+}
+
+// Times are the lengths of a drill's phases and the pace of its load.
+type Times struct {
+	Steady   time.Duration // nothing may fail for so long before a subject is judged
+	Settle   time.Duration // and it must get there within this
+	Baseline time.Duration // of each segment
+	Null     time.Duration // observation of a null segment, and the shortest after a fault
+	Observe  time.Duration // the longest observation after a fault
+	Clean    time.Duration // nothing bad for so long ends an observation
+	Period   time.Duration // between requests of a flow
+	Timeout  time.Duration // of a request
+}
+
+// DefaultTimes fit four subjects into two minutes on two cores.
+func DefaultTimes() Times {
+	return Times{
+		Steady:   time.Second,
+		Settle:   20 * time.Second,
+		Baseline: 3 * time.Second,
+		Null:     3 * time.Second,
+		Observe:  8 * time.Second,
+		Clean:    2 * time.Second,
+		Period:   50 * time.Millisecond,
+		Timeout:  load.DefaultTimeout,
+	}
+}
+
+// Modes of restart.
+const (
+	RestartKubelet = "kubelet" // what a kubelet restarts comes back after its back-off, cells after their keeper's
+	RestartEqual   = "equal"   // everything comes back after the same delay
+)
+
+// Names of the two rows of the isolation "shared".
+const (
+	rowAsZtunnel = "shared (as ztunnel)"
+	rowCustodyOn = "shared (custody on)"
+)
+
+// DefaultIsolations are those of the usual table.
+var DefaultIsolations = []string{lab.Sidecar, lab.PerWorkload, lab.Shared}
+
+// Subjects makes the subjects of some isolations. Shared makes two: as ztunnel is,
+// and with custody and liveness. An error is a *lab.Misuse.
+func Subjects(isolations []string, r measure.Restart) ([]lab.Subject, error) {
+	if err := checkRestart(r); err != nil {
+		return nil, err
+	}
+	kubelet := lab.Kubelet(r.TimeScale)
+	if r.Mode == RestartEqual {
+		kubelet = lab.Equal(kubelet.Initial)
+	}
+	var all []lab.Subject
+	for i, name := range isolations {
+		if slices.Contains(isolations[:i], name) {
+			return nil, &lab.Misuse{Sentence: fmt.Sprintf("isolation %q is given twice", name)}
+		}
+		s, err := lab.SubjectOf(name, kubelet)
+		if err != nil {
+			return nil, err
+		}
+		if r.Mode == RestartEqual {
+			s.Cells = kubelet
+		}
+		if name == lab.Shared {
+			all = append(all, lab.SharedAsZtunnel(kubelet))
+			s.Name = rowCustodyOn
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func checkRestart(r measure.Restart) error {
+	if r.Mode != RestartKubelet && r.Mode != RestartEqual {
+		return &lab.Misuse{Sentence: fmt.Sprintf("restart mode %q is not known: use %s or %s", r.Mode, RestartKubelet, RestartEqual)}
+	}
+	if !(r.TimeScale >= 0.001 && r.TimeScale <= 1) { // also refuses NaN
+		return &lab.Misuse{Sentence: fmt.Sprintf("time scale %v is outside 0.001 to 1", r.TimeScale)}
+	}
+	return nil
+}
+
+// Validate says what is wrong with the parameters for a topology; an error is a
+// *lab.Misuse.
+func (p Params) Validate(t lab.Topology) error {
+	misuse := func(format string, args ...any) error { return &lab.Misuse{Sentence: fmt.Sprintf(format, args...)} }
+	switch {
+	case p.Fault == nil:
+		return misuse("no fault given")
+	case len(p.Subjects) == 0:
+		return misuse("no isolation given")
+	case p.Repeat < 1 || p.Repeat > 1000:
+		return misuse("repeat %d is outside 1 to 1000", p.Repeat)
+	case p.Times.Period <= 0 || p.Times.Period > measure.Bin:
+		// A flow without a request in each bin could not be late in two bins in a row.
+		return misuse("period %v is outside 0 to %v", p.Times.Period, measure.Bin)
+	}
+	var pods []string
+	for _, pod := range t.Pods {
+		pods = append(pods, pod.Name())
+	}
+	if !slices.Contains(pods, p.Culprit) {
+		return misuse("culprit %q is no pod of the lab: use one of %s", p.Culprit, strings.Join(pods, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package drill
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/load"
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+)
+
+// plan is a run before anything happened.
+func plan(p Params, t lab.Topology, id string, started time.Time) *measure.Run {
+	run := &measure.Run{
+		Schema: measure.Schema, ID: id, Started: started, Version: p.Version, Host: host(p.Privileged),
+		Drill: p.Fault.Name(), Culprit: p.Culprit, Seed: p.Seed, Restart: p.Restart,
+		Clean: int64(p.Times.Clean), Segments: []measure.Segment{},
+	}
+	for _, n := range t.Nodes {
+		run.Nodes = append(run.Nodes, n.Name)
+	}
+	for _, pod := range t.All() {
+		run.Workloads = append(run.Workloads, measure.Workload{
+			Name: pod.Name(), Namespace: pod.Namespace, ServiceAccount: pod.App, Node: pod.Node,
+			Addresses: pod.Addresses(), Sentinel: isSentinel(t, pod.Name()),
+		})
+	}
+	for _, s := range p.Subjects {
+		run.Subjects = append(run.Subjects, measure.Subject{
+			Name: s.Name, Isolation: s.Isolation, Custody: custody(s), Liveness: s.Liveness, Delay: int64(restartDelay(s)),
+		})
+	}
+	run.Flows = flows(p, t)
+	return run
+}
+
+// flows are two for each edge, with a connection per request and with a long-lived
+// one, and two between the sentinels.
+func flows(p Params, t lab.Topology) []measure.Flow {
+	// The seed is an identity of the run, not a secret.
+	offsets := rand.New(rand.NewPCG(uint64(p.Seed), 0))
+	var all []measure.Flow
+	add := func(kind string, e lab.Edge, sentinel bool) {
+		all = append(all, measure.Flow{
+			ID: len(all), Kind: kind, Client: e.From, Server: e.To, Target: t.Target(e),
+			Period: int64(p.Times.Period), Offset: offsets.Int64N(int64(p.Times.Period)), Timeout: int64(p.Times.Timeout),
+			Sentinel: sentinel,
+		})
+	}
+	for _, e := range t.Edges {
+		add(load.New, e, false)
+		add(load.Reused, e, false)
+	}
+	if n := len(t.Sentinels); n > 1 {
+		there := lab.Edge{From: t.Sentinels[0].Name(), To: t.Sentinels[n-1].Name()}
+		add(load.New, there, true)
+		add(load.Reused, lab.Edge{From: there.To, To: there.From}, true)
+	}
+	return all
+}
+
+// commands are the flows as the lab starts them: with the address that the far end
+// must see.
+func commands(flows []measure.Flow, t lab.Topology) []lab.Flow {
+	var all []lab.Flow
+	for _, f := range flows {
+		all = append(all, lab.Flow{From: f.Client, Flow: load.Flow{
+			ID: f.ID, Kind: f.Kind, Target: f.Target,
+			Period: time.Duration(f.Period), Offset: time.Duration(f.Offset), Timeout: time.Duration(f.Timeout),
+			ExpectPeer: source(f, t),
+		}})
+	}
+	return all
+}
+
+// source is the client's own address in the family of the target.
+func source(f measure.Flow, t lab.Topology) netip.Addr {
+	pod, _ := t.Pod(f.Client)
+	return pod.Address(f.Target.Addr().Is6())
+}
+
+func isSentinel(t lab.Topology, name string) bool {
+	for _, s := range t.Sentinels {
+		if s.Name() == name {
+			return true
+		}
+	}
+	return false
+}
+
+// custody is who keeps the listening sockets; a sidecar keeps its own.
+func custody(s lab.Subject) string {
+	switch {
+	case s.Isolation == lab.None:
+		return ""
+	case !s.OnNode():
+		return lab.CustodyCell
+	case s.Custody == "":
+		return lab.CustodyAnchor
+	}
+	return s.Custody
+}
+
+func host(privileged bool) measure.Host {
+	var u unix.Utsname
+	_ = unix.Uname(&u) // it has nothing to fail on; an empty name would say enough
+	return measure.Host{Kernel: unix.ByteSliceToString(u.Release[:]), CPUs: runtime.NumCPU(), Privileged: privileged}
+}

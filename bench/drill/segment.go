@@ -1,0 +1,167 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/fault"
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+)
+
+// patience is how long after their timeout the last records of a segment may come.
+const patience = 2 * time.Second
+
+// segment observes one fault: baseline, fault, observation. Only a whole segment
+// goes into the record; of a broken one its requests are there.
+func (t *turn) segment(ctx context.Context, f fault.Fault, longest time.Duration) (err error) {
+	seg := t.begin(f)
+	if err := t.baseline(ctx, &seg); err != nil {
+		return err
+	}
+	t.enter(f.Name())
+	injected, err := t.inject(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, injected.Undo(context.WithoutCancel(ctx))) }()
+	seg.TFault, t.phase = injected.At, injected.At
+	seg.Events = append(seg.Events, measure.Event{T: injected.At, Name: f.Name(), Note: injected.Note})
+	if f.Name() != measure.Null {
+		t.note("%s", injected.Note)
+	}
+	if seg.TEnd, err = t.observe(ctx, seg.TFault, longest); err != nil {
+		return err
+	}
+	seg.Events = append(seg.Events, t.happened(&seg)...)
+	t.run.Segments = append(t.run.Segments, seg)
+	return nil
+}
+
+// begin is a segment that starts now, with its prediction: it is made before
+// anything can be seen.
+func (t *turn) begin(f fault.Fault) measure.Segment {
+	t.enter(PhaseBaseline)
+	t.takeEvents() // those before this segment belong to no segment
+	seg := measure.Segment{
+		Subject: t.subject.Name, Kind: f.Name(), Repeat: t.repeat, Start: t.start, T0: t.now(),
+		Predicted: []int{}, Waiting: []int{}, Usage: []measure.Usage{}, Events: []measure.Event{},
+	}
+	if f.Name() != measure.Null {
+		p := Predict(t.run, t.subject)
+		seg.Predicted = append(seg.Predicted, p.Must...)
+		seg.Waiting = append(seg.Waiting, p.Waiting...)
+		seg.Absence = int64(p.Absence)
+	}
+	return seg
+}
+
+// baseline lets the undisturbed load run, with the data plane's usage at both ends.
+func (t *turn) baseline(ctx context.Context, seg *measure.Segment) error {
+	t.tracker.beginBaseline()
+	if err := t.usage(seg); err != nil {
+		return err
+	}
+	err := t.watch(ctx, seg.T0+int64(t.p.Times.Baseline), func() bool { return false })
+	if !errors.Is(err, errLimit) { // its end is the limit
+		return err
+	}
+	t.tracker.endBaseline()
+	return t.usage(seg)
+}
+
+func (t *turn) usage(seg *measure.Segment) error {
+	u, err := t.lab.Usage()
+	if err != nil {
+		return err
+	}
+	sample := measure.Usage{T: u.At, Processes: []measure.Process{}}
+	for _, p := range u.Procs {
+		sample.Processes = append(sample.Processes, measure.Process{
+			Name: p.Name, Role: p.Role, PID: p.PID, PSS: p.PSS, Private: p.Private, CPU: int64(p.CPU),
+		})
+	}
+	seg.Usage = append(seg.Usage, sample)
+	return nil
+}
+
+// inject lets the fault strike. Where there is no data plane a fault that finds
+// none has struck as it should: the isolation none is what the others are compared
+// with.
+func (t *turn) inject(ctx context.Context, f fault.Fault) (fault.Injected, error) {
+	target := fault.System(t.p.Culprit, t.node(), t.serving)
+	target.Now = t.now
+	if t.signal != nil {
+		target.Signal = t.signal
+	}
+	injected, err := f.Inject(ctx, target)
+	var none *fault.NothingServesError
+	if t.subject.Isolation == lab.None && errors.As(err, &none) {
+		return fault.Null{}.Inject(ctx, target)
+	}
+	return injected, err
+}
+
+func (t *turn) node() string {
+	pod, _ := t.topology.Pod(t.p.Culprit)
+	return pod.Node
+}
+
+// serving finds the processes that carry the culprit's bytes.
+func (t *turn) serving() ([]fault.Process, error) {
+	procs, err := t.lab.DataPlane(t.p.Culprit)
+	var found []fault.Process
+	for _, p := range procs {
+		found = append(found, fault.Process{Name: p.Role + " " + p.Name, PID: p.PID})
+	}
+	return found, err
+}
+
+// observe waits until nothing was bad for a while, at most for longest, and returns
+// the end of the observation: a whole number of bins after the fault, before which
+// every request has its record.
+func (t *turn) observe(ctx context.Context, at int64, longest time.Duration) (end int64, err error) {
+	end = at + int64(longest)
+	shortest := at + int64(t.p.Times.Null)
+	err = t.watch(ctx, end+int64(t.p.Times.Timeout+patience), func() bool {
+		settled := t.tracker.settled()
+		if settled >= end {
+			return true
+		}
+		if quiet := max(shortest, t.recovered(at)+int64(t.p.Times.Clean)); settled >= quiet {
+			end = wholeBins(at, settled)
+			return true
+		}
+		return false
+	})
+	if errors.Is(err, errLimit) {
+		err = nil // records are missing; the judge will say how many
+	}
+	if bad := t.recovered(at); bad > at && err == nil {
+		t.note("nothing failed or was late after %+.1f s", time.Duration(bad-at).Seconds())
+	}
+	return end, err
+}
+
+// recovered is the end of the bin of the latest bad request.
+func (t *turn) recovered(at int64) int64 {
+	_, bad := t.tracker.latest()
+	if bad < at {
+		return at
+	}
+	return wholeBins(at, bad) + int64(measure.Bin)
+}
+
+// wholeBins rounds a time down to a whole number of bins after the fault.
+func wholeBins(at, t int64) int64 { return t - (t-at)%int64(measure.Bin) }
+
+// happened is the lab's events during the segment.
+func (t *turn) happened(seg *measure.Segment) (during []measure.Event) {
+	for _, e := range t.takeEvents() {
+		if e.T >= seg.T0 && e.T < seg.TEnd {
+			during = append(during, e)
+		}
+	}
+	return during
+}
