@@ -165,11 +165,16 @@ func (c *Client) send(p packet, files ...*os.File) error {
 		return err
 	}
 	err = c.conn.Send(b, files...)
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, unix.EPIPE), errors.Is(err, os.ErrClosed):
+	}
+	select {
+	case <-c.done: // closed here (os.ErrClosed may also mean one of the files)
 		err = ErrGone
+	default:
+		if errors.Is(err, unix.EPIPE) {
+			err = ErrGone
+		}
 	}
 	return fmt.Errorf("%s %s: %w", p.verb, p.name, err)
 }

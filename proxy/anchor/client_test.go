@@ -204,3 +204,20 @@ func TestClientRefusesByItself(t *testing.T) {
 }
 
 func second(_ int, err error) error { return err }
+
+// A caller must not take its own closed file for the end of the anchor.
+func TestHoldClosedFile(t *testing.T) {
+	_, c, _ := adopted(t, empty)
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if err := c.Hold("x", nil, f); errors.Is(err, ErrGone) || !errors.Is(err, os.ErrClosed) {
+		t.Errorf("Hold of a closed file: %v", err)
+	}
+	c.Close()
+	if err := c.Drop("x"); !errors.Is(err, ErrGone) {
+		t.Errorf("Drop after Close: %v, want ErrGone", err)
+	}
+}

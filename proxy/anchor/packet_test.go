@@ -107,16 +107,17 @@ func seeds(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(b, 1)
+		f.Add(b, byte(1))
 	}
-	f.Add([]byte{}, 0)
-	f.Add([]byte("s\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01x\x00\x00\xff\xff"), 0)
+	f.Add([]byte{}, byte(0))
+	f.Add([]byte("s\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01x\x00\x00\xff\xff"), byte(0))
 }
 
 // Whatever the keeper sends, the anchor either refuses it or has what the verb needs.
 func FuzzDecodeRequest(f *testing.F) {
 	seeds(f)
-	f.Fuzz(func(t *testing.T, b []byte, fds int) {
+	f.Fuzz(func(t *testing.T, b []byte, n byte) {
+		fds := int(n)
 		p := wantOneEncoding(t, b)
 		if p == nil || p.checkRequest(fds) != nil {
 			return
@@ -142,7 +143,8 @@ func FuzzDecodeRequest(f *testing.F) {
 // And the other way round.
 func FuzzDecodeReport(f *testing.F) {
 	seeds(f)
-	f.Fuzz(func(t *testing.T, b []byte, fds int) {
+	f.Fuzz(func(t *testing.T, b []byte, n byte) {
+		fds := int(n)
 		p := wantOneEncoding(t, b)
 		if p == nil || p.checkReport(fds) != nil {
 			return
