@@ -41,10 +41,12 @@
 // # A move is one batch, and in place
 //
 // Install flushes and refills the chains of an installed table in one batch. To
-// delete and re-create the chains in that batch looks the same and is not: for
-// a moment both the old and the new chain are hooked, the new one first, and a
-// packet that has passed the new one before the batch takes effect and reaches
-// the old one afterwards finds neither active. It would leave uncaptured.
+// delete and re-create the chains in that batch looks the same, but then both
+// the old and the new chain are hooked for a moment, the new one in front, and
+// each asks by itself which generation of rules is in force (nft_do_chain). A
+// packet that is between the two when the batch takes effect would find neither
+// active and leave uncaptured. That is read from the kernel's source; twenty
+// thousand moves under load did not show it, and avoiding it costs nothing.
 //
 // # Ownership and limits
 //
@@ -56,6 +58,8 @@
 // is reset: a plaintext connection does not outlive capture. UDP is not touched.
 // The kernel must have nf_tables with the inet family (which needs IPv6 support
 // compiled in); where IPv6 is switched off in a pod, its ip rules are left out.
+// Priority 32764 and table 100 are taken to be ours: Verify reports what others
+// have put there, and Install and Remove leave it alone.
 //
 // A cell must not import this package.
 package rules

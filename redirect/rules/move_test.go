@@ -53,7 +53,7 @@ func TestMoveUnderLoad(t *testing.T) {
 // expect asks whoever serves c for its name.
 func (w *world) expect(c *net.TCPConn, name string) {
 	w.Helper()
-	if got, err := ask(c, "MARKER-out"); err != nil || got != name {
+	if got, err := ask(c, "hello"); err != nil || got != name {
 		w.Fatalf("connection to %v is served by %q (%v), want %q", c.RemoteAddr(), got, err, name)
 	}
 }

@@ -112,16 +112,29 @@ func ruleWords(r netlink.Rule) string {
 		mask = *r.Mask
 	}
 	words := fmt.Sprintf("fwmark %#x/%#x pref %d lookup %d", r.Mark, mask, r.Priority, r.Table)
-	bare := r
-	bare.Mark, bare.Mask, bare.Priority, bare.Table, bare.Family = 0, nil, 0, 0, 0
-	plain := *netlink.NewRule()
-	plain.Priority = 0
-	// Protocol says who made the rule, Type is not read back.
-	plain.Protocol, plain.Type = bare.Protocol, bare.Type
-	if bare != plain {
-		words += fmt.Sprintf(" %+v", bare)
+	for _, condition := range []struct {
+		set  bool
+		text string
+	}{
+		{r.Invert, "not"},
+		{r.Src != nil, fmt.Sprintf("from %v", r.Src)},
+		{r.Dst != nil, fmt.Sprintf("to %v", r.Dst)},
+		{r.IifName != "", "iif " + r.IifName},
+		{r.OifName != "", "oif " + r.OifName},
+		{narrowed(r), "and further conditions"},
+	} {
+		if condition.set {
+			words += " " + condition.text
+		}
 	}
 	return words
+}
+
+func narrowed(r netlink.Rule) bool {
+	any := netlink.NewRule()
+	return r.Tos != 0 || r.TunID != 0 || r.IPProto != 0 || r.Sport != nil || r.Dport != nil || r.UIDRange != nil ||
+		r.Goto != any.Goto || r.Flow != any.Flow ||
+		r.SuppressIfgroup != any.SuppressIfgroup || r.SuppressPrefixlen != any.SuppressPrefixlen
 }
 
 // routes returns the routes of our table.
