@@ -3,6 +3,8 @@ package drill
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
@@ -139,9 +141,19 @@ func (t *turn) observe(ctx context.Context, at int64, longest time.Duration) (en
 		err = nil // records are missing; the judge will say how many
 	}
 	if bad := t.recovered(at); bad > at && err == nil {
-		t.note("nothing failed or was late after %+.1f s", time.Duration(bad-at).Seconds())
+		t.note("%s; nothing failed or was late after %+.1f s", wereHit(t.tracker.hitSince(at)), time.Duration(bad-at).Seconds())
 	}
 	return end, err
+}
+
+func wereHit(names []string) string {
+	switch len(names) {
+	case 0:
+		return "nobody was hit"
+	case 1:
+		return "1 workload was hit: " + names[0]
+	}
+	return fmt.Sprintf("%d workloads were hit: %s", len(names), strings.Join(names, ", "))
 }
 
 // recovered is the end of the bin of the latest bad request.

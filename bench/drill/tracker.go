@@ -34,6 +34,9 @@ type progress struct {
 // planned is the send time of request k.
 func (p *progress) planned(k int) int64 { return p.start + p.Offset + int64(k)*p.Period }
 
+// never lies before all times, far enough from the end of the numbers to count with.
+const never = int64(-1) << 62
+
 // lag is how long an answer may be under way to us after it reached its client:
 // the samplers flush within 50 ms, the rest is for a busy machine.
 const lag = 150 * time.Millisecond
@@ -47,7 +50,7 @@ func (t *tracker) begin(start int64, flows []measure.Flow) {
 	t.flows, t.failed, t.bad, t.pool = map[int]*progress{}, start, start, nil
 	for _, f := range flows {
 		if !f.Sentinel {
-			t.flows[f.ID] = &progress{Flow: f, start: start, ahead: map[int]bool{}}
+			t.flows[f.ID] = &progress{Flow: f, start: start, ahead: map[int]bool{}, badAt: never}
 		}
 	}
 }
@@ -121,12 +124,23 @@ func (t *tracker) endBaseline() {
 // hitNow is the workloads at the ends of flows that failed or were late within the
 // last second, or have been waiting for an answer beyond L.
 func (t *tracker) hitNow(now int64) []string {
+	return t.ends(func(p *progress) bool {
+		return p.badAt > now-int64(time.Second) || now-p.planned(p.next) > int64(t.late+lag)
+	})
+}
+
+// hitSince is the workloads at the ends of flows that failed or were late since at.
+func (t *tracker) hitSince(at int64) []string {
+	return t.ends(func(p *progress) bool { return p.badAt >= at })
+}
+
+// ends is the workloads at the ends of some flows.
+func (t *tracker) ends(of func(*progress) bool) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	names := map[string]bool{}
 	for _, p := range t.flows {
-		waiting := now-p.planned(p.next) > int64(t.late+lag)
-		if waiting || p.badAt > now-int64(time.Second) && p.badAt > 0 {
+		if of(p) {
 			names[p.Client], names[p.Server] = true, true
 		}
 	}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/drill"
+	"github.com/bulkhead-mesh/bulkhead/bench/fault"
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+)
+
+// newDrillCommand makes `bulkhead drill`.
+func newDrillCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "drill",
+		Short: "Break the data plane on purpose, and measure how far that reaches",
+		Args:  cobra.ArbitraryArgs,
+		RunE:  unknownCommand,
+	}
+	c.AddCommand(newDrillRunCommand(), newDrillListCommand())
+	return c
+}
+
+func newDrillListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the faults that a drill can inject", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			for _, f := range fault.All() {
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%-8s %s\n", f.Name(), f.Describe(fault.Target{Culprit: "the culprit", Node: "its node"}))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// drillFlags are those of `drill run`, and of its worker.
+type drillFlags struct {
+	isolations []string
+	culprit    string
+	seed       int64
+	restart    string
+	timeScale  float64
+	repeat     int
+}
+
+func (f *drillFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringSliceVar(&f.isolations, "isolation", drill.DefaultIsolations,
+		"what to drill, in the order of the table: "+strings.Join(lab.Isolations, ", ")+"; shared makes two rows")
+	flags.StringVar(&f.culprit, "culprit", "tenant-a/checkout", "the workload whose data plane is struck")
+	flags.Int64Var(&f.seed, "seed", 7, "of the order of subjects and the offsets of flows")
+	flags.StringVar(&f.restart, "restart", drill.RestartKubelet,
+		"kubelet: what a kubelet restarts comes back after its back-off (10 s), cells after their keeper's (500 ms); equal: everything after the kubelet's")
+	flags.Float64Var(&f.timeScale, "time-scale", 0.1, "multiplies the kubelet's delays")
+	flags.IntVar(&f.repeat, "repeat", 1, "how often to drill every subject")
+}
+
+// args are the worker's, from which it parses the same flags again.
+func (f *drillFlags) args(name, dir string, privileged bool) []string {
+	return []string{
+		"drill", name, "--isolation", strings.Join(f.isolations, ","), "--culprit", f.culprit,
+		"--seed", strconv.FormatInt(f.seed, 10), "--restart", f.restart,
+		"--time-scale", strconv.FormatFloat(f.timeScale, 'g', -1, 64), "--repeat", strconv.Itoa(f.repeat),
+		"--record", dir, "--privileged=" + strconv.FormatBool(privileged),
+	}
+}
+
+// params checks everything that can be wrong with the flags, for any topology that
+// the lab may choose.
+func (f *drillFlags) params(name string) (drill.Params, error) {
+	p := drill.Params{
+		Culprit: f.culprit, Seed: f.seed, Repeat: f.repeat, Version: buildVersion(), Times: drill.DefaultTimes(),
+		Restart: measure.Restart{Mode: f.restart, TimeScale: f.timeScale},
+	}
+	var err error
+	if p.Fault, err = fault.ByName(name); err != nil {
+		return p, usageError{err}
+	}
+	if p.Subjects, err = drill.Subjects(f.isolations, p.Restart); err != nil {
+		return p, err
+	}
+	return p, p.Validate(lab.Default())
+}
+
+// faultArg refuses anything but one name.
+func faultArg(_ *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return nil
+	}
+	var names []string
+	for _, f := range fault.All() {
+		names = append(names, f.Name())
+	}
+	return usageError{fmt.Errorf("drill run wants one fault: %s", strings.Join(names, " or "))}
+}
+
+func newDrillRunCommand() *cobra.Command {
+	var f drillFlags
+	var out string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "run FAULT",
+		Short: "Run a drill and print its table",
+		Long: `Run a drill: for each isolation, place the data plane, wait for a steady state, look at it for a while without any
+fault, let the fault strike, watch who is hit until everything has recovered, and roll back. Then print the table.
+
+  bulkhead drill run crash                                      the usual table
+  bulkhead drill run crash --isolation shared,none --repeat 10  two of them, ten times
+  bulkhead drill run null                                       what a drill finds where nothing is wrong
+
+Progress goes to stderr, the table to stdout. The record stays in a new directory below --out.`,
+		Args: faultArg,
+		RunE: func(c *cobra.Command, args []string) error { return runDrill(c, &f, args[0], out, asJSON) },
+	}
+	f.add(c)
+	c.Flags().StringVar(&out, "out", "out", "directory for the record's directory")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of the table, and nothing else on stdout")
+	return c
+}
+
+// runDrill is the outer side: it checks, makes the directory, lets the worker drill
+// inside a lab, and prints what the record says.
+func runDrill(c *cobra.Command, f *drillFlags, name, out string, asJSON bool) error {
+	if _, err := f.params(name); err != nil {
+		return err
+	}
+	dir, err := newRecordDir(out, name, f.seed, time.Now())
+	if err != nil {
+		return err
+	}
+	inside, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if err := enterLab(c.Context(), false, f.args(name, inside, os.Geteuid() == 0)...); err != nil {
+		if os.Remove(dir) != nil { // it is not empty
+			fmt.Fprintf(c.ErrOrStderr(), "bulkhead: the drill did not end; what it recorded is in %s\n", dir)
+		}
+		return err
+	}
+	return showReport(c.OutOrStdout(), dir, asJSON)
+}
+
+// newRecordDir makes a directory for one record, named so that they sort by time.
+func newRecordDir(out, name string, seed int64, now time.Time) (string, error) {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return "", usageError{fmt.Errorf("--out: %w", err)}
+	}
+	first := filepath.Join(out, fmt.Sprintf("%s-%s-%d", now.Format("20060102-150405"), name, seed))
+	for dir, n := first, 2; ; n++ {
+		err := os.Mkdir(dir, 0o755)
+		if !errors.Is(err, os.ErrExist) || n > 100 {
+			if err != nil {
+				err = usageError{fmt.Errorf("--out: %w", err)}
+			}
+			return dir, err
+		}
+		dir = fmt.Sprintf("%s-%d", first, n)
+	}
+}
+
+// newDrillWorker is `drill run` inside the lab.
+func newDrillWorker() *cobra.Command {
+	var f drillFlags
+	var dir string
+	var privileged bool
+	c := &cobra.Command{
+		Use: "drill FAULT", Args: faultArg,
+		RunE: func(c *cobra.Command, args []string) error {
+			p, err := f.params(args[0])
+			if err != nil {
+				return err
+			}
+			p.Privileged = privileged
+			return workDrill(c, p, dir)
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&dir, "record", "", "directory for the record")
+	c.Flags().BoolVar(&privileged, "privileged", false, "the machine's root runs this")
+	return c
+}
+
+func workDrill(c *cobra.Command, p drill.Params, dir string) error {
+	o, err := labOptions(c)
+	if err != nil {
+		return err
+	}
+	printer := newPrinter(os.Stderr)
+	defer printer.Close()
+	d := drill.New(p, printer.Update)
+	o.Progress = func(line string) { printer.Line("lab: " + line) }
+	o.Event = d.Saw
+	l, err := lab.New(o)
+	if err != nil {
+		return err
+	}
+	err = drillIn(c.Context(), d, l, dir)
+	printer.Line("lab: down")
+	return joined(c.Context(), err, l.Down())
+}
+
+func drillIn(ctx context.Context, d *drill.Drill, l *lab.Lab, dir string) error {
+	if err := l.Up(ctx); err != nil {
+		return err
+	}
+	_, err := d.Run(ctx, l, l.Topology(), dir)
+	return err
+}
+
+// newPrinter shows a live line where f is a terminal.
+func newPrinter(f *os.File) *drill.Printer {
+	fd := int(f.Fd())
+	return drill.NewPrinter(f, term.IsTerminal(fd), func() int {
+		width, _, err := term.GetSize(fd)
+		if err != nil {
+			return 80
+		}
+		return width
+	})
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/report"
+)
+
+// newReportCommand makes `bulkhead report`.
+func newReportCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "report DIR",
+		Short: "Print the table of a drill again, computed from its record alone",
+		Long: `Print the table of a drill again. Every number is computed from the record in DIR, which a drill wrote:
+
+  bulkhead report out/20261123-201500-crash-7
+
+docs/record.md describes the record and what the words in the table mean.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{errors.New("report wants one directory, such as: bulkhead report out/RUN")}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error { return showReport(c.OutOrStdout(), args[0], asJSON) },
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of the table")
+	return c
+}
+
+// showReport prints what the record in dir says; drill run ends with it, too, so the
+// two print the same bytes.
+func showReport(out io.Writer, dir string, asJSON bool) error {
+	dir = filepath.Clean(dir)
+	doc, err := report.Read(dir)
+	if err != nil {
+		return err
+	}
+	text := fmt.Appendf(nil, "%srecord: %s (bulkhead report %s prints this table again)\n", doc.Table(), dir, dir)
+	if asJSON {
+		if text, err = doc.JSON(); err != nil {
+			return err
+		}
+	}
+	_, err = out.Write(text)
+	return err
+}
