@@ -188,7 +188,19 @@ func (k *fakeKeeper) listen(o order) (r reply, err error) {
 		return r, err
 	}
 	k.held[o.Name] = f
-	return reply{Addr: l.Addr().String()}, k.client.Hold(o.Name, []byte(o.Label), f)
+	r.Addr, r.Text = l.Addr().String(), socketOf(f)
+	return r, k.client.Hold(o.Name, []byte(o.Label), f)
+}
+
+// socketOf names a socket as /proc does.
+func socketOf(f *os.File) string {
+	var name string
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err.Error()
+	}
+	raw.Control(func(fd uintptr) { name, _ = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)) })
+	return name
 }
 
 // serve accepts one connection and says who it is.

@@ -1,10 +1,13 @@
 package anchor
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -154,4 +157,101 @@ func TestAnchorIsKilled(t *testing.T) {
 	for _, pid := range cells {
 		wantGone(t, pid)
 	}
+}
+
+// As PID 1 the anchor gets orphans that it never started, and must not leave them
+// as zombies.
+func TestOrphansAreReaped(t *testing.T) {
+	a := startAnchorAs(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}, nil)
+	k := a.keeper(t)
+	k.do(order{Do: "start", Name: "parent", Argv: []string{"/bin/sh", "-c", "sleep 0.01 & sleep 0.02 & exit 5"}})
+	if e := k.do(order{Do: "event"}).Event; e.Status.ExitStatus() != 5 {
+		t.Errorf("event %+v, want exit 5", e)
+	}
+	left := children(t, a.Process.Pid)
+	for deadline := time.Now().Add(hang); len(left) > 1 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		left = children(t, a.Process.Pid)
+	}
+	if len(left) != 1 {
+		t.Errorf("the anchor has children %v, want the keeper alone", left)
+	}
+	terminate(t, a)
+	a.wantEnd(t, 0)
+}
+
+// children lists those of a process, zombies too.
+func children(t *testing.T, parent int) []string {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, e := range entries {
+		b, err := os.ReadFile("/proc/" + e.Name() + "/status")
+		if err == nil && strings.Contains(string(b), fmt.Sprintf("\nPPid:\t%d\n", parent)) {
+			found = append(found, e.Name())
+		}
+	}
+	return found
+}
+
+// The anchor's poller watches nothing that it holds: whoever watches a listener is
+// woken by each of its connections.
+func TestHeldListenersAreNotWatched(t *testing.T) {
+	a := startAnchor(t, nil)
+	k := a.keeper(t)
+	listener := k.do(order{Do: "listen", Name: "listener"}).Text
+	held := false
+	for _, fd := range descriptors(t, a.Process.Pid) {
+		held = held || target(a.Process.Pid, fd) == listener
+	}
+	if !held {
+		t.Errorf("the anchor does not hold %s", listener)
+	}
+	watched := watchedBy(t, a.Process.Pid)
+	if len(watched) == 0 {
+		t.Error("no poller was found, it watches the keeper's socket at least")
+	}
+	for _, fd := range watched {
+		if target(a.Process.Pid, fd) == listener {
+			t.Errorf("the anchor's poller watches the listener")
+		}
+	}
+}
+
+func descriptors(t *testing.T, pid int) []string {
+	t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fds []string
+	for _, e := range entries {
+		fds = append(fds, e.Name())
+	}
+	return fds
+}
+
+func target(pid int, fd string) string {
+	s, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd))
+	return s
+}
+
+// watchedBy are the descriptors in a process's epoll (proc_pid_fdinfo(5)).
+func watchedBy(t *testing.T, pid int) []string {
+	t.Helper()
+	var fds []string
+	for _, fd := range descriptors(t, pid) {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, fd))
+		if err != nil {
+			continue // closed meanwhile
+		}
+		for line := range strings.Lines(string(b)) {
+			if f := strings.Fields(line); len(f) > 1 && f[0] == "tfd:" {
+				fds = append(fds, f[1])
+			}
+		}
+	}
+	return fds
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,6 +34,11 @@ type visitor struct {
 // test.
 func startAnchor(t *testing.T, o map[string]any, leaked ...*os.File) *anchorProcess {
 	t.Helper()
+	return startAnchorAs(t, nil, o, leaked...)
+}
+
+func startAnchorAs(t *testing.T, sys *syscall.SysProcAttr, o map[string]any, leaked ...*os.File) *anchorProcess {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "test.sock")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
@@ -50,7 +56,7 @@ func startAnchor(t *testing.T, o map[string]any, leaked ...*os.File) *anchorProc
 	}
 	a := &anchorProcess{Cmd: exec.Command("/proc/self/exe"), keepers: &keeperDoor{l}, ended: make(chan error, 1)}
 	a.Env = append(environment("anchor"), socketVar+"="+path, optionsVar+"="+string(options))
-	a.Stderr, a.ExtraFiles = os.Stderr, leaked
+	a.Stderr, a.ExtraFiles, a.SysProcAttr = os.Stderr, leaked, sys
 	if err := a.Start(); err != nil {
 		t.Fatal(err)
 	}

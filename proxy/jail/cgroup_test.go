@@ -28,6 +28,7 @@ func TestCgroup(t *testing.T) {
 			t.Errorf("%s is not removed: %v", name, err)
 		}
 	}()
+	t.Logf("joins %v", g.Dirs())
 	s := Spec{Netns: -1, Cgroups: g.Dirs(), NoNewPrivs: true}
 	if mayChangeUser(t) { // the group is still root's
 		s.UID, s.GID = someUID, someUID
