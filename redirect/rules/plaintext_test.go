@@ -28,7 +28,13 @@ type leg struct {
 // its reply.
 func (w *world) legs() []leg {
 	w.Helper()
-	outbound, app := w.listen(w.A, node.Ports.Outbound), w.listen(w.A, 8080)
+	return w.legsBy(w.listen(w.A, node.Ports.Outbound))
+}
+
+// legsBy uses a proxy's listener that is there already.
+func (w *world) legsBy(outbound *net.TCPListener) []leg {
+	w.Helper()
+	app := w.listen(w.A, 8080)
 	var ls []leg
 	for _, s := range w.sides() {
 		request := w.dial(w.A, s.peer, 8080)

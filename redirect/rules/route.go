@@ -121,7 +121,8 @@ func (k *kernel) deleteRoute(f ipFamily) error {
 	if err != nil {
 		return fmt.Errorf("find lo: %w", err)
 	}
-	if err := k.ip.RouteDel(f.route(lo.Attrs().Index)); err != nil && !errors.Is(err, unix.ESRCH) {
+	err = k.ip.RouteDel(f.route(lo.Attrs().Index))
+	if err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("delete route %s table %d: %w", f.wantedRoute(), replyTable, err)
 	}
 	return nil

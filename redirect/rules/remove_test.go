@@ -1,0 +1,287 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+)
+
+// dump writes all of nftables, ip rules and routes of the pod, byte by byte.
+func (w *world) dump() []string {
+	w.Helper()
+	var lines []string
+	w.must(w.A.Do(func() error {
+		for name, kind := range map[string]int{"table": unix.NFT_MSG_GETTABLE, "chain": unix.NFT_MSG_GETCHAIN, "rule": unix.NFT_MSG_GETRULE} {
+			req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|kind, unix.NLM_F_DUMP)
+			req.AddData(&nl.Nfgenmsg{})
+			messages, err := req.Execute(unix.NETLINK_NETFILTER, 0)
+			if err != nil {
+				return err
+			}
+			for _, m := range messages {
+				m[2], m[3] = 0, 0 // res_id counts the changes that there have been
+				lines = append(lines, fmt.Sprintf("nft %s %q", name, m))
+			}
+		}
+		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+			rules, err := netlink.RuleList(family)
+			if err != nil {
+				return err
+			}
+			routes, err := netlink.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
+			if err != nil {
+				return err
+			}
+			for _, r := range rules {
+				lines = append(lines, fmt.Sprintf("rule %d %s", family, ruleWords(r)))
+			}
+			for _, r := range routes {
+				lines = append(lines, fmt.Sprintf("route %d %v", family, r))
+			}
+		}
+		return nil
+	}))
+	slices.Sort(lines)
+	return lines
+}
+
+// furnish gives the pod rules of its own, some of them close to ours.
+func (w *world) furnish() {
+	w.Helper()
+	other := table{name: "other", chains: []chain{{
+		name: "output", kind: nftables.ChainTypeNAT, hook: nftables.ChainHookOutput, priority: nftables.ChainPriorityNATDest,
+		rules: []rule{newRule("somebody else's", oifIs("eth1"), accept())},
+	}}}
+	w.edit(func(k *kernel) {
+		w.must(k.put(StepTable, other))
+		r := ipv4.rule()
+		r.Mark, r.Priority, r.Table = 0x222, 100, 101
+		w.must(k.ip.RuleAdd(r))
+		_, dst, err := net.ParseCIDR("192.0.2.0/24")
+		w.must(err)
+		w.must(k.ip.RouteAdd(&netlink.Route{Dst: dst, LinkIndex: 1, Table: replyTable, Scope: unix.RT_SCOPE_LINK}))
+	})
+}
+
+func TestRemoveLeavesNothing(t *testing.T) {
+	for name, happens := range map[string]func(*world){
+		"install": func(w *world) { w.install(node) },
+		"move":    func(w *world) { w.install(node); w.install(sidecar) },
+		"release": func(w *world) { w.install(node); w.must(Release(w.A)) },
+		"nothing": func(w *world) {},
+		"remove":  func(w *world) { w.install(node); w.must(Remove(w.Context(), w.A)) },
+		"closed door": func(w *world) {
+			w.install(node)
+			w.edit(func(k *kernel) { w.must(k.put(StepTable, guardTable(true))) })
+		},
+		"capture table deleted":   func(w *world) { w.install(node); deleteTables(captureName)(w) },
+		"all but capture deleted": func(w *world) { w.install(node); deleteTables(keepName, guardName)(w) },
+		"all but guard deleted":   func(w *world) { w.install(node); deleteTables(captureName, keepName)(w) },
+		"all tables deleted":      func(w *world) { w.install(node); deleteTables(ourTables...)(w) },
+		"ip rules deleted":        func(w *world) { w.install(node); w.edit(func(k *kernel) { w.must(k.deleteRoutes()) }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.furnish()
+			before := w.dump()
+			happens(w)
+			w.must(Remove(t.Context(), w.A))
+			if diff := cmp.Diff(before, w.dump()); diff != "" {
+				t.Errorf("before and after:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRemoveWaitsForConnectionsToEnd(t *testing.T) {
+	w := newWorld(t)
+	w.install(node)
+	legs := w.legs()
+	removed := make(chan error, 1)
+	go func() { removed <- Remove(t.Context(), w.A) }()
+	w.until("capture is released", func() bool { return !w.has(captureName) })
+	for i, l := range legs {
+		w.send(l.app, l.proxy, "MARKER-meanwhile")
+		w.captured(len(legs) - i)
+		// One direction after the other, as connections end.
+		w.must(l.app.CloseWrite())
+		w.eof(l.proxy)
+		w.captured(len(legs) - i)
+		w.send(l.proxy, l.app, "half-closed")
+		w.must(l.proxy.Close())
+		w.eof(l.app)
+		w.must(l.app.Close())
+	}
+	w.must(<-removed)
+	w.secret("MARKER")
+	if w.has(keepName) || w.has(guardName) {
+		t.Error("tables are left")
+	}
+}
+
+func (w *world) has(name string) bool {
+	w.Helper()
+	k, err := openKernel(w.A)
+	w.must(err)
+	defer k.close()
+	ts, err := k.nft.ListTables()
+	w.must(err)
+	return slices.ContainsFunc(ts, func(t *nftables.Table) bool { return t.Name == name })
+}
+
+func (w *world) eof(c *net.TCPConn) {
+	w.Helper()
+	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+		w.Fatalf("read %v, want EOF", err)
+	}
+}
+
+// Both ends of every kind of captured connection see a reset, and a context
+// that has ended already means that nothing is waited for.
+func TestRemoveCutsAtItsDeadline(t *testing.T) {
+	w := newWorld(t)
+	w.install(sidecar)
+	outbound, plaintext, hbone := w.proxy(sidecar)
+	legs := w.legsBy(outbound)
+	for _, s := range w.sides() {
+		for port, l := range map[uint16]*net.TCPListener{8081: plaintext, redirect.HBONEPort: hbone} {
+			c := w.dial(w.B, s.pod, port)
+			legs = append(legs, leg{s.name + " from outside", c, w.accept(l)})
+		}
+	}
+	w.captured(len(legs))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.must(Remove(ctx, w.A))
+	w.captured(0)
+	for _, l := range legs {
+		for _, c := range []*net.TCPConn{l.app, l.proxy} {
+			_, err := c.Read(make([]byte, 1))
+			if !errors.Is(err, unix.ECONNRESET) && !errors.Is(err, unix.ECONNABORTED) {
+				t.Errorf("%s: %v sees %v, want a reset", l.name, c.LocalAddr(), err)
+			}
+		}
+	}
+	w.secret("MARKER")
+}
+
+// What somebody has broken must not make removal leak.
+func TestReleaseAndRemoveOfBrokenCaptureLeakNothing(t *testing.T) {
+	w := newWorld(t)
+	w.install(node)
+	legs := w.legs()
+	deleteTables(keepName, guardName)(w)
+	w.must(Release(w.A))
+	for _, l := range legs {
+		w.send(l.app, l.proxy, "MARKER-released")
+	}
+	deleteTables(keepName)(w)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.must(Remove(ctx, w.A))
+	for _, l := range legs {
+		if _, err := l.app.Write([]byte("MARKER-removed")); err == nil {
+			t.Errorf("%s survived", l.name)
+		}
+	}
+	w.secret("MARKER")
+}
+
+// A proxy that does not stop delivering to an application that speaks first:
+// deliveries that begin at any moment of removal.
+func TestRemoveUnderDeliveriesLeaksNothing(t *testing.T) {
+	w := newWorld(t)
+	for range 10 {
+		w.install(node)
+		app := newTalker(w)
+		var served, ended atomic.Int64
+		var proxies sync.WaitGroup
+		for range 3 {
+			proxies.Go(func() { deliverUntil(w, &ended, &served) })
+		}
+		w.until("deliveries are made", func() bool { return served.Load() > 20 })
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		w.must(Remove(ctx, w.A))
+		cancel()
+		ended.Store(1)
+		proxies.Wait()
+		app.stop()
+	}
+	w.secret("MARKER")
+}
+
+func deliverUntil(w *world, ended, served *atomic.Int64) {
+	for ended.Load() == 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		c, err := w.A.Dial(ctx, netns.DialOptions{
+			Remote: netip.AddrPortFrom(w.A4, 8080), Source: w.B4, Transparent: true, Mark: redirect.MarkProxy,
+		})
+		cancel()
+		if err != nil {
+			continue // removal is under way
+		}
+		c.SetDeadline(time.Now().Add(hang))
+		if _, err := c.Read(make([]byte, 1)); err == nil {
+			served.Add(1)
+		}
+		c.SetLinger(0)
+		c.Close()
+	}
+}
+
+// A talker is an application that speaks as soon as somebody connects.
+type talker struct {
+	l     *net.TCPListener
+	conns sync.WaitGroup
+}
+
+func newTalker(w *world) *talker {
+	w.Helper()
+	l, err := w.A.Listen(netns.ListenOptions{Port: 8080})
+	w.must(err)
+	a := &talker{l: l}
+	a.conns.Go(a.serve)
+	return a
+}
+
+func (a *talker) serve() {
+	for {
+		c, err := a.l.AcceptTCP()
+		if err != nil {
+			return
+		}
+		a.conns.Go(func() { talk(c) })
+	}
+}
+
+func talk(c *net.TCPConn) {
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(hang))
+	for {
+		if _, err := c.Write([]byte("MARKER-talk ")); err != nil {
+			return
+		}
+	}
+}
+
+func (a *talker) stop() {
+	a.l.Close()
+	a.conns.Wait()
+}
