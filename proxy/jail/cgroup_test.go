@@ -3,6 +3,7 @@ package jail
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -18,7 +19,7 @@ func TestCgroup(t *testing.T) {
 		}
 		return
 	}
-	name := fmt.Sprintf("bulkhead-test-jail-%d", os.Getpid())
+	name := fmt.Sprintf("bulkhead-test-jail-%x", rand.Uint64()) // pids of sandboxes are alike
 	g, err := h.Create(name + "/cell-a")
 	if err != nil {
 		t.Fatal(err)
