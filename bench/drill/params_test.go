@@ -83,7 +83,7 @@ func TestPlan(t *testing.T) {
 	if err := run.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if len(run.Flows) != 2*len(top.Edges)+2 || len(run.Workloads) != 14 {
+	if len(run.Flows) != 2*len(top.Edges)+2+12 || len(run.Workloads) != 14 {
 		t.Errorf("%d flows and %d workloads", len(run.Flows), len(run.Workloads))
 	}
 	sentinels := 0
@@ -100,8 +100,8 @@ func TestPlan(t *testing.T) {
 			t.Errorf("flow %d comes from %v, want %v", i, source(f, top), want)
 		}
 	}
-	if sentinels != 2 {
-		t.Errorf("%d sentinel flows, want 2", sentinels)
+	if sentinels != 14 {
+		t.Errorf("%d sentinel flows, want 2 on the network and 12 in the pods", sentinels)
 	}
 	if again := plan(p, top, "id", run.Started); !cmp.Equal(run.Flows, again.Flows, byValue...) {
 		t.Error("the same seed made other flows")

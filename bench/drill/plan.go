@@ -39,29 +39,37 @@ func plan(p Params, t lab.Topology, id string, started time.Time) *measure.Run {
 }
 
 // flows are two for each edge, with a connection per request and with a long-lived
-// one, and two between the sentinels.
+// one; and the sentinels: two between the sentinel pods, which see the machine and
+// its network, and one inside each pod over loopback, which nobody captures and
+// which sees that pod's sampler. Without the latter a sampler that the scheduler
+// kept waiting would look like a data plane that did.
 func flows(p Params, t lab.Topology) []measure.Flow {
 	// The seed is an identity of the run, not a secret.
 	offsets := rand.New(rand.NewPCG(uint64(p.Seed), 0))
 	var all []measure.Flow
-	add := func(kind string, e lab.Edge, sentinel bool) {
-		all = append(all, measure.Flow{
-			ID: len(all), Kind: kind, Client: e.From, Server: e.To, Target: t.Target(e),
-			Period: int64(p.Times.Period), Offset: offsets.Int64N(int64(p.Times.Period)), Timeout: int64(p.Times.Timeout),
-			Sentinel: sentinel,
-		})
+	add := func(f measure.Flow) {
+		f.ID, f.Period, f.Timeout = len(all), int64(p.Times.Period), int64(p.Times.Timeout)
+		f.Offset = offsets.Int64N(f.Period)
+		all = append(all, f)
 	}
 	for _, e := range t.Edges {
-		add(load.New, e, false)
-		add(load.Reused, e, false)
+		add(measure.Flow{Kind: load.New, Client: e.From, Server: e.To, Target: t.Target(e)})
+		add(measure.Flow{Kind: load.Reused, Client: e.From, Server: e.To, Target: t.Target(e)})
 	}
 	if n := len(t.Sentinels); n > 1 {
 		there := lab.Edge{From: t.Sentinels[0].Name(), To: t.Sentinels[n-1].Name()}
-		add(load.New, there, true)
-		add(load.Reused, lab.Edge{From: there.To, To: there.From}, true)
+		back := lab.Edge{From: there.To, To: there.From}
+		add(measure.Flow{Kind: load.New, Client: there.From, Server: there.To, Target: t.Target(there), Sentinel: true})
+		add(measure.Flow{Kind: load.Reused, Client: back.From, Server: back.To, Target: t.Target(back), Sentinel: true})
+	}
+	for _, pod := range t.Pods {
+		add(measure.Flow{Kind: load.Reused, Client: pod.Name(), Server: pod.Name(), Target: loopback, Sentinel: true})
 	}
 	return all
 }
+
+// loopback is the load server of a pod as the pod itself reaches it.
+var loopback = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), lab.LoadPort)
 
 // commands are the flows as the lab starts them: with the address that the far end
 // must see.
@@ -79,6 +87,9 @@ func commands(flows []measure.Flow, t lab.Topology) []lab.Flow {
 
 // source is the client's own address in the family of the target.
 func source(f measure.Flow, t lab.Topology) netip.Addr {
+	if f.Target == loopback {
+		return loopback.Addr()
+	}
 	pod, _ := t.Pod(f.Client)
 	return pod.Address(f.Target.Addr().Is6())
 }
