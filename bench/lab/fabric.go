@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -36,8 +37,7 @@ func hasIPv6() bool {
 func buildFabric(t Topology) (*fabric, error) {
 	f := &fabric{nodes: make(map[string]*netns.Namespace), pods: make(map[string]*netns.Namespace)}
 	if err := f.build(t); err != nil {
-		f.close()
-		return nil, err
+		return nil, errors.Join(err, f.close())
 	}
 	return f, nil
 }
@@ -59,13 +59,22 @@ func (f *fabric) build(t Topology) error {
 	return at("fabric", "routes", f.routes(t))
 }
 
-// close lets the namespaces go; the kernel takes their links with them.
-func (f *fabric) close() {
+// close lets the namespaces go; the kernel takes their links with them, but later. The
+// bridge and its ports are in the worker's own namespace, which goes on.
+func (f *fabric) close() error {
+	err := within(netns.Own(), func(h *netlink.Handle) error {
+		var errs []error
+		for name := range f.nodes {
+			errs = append(errs, remove(h, name))
+		}
+		return errors.Join(append(errs, remove(h, bridgeName))...)
+	})
 	for _, all := range []map[string]*netns.Namespace{f.nodes, f.pods} {
 		for _, n := range all {
-			n.Close()
+			err = errors.Join(err, n.Close())
 		}
 	}
+	return at("fabric", "", err)
 }
 
 func (f *fabric) bridge() error {

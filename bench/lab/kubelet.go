@@ -85,7 +85,7 @@ func (c *container) keep(ctx context.Context) {
 	}
 }
 
-// bury ends what the process left in its group, as the end of a container does.
+// bury ends what the process left in its group.
 func (c *container) bury(p *process, delay time.Duration) {
 	p.kill()
 	c.mu.Lock()

@@ -186,7 +186,7 @@ func (l *Lab) Down() error {
 		l.control.stop(controlGrace)
 	}
 	if l.fabric != nil {
-		l.fabric.close()
+		err = errors.Join(err, l.fabric.close())
 	}
 	return errors.Join(err, l.unbindHosts())
 }

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -31,6 +32,19 @@ func veth(h *netlink.Handle, name, peer string, in *netns.Namespace) error {
 		return fmt.Errorf("veth %s: %w", name, err)
 	}
 	return up(h, name)
+}
+
+// remove removes a link that may never have been made.
+func remove(h *netlink.Handle, name string) error {
+	link, err := h.LinkByName(name)
+	var missing netlink.LinkNotFoundError
+	if errors.As(err, &missing) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return h.LinkDel(link)
 }
 
 func up(h *netlink.Handle, name string) error {

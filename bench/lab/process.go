@@ -26,7 +26,9 @@ type program struct {
 	group *cgroup.Group    // nil: the worker's own; children of the first instant stay behind
 	stdin *os.File         // nil: /dev/null
 	out   *os.File         // nil: the log
-	files []*os.File       // fd 3 and on
+	// ownPIDs makes it PID 1 of a pid namespace, as a container's first process is: when
+	// it dies, however it does, the kernel takes along all that it started.
+	ownPIDs bool
 }
 
 // process is a child of the worker. One goroutine waits for it; everybody else
@@ -51,14 +53,16 @@ func (l *Lab) start(p program) (*process, error) {
 	}
 	defer log.Close()
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
-	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = orFile(p.out, log), log, p.files
+	cmd.Stdout, cmd.Stderr = orFile(p.out, log), log
 	if p.stdin != nil {
 		cmd.Stdin = p.stdin
 	}
-	// A group of its own: signals for the worker's group are not for the children,
-	// and a kubelet can end all of a container.
+	// A group of its own: signals for the worker's group are not for the children.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := inside(p.ns).Do(cmd.Start); err != nil {
+	if p.ownPIDs {
+		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWPID
+	}
+	if err := orOwn(p.ns).Do(cmd.Start); err != nil {
 		return nil, at("start", p.name, err)
 	}
 	c := &process{name: p.name, pid: cmd.Process.Pid, log: path, cmd: cmd, ended: make(chan struct{})}
@@ -72,7 +76,7 @@ func (l *Lab) start(p program) (*process, error) {
 	return c, nil
 }
 
-func inside(ns *netns.Namespace) *netns.Namespace {
+func orOwn(ns *netns.Namespace) *netns.Namespace {
 	if ns == nil {
 		return netns.Own()
 	}
