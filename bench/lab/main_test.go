@@ -11,7 +11,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// binVar tells a test inside a lab where the executables are.
+// binVar says where the executables are that are tested. Without it they are built;
+// tests inside a lab, and runs by a user who cannot build, are given it.
 const binVar = "BULKHEAD_TEST_BIN"
 
 // worker is set in a test binary that Enter started inside a lab.
@@ -30,7 +31,7 @@ func testMain(m *testing.M) int {
 	if len(os.Args) > 1 && os.Args[1] == WorkerCommand {
 		worker = &Options{Dir: os.Args[3], Cgroup: os.Args[5], Bin: bin}
 		os.Args = append(os.Args[:1], os.Args[8:]...) // two per flag: dir, cgroup, base
-	} else {
+	} else if bin == "" {
 		dir, err := build()
 		defer os.RemoveAll(dir)
 		if err != nil {

@@ -39,6 +39,9 @@ func (t *traces) readNetlink(h *netlink.Handle) error {
 	everyTable := &netlink.Route{Table: unix.RT_TABLE_UNSPEC}
 	routes, errRoutes := h.RouteListFiltered(netlink.FAMILY_ALL, everyTable, netlink.RT_FILTER_TABLE)
 	for _, r := range routes {
+		if r.Protocol == unix.RTPROT_KERNEL || r.Table == unix.RT_TABLE_LOCAL {
+			continue // follows from an address, and for IPv6 some time after it
+		}
 		*t = append(*t, fmt.Sprintf("route %s", r))
 	}
 	links, errLinks := h.LinkList()
@@ -47,6 +50,9 @@ func (t *traces) readNetlink(h *netlink.Handle) error {
 	}
 	addrs, errAddrs := h.AddrList(nil, netlink.FAMILY_ALL)
 	for _, a := range addrs {
+		if a.IP.IsLinkLocalUnicast() {
+			continue // the kernel's own, and some time after the link is up
+		}
 		*t = append(*t, fmt.Sprintf("address %s on %d", a.IPNet, a.LinkIndex))
 	}
 	return errors.Join(errRules, errRoutes, errLinks, errAddrs)

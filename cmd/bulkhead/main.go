@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/proxy/control"
 )
 
@@ -92,7 +93,8 @@ fault reaches when the data plane is shared, and when it is not.
 		RunE:          unknownCommand,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newVersionCommand(), newLabCommand(), newAppCommand(), newControlCommand(), newInitCommand(), newWorkerCommand())
+	root.AddCommand(newVersionCommand(), newLabCommand(), newDrillCommand(), newReportCommand(),
+		newControlCommand(), newAppCommand(), newInitCommand(), newWorkerCommand())
 	t.note(root)
 	return root
 }
@@ -116,6 +118,7 @@ func unknownCommand(c *cobra.Command, args []string) error {
 		return c.Help()
 	}
 	message := fmt.Sprintf("unknown command %q: see %s --help", args[0], c.CommandPath())
+	c.SuggestionsMinimumDistance = 2 // cobra's own, which it sets only for itself
 	if similar := c.SuggestionsFor(args[0]); len(similar) > 0 {
 		message = fmt.Sprintf("unknown command %q: did you mean %s %s?", args[0], c.CommandPath(), similar[0])
 	}
@@ -145,14 +148,14 @@ func buildVersion() string {
 
 // exitCode is the code for what a command returned, and for the signal that it got.
 func (t *tool) exitCode(err error, caught any) int {
-	var exit interface{ ExitCode() int }
+	var exit *lab.ExitError
 	switch {
 	case caught == unix.SIGINT:
 		return exitInterrupted
 	case err == nil:
 		return exitOK
 	case errors.As(err, &exit):
-		return exit.ExitCode()
+		return exit.Code
 	case !t.begun || isMisuse(err):
 		return exitMisuse
 	}
@@ -170,6 +173,6 @@ func isMisuse(err error) bool {
 
 // spoken reports whether whoever failed has already said why.
 func spoken(err error) bool {
-	var exit interface{ ExitCode() int }
+	var exit *lab.ExitError
 	return errors.As(err, &exit)
 }
