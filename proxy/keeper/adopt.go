@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -19,7 +18,7 @@ import (
 
 // adopt takes over what an earlier keeper of this anchor left: pods, listeners,
 // channels and processes. What cannot be understood is given up, with a line.
-func (k *Keeper) adopt(ctx context.Context, inv *anchor.Inventory) {
+func (k *Keeper) adopt(inv *anchor.Inventory) {
 	channels := map[string]*os.File{} // by process name
 	for _, h := range inv.Held {
 		if err := k.adoptHeld(h, channels); err != nil {
@@ -29,7 +28,7 @@ func (k *Keeper) adopt(ctx context.Context, inv *anchor.Inventory) {
 		}
 	}
 	for _, p := range inv.Processes {
-		if err := k.adoptProcess(ctx, p, channels); err != nil {
+		if err := k.adoptProcess(p, channels); err != nil {
 			k.log.Error("cell not adopted, killed", "name", p.Name, "error", err)
 			_ = k.anchor.Signal(p.Name, unix.SIGKILL)
 		}
@@ -40,7 +39,7 @@ func (k *Keeper) adopt(ctx context.Context, inv *anchor.Inventory) {
 	}
 	for _, p := range k.pods {
 		k.checkCapture(p)
-		k.assign(ctx, p)
+		k.assign(p)
 	}
 }
 
@@ -83,7 +82,7 @@ func (k *Keeper) adopted(uid string) *pod {
 	return p
 }
 
-func (k *Keeper) adoptProcess(ctx context.Context, p anchor.Process, channels map[string]*os.File) error {
+func (k *Keeper) adoptProcess(p anchor.Process, channels map[string]*os.File) error {
 	var l cellLabel
 	if err := json.Unmarshal(p.Label, &l); err != nil {
 		return err
@@ -98,7 +97,7 @@ func (k *Keeper) adoptProcess(ctx context.Context, p anchor.Process, channels ma
 		state: cellUp, since: time.Now(), pods: map[string]*pod{},
 		before: map[string]telemetry.Counts{}, now: map[string]telemetry.Counts{},
 	}
-	if err := k.connect(ctx, c, f); err != nil {
+	if err := k.connect(c, f); err != nil {
 		return err
 	}
 	k.cells[c.group] = c

@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"context"
 	"strconv"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 )
 
 // exited takes the anchor's word that a process has ended.
-func (k *Keeper) exited(ctx context.Context, e anchor.Event) {
+func (k *Keeper) exited(e anchor.Event) {
 	c := k.cellOf(e.Name)
 	if c == nil {
 		return // of an earlier generation
@@ -37,11 +36,11 @@ func (k *Keeper) exited(ctx context.Context, e anchor.Event) {
 		return
 	}
 	k.log.Error("cell died", "cell", c.group, "status", statusText(e.Status), "lived", time.Since(c.since).Round(time.Millisecond))
-	k.backOff(ctx, c)
+	k.backOff(c)
 }
 
 // backOff starts the cell again after its delay.
-func (k *Keeper) backOff(ctx context.Context, c *keptCell) {
+func (k *Keeper) backOff(c *keptCell) {
 	r := k.config.Restart
 	if c.state == cellUp && time.Since(c.since) > aliveLongEnough {
 		c.delay = 0
@@ -50,7 +49,7 @@ func (k *Keeper) backOff(ctx context.Context, c *keptCell) {
 	c.state, c.since = cellBackoff, time.Now()
 	c.restarts++
 	delay := c.delay
-	k.running.Go(func() { k.restartAfter(ctx, c, delay) })
+	k.running.Go(func() { k.restartAfter(c, delay) })
 }
 
 // nextDelay is the restart delay that follows prev.
@@ -61,12 +60,12 @@ func nextDelay(prev time.Duration, r Restart) time.Duration {
 	return min(time.Duration(float64(prev)*r.Factor), time.Duration(r.Max))
 }
 
-func (k *Keeper) restartAfter(ctx context.Context, c *keptCell, delay time.Duration) {
+func (k *Keeper) restartAfter(c *keptCell, delay time.Duration) {
 	t := time.NewTimer(delay)
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-ctx.Done():
+	case <-k.life.Done():
 		return
 	}
 	k.do(func() {
@@ -75,7 +74,7 @@ func (k *Keeper) restartAfter(ctx context.Context, c *keptCell, delay time.Durat
 		case len(c.snapshotPods()) == 0:
 			delete(k.cells, c.group)
 		default:
-			k.start(ctx, c)
+			k.start(c)
 		}
 	})
 }
@@ -91,7 +90,7 @@ func (k *Keeper) stopIfEmpty(c *keptCell) {
 // checkLiveness pings every cell, and kills those that missed too many pings or
 // let their queue overflow. Without it custody would turn a hang into an endless
 // wait for everybody who connects.
-func (k *Keeper) checkLiveness(context.Context) {
+func (k *Keeper) checkLiveness() {
 	for _, c := range k.cells {
 		if c.state != cellUp || c.out == nil {
 			continue

@@ -29,9 +29,13 @@ type Keeper struct {
 	signer   issuer.Signer
 	cgroups  *cgroup.Hierarchy // nil: cells run in the keeper's own
 	snapshot atomic.Pointer[mesh.Snapshot]
-	calls    chan func()    // run one after another by the loop
-	ended    chan struct{}  // closed when the loop has ended
-	running  sync.WaitGroup // each Add is one named goroutine of the keeper
+	calls    chan func()   // run one after another by the loop
+	ended    chan struct{} // closed when the loop has ended
+	// life is what the goroutines of cells and restarts live by. It is neither Run's
+	// context, since a cell that drains still asks, nor a request's, since a cell
+	// outlives the request that made it start.
+	life    context.Context
+	running sync.WaitGroup // each Add is one named goroutine of the keeper
 
 	// Owned by the loop.
 	pods  map[string]*pod      // by UID
@@ -58,8 +62,11 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	k.adopt(ctx, inventory)
-	k.running.Go(func() { mesh.Watch(ctx, c.Mesh, log, func(s *mesh.Snapshot) { k.use(ctx, s) }) })
+	var endLife context.CancelFunc
+	k.life, endLife = context.WithCancel(context.WithoutCancel(ctx))
+	defer endLife()
+	k.adopt(inventory)
+	k.running.Go(func() { mesh.Watch(ctx, c.Mesh, log, func(s *mesh.Snapshot) { k.use(s) }) })
 	k.running.Go(func() {
 		if err := k.serveAdmin(ctx); err != nil {
 			cancel(err)
@@ -68,6 +75,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	k.loop(ctx, cancel)
 	k.endCells()
 	close(k.ended)
+	endLife()
 	k.running.Wait()
 	k.anchor.Close()
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
@@ -113,9 +121,9 @@ func (k *Keeper) loop(ctx context.Context, cancel context.CancelCauseFunc) {
 				cancel(ErrAnchorGone)
 				return
 			}
-			k.exited(ctx, e)
+			k.exited(e)
 		case <-tick.C:
-			k.checkLiveness(ctx)
+			k.checkLiveness()
 		case <-ctx.Done():
 			return
 		}
@@ -184,20 +192,20 @@ func (k *Keeper) do(f func()) bool {
 }
 
 // use makes a snapshot the current one and tells the cells.
-func (k *Keeper) use(ctx context.Context, s *mesh.Snapshot) {
+func (k *Keeper) use(s *mesh.Snapshot) {
 	k.snapshot.Store(s)
 	k.do(func() {
 		for _, c := range k.cells {
 			c.invalidate(s.Version())
 		}
 		for _, p := range k.pods {
-			k.assign(ctx, p)
+			k.assign(p)
 		}
 	})
 }
 
 // assign sees to it that a pod's cell exists and serves it.
-func (k *Keeper) assign(ctx context.Context, p *pod) {
+func (k *Keeper) assign(p *pod) {
 	group := k.config.Isolation.Group(p.Pod)
 	c := k.cells[group]
 	if c == nil {
@@ -206,7 +214,7 @@ func (k *Keeper) assign(ctx context.Context, p *pod) {
 	}
 	c.addPod(p)
 	if c.state == cellNone {
-		k.start(ctx, c)
+		k.start(c)
 	}
 	if c.state == cellUp {
 		k.sendServe(c, p)

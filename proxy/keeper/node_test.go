@@ -31,7 +31,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
 
-const patience = 60 * time.Second // only a hang reaches it
+const patience = 30 * time.Second // only a hang reaches it
 
 // node is a real bulkhead-node with real cells, for two pods in namespaces of the
 // test. Both pods are on the one node.
@@ -41,6 +41,7 @@ type node struct {
 	admin  *http.Client
 	cmd    *exec.Cmd
 	stderr *lockedBuffer
+	killed bool // by the test; nothing is left to stop
 }
 
 type lockedBuffer struct {
@@ -157,6 +158,11 @@ func (n *node) startCA(t *testing.T) {
 
 // stop ends the node as a service manager would, and fails if a process is left.
 func (n *node) stop(t *testing.T) {
+	if n.killed {
+		_, _ = n.cmd.Process.Wait()
+		t.Logf("log:\n%s", n.stderr)
+		return
+	}
 	var pids []int
 	for _, c := range n.cells(t) {
 		pids = append(pids, c.PID)
@@ -535,5 +541,28 @@ func TestMetricsOutliveTheCell(t *testing.T) {
 	})
 	if err := metrics(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A keeper and cells whose anchor is gone end too: whoever starts the node's proxy
+// again must find nothing of it running.
+func TestNothingOutlivesTheAnchor(t *testing.T) {
+	n := startNode(t, "isolation: workload")
+	pids := []int{n.keeperPID(t)}
+	for _, c := range n.cells(t) {
+		pids = append(pids, c.PID)
+	}
+	n.killed = true
+	if err := n.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range pids {
+		eventually(t, fmt.Sprintf("process %d ends", pid), func() error {
+			state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+			if err == nil && !bytes.Contains(state, []byte(") Z ")) {
+				return errors.New(string(state))
+			}
+			return nil
+		})
 	}
 }

@@ -86,7 +86,7 @@ func (k *Keeper) addPod(ctx context.Context, d Pod, path string) error {
 	}
 	k.do(func() {
 		k.pods[d.UID] = p
-		k.assign(context.WithoutCancel(ctx), p)
+		k.assign(p)
 	})
 	if err := k.wait(ctx, p); err != nil {
 		return err

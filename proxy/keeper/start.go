@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"context"
 	"os"
 	"strings"
 	"time"
@@ -12,11 +11,11 @@ import (
 )
 
 // start has the anchor start the cell's process, and serves all its pods.
-func (k *Keeper) start(ctx context.Context, c *keptCell) {
+func (k *Keeper) start(c *keptCell) {
 	c.generation++
-	if err := k.spawn(ctx, c); err != nil {
+	if err := k.spawn(c); err != nil {
 		k.log.Error("cell not started", "cell", c.group, "error", err)
-		k.backOff(ctx, c)
+		k.backOff(c)
 		return
 	}
 	c.state, c.since, c.pinged = cellUp, time.Now(), 0
@@ -24,7 +23,7 @@ func (k *Keeper) start(ctx context.Context, c *keptCell) {
 	k.greet(c)
 }
 
-func (k *Keeper) spawn(ctx context.Context, c *keptCell) error {
+func (k *Keeper) spawn(c *keptCell) error {
 	ours, theirs, err := channel.Pair()
 	if err != nil {
 		return err
@@ -46,7 +45,7 @@ func (k *Keeper) spawn(ctx context.Context, c *keptCell) error {
 		c.pid, err = k.anchor.Start(spec)
 	}
 	if err == nil {
-		err = k.connect(ctx, c, ours)
+		err = k.connect(c, ours)
 		ours = nil
 	}
 	if err != nil {

@@ -37,15 +37,15 @@ type packet struct {
 }
 
 // connect starts reader and writer of a process's channel.
-func (k *Keeper) connect(ctx context.Context, c *keptCell, f *os.File) error {
+func (k *Keeper) connect(c *keptCell, f *os.File) error {
 	conn, err := channel.New(f)
 	if err != nil {
 		return err
 	}
 	o := &outbox{conn: conn, packets: make(chan packet, outboxDepth), done: make(chan struct{}), signing: make(chan struct{}, maxSigning)}
 	c.out = o
-	k.running.Go(func() { k.write(ctx, o) })
-	k.running.Go(func() { k.read(ctx, c, o) })
+	k.running.Go(func() { k.write(o) })
+	k.running.Go(func() { k.read(c, o) })
 	return nil
 }
 
@@ -61,7 +61,7 @@ func (c *keptCell) send(m *cell.Message, files ...*os.File) {
 	}
 }
 
-func (k *Keeper) write(ctx context.Context, o *outbox) {
+func (k *Keeper) write(o *outbox) {
 	for {
 		select {
 		case p := <-o.packets:
@@ -74,7 +74,7 @@ func (k *Keeper) write(ctx context.Context, o *outbox) {
 			}
 		case <-o.done:
 			return
-		case <-ctx.Done():
+		case <-k.life.Done():
 			return
 		}
 	}
@@ -82,10 +82,10 @@ func (k *Keeper) write(ctx context.Context, o *outbox) {
 
 // read serves one process's requests until its channel ends. A packet that is no
 // message kills the cell: it is broken or hostile, and neither gets better.
-func (k *Keeper) read(ctx context.Context, c *keptCell, o *outbox) {
+func (k *Keeper) read(c *keptCell, o *outbox) {
 	defer close(o.done)
 	defer o.conn.Close()
-	stop := context.AfterFunc(ctx, func() { o.conn.Close() })
+	stop := context.AfterFunc(k.life, func() { o.conn.Close() })
 	defer stop()
 	for {
 		b, files, err := o.conn.Recv()
@@ -103,11 +103,11 @@ func (k *Keeper) read(ctx context.Context, c *keptCell, o *outbox) {
 		if err != nil {
 			return
 		}
-		k.receive(ctx, c, o, m)
+		k.receive(c, o, m)
 	}
 }
 
-func (k *Keeper) receive(ctx context.Context, c *keptCell, o *outbox, m *cell.Message) {
+func (k *Keeper) receive(c *keptCell, o *outbox, m *cell.Message) {
 	switch {
 	case m.Hello != nil:
 		if m.Hello.Version != cell.ProtocolVersion {
@@ -118,7 +118,7 @@ func (k *Keeper) receive(ctx context.Context, c *keptCell, o *outbox, m *cell.Me
 		a := k.resolve(c, m.Resolve)
 		k.do(func() { c.send(&cell.Message{Answer: a}) })
 	case m.Sign != nil:
-		k.sign(ctx, c, o, m.Sign)
+		k.sign(c, o, m.Sign)
 	case m.Pong != nil:
 		k.do(func() { k.pong(c, o, m.Pong) })
 	case m.Done != nil:
@@ -140,7 +140,7 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 
 // sign has the CA sign a CSR, if the identity is one of a workload that the cell
 // serves: a stolen cell can ask for no others.
-func (k *Keeper) sign(ctx context.Context, c *keptCell, o *outbox, q *cell.Sign) {
+func (k *Keeper) sign(c *keptCell, o *outbox, q *cell.Sign) {
 	id, err := k.authorize(c, q.Identity)
 	if err != nil {
 		k.signed(c, &cell.Signed{ID: q.ID, Error: err.Error()})
@@ -155,7 +155,7 @@ func (k *Keeper) sign(ctx context.Context, c *keptCell, o *outbox, q *cell.Sign)
 	k.running.Go(func() {
 		defer func() { <-o.signing }()
 		s := &cell.Signed{ID: q.ID}
-		s.Chain, s.Roots, err = k.signer.Sign(ctx, id, q.CSR)
+		s.Chain, s.Roots, err = k.signer.Sign(k.life, id, q.CSR)
 		if err != nil {
 			s.Error = err.Error()
 		}
