@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -37,8 +38,12 @@ func (k *Keeper) adopt(inv *anchor.Inventory) {
 		k.drop(heldChannel + name)
 		f.Close()
 	}
-	for _, p := range k.pods {
-		k.checkCapture(p)
+	for uid, p := range k.pods {
+		if err := k.completePod(p); err != nil {
+			k.log.Error("pod not adopted", "pod", uid, "error", err)
+			delete(k.pods, uid)
+			continue
+		}
 		k.assign(p)
 	}
 }
@@ -59,11 +64,8 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 		p.Pod, p.netns = d, ns
 	case heldListener:
 		which, uid, _ := strings.Cut(rest, "/")
-		p := k.adopted(uid)
-		if p.listeners == nil {
-			p.listeners = map[string]*os.File{}
-		}
-		p.listeners[which] = h.File
+		k.adopted(uid).listeners[which] = true
+		h.File.Close() // see holdListeners
 	case heldChannel:
 		channels[rest] = h.File
 	default:
@@ -76,7 +78,7 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 func (k *Keeper) adopted(uid string) *pod {
 	p := k.pods[uid]
 	if p == nil {
-		p = &pod{Pod: Pod{UID: uid}, served: make(chan struct{})}
+		p = &pod{Pod: Pod{UID: uid}, listeners: map[string]bool{}, served: make(chan struct{})}
 		k.pods[uid] = p
 	}
 	return p
@@ -108,6 +110,20 @@ func (k *Keeper) adoptProcess(p anchor.Process, channels map[string]*os.File) er
 	}
 	k.log.Info("cell adopted", "cell", c.group, "pid", c.pid)
 	k.greet(c)
+	return nil
+}
+
+// completePod makes up for what the last keeper did not get to.
+func (k *Keeper) completePod(p *pod) error {
+	if p.netns == nil {
+		return errors.New("its network namespace is not held")
+	}
+	if k.config.Custody == CustodyAnchor {
+		if err := k.holdListeners(p); err != nil {
+			return err
+		}
+	}
+	k.checkCapture(p)
 	return nil
 }
 

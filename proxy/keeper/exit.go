@@ -102,7 +102,7 @@ func (k *Keeper) checkLiveness() {
 		}
 		c.ping++
 		c.pinged++
-		c.send(&cell.Message{Ping: &cell.Ping{N: c.ping}})
+		c.tell(&cell.Message{Ping: &cell.Ping{N: c.ping}})
 	}
 }
 

@@ -34,11 +34,11 @@ func (p Pod) validate() error {
 type pod struct {
 	Pod
 	netns     *netns.Namespace
-	listeners map[string]*os.File // nil under custody: cell
-	served    chan struct{}       // closed when its cell has said Done for the first time
-	reported  bool                // served is closed
-	err       error               // what the cell said, once served is closed
-	dropped   chan struct{}       // set while the pod is being removed
+	listeners map[string]bool // those that the anchor holds; none under custody: cell
+	served    chan struct{}   // closed when its cell has said Done for the first time
+	reported  bool            // served is closed
+	err       error           // what the cell said, once served is closed
+	dropped   chan struct{}   // set while the pod is being removed
 }
 
 // Names under which the anchor holds things; what follows the slash is a UID, so
@@ -101,7 +101,7 @@ func (k *Keeper) addPod(ctx context.Context, d Pod, path string) error {
 
 // takePod has the anchor hold the pod's namespace and listeners.
 func (k *Keeper) takePod(d Pod, ns *netns.Namespace) (*pod, error) {
-	p := &pod{Pod: d, netns: ns, served: make(chan struct{})}
+	p := &pod{Pod: d, netns: ns, listeners: map[string]bool{}, served: make(chan struct{})}
 	label, err := json.Marshal(d)
 	if err != nil {
 		return nil, err
@@ -112,20 +112,33 @@ func (k *Keeper) takePod(d Pod, ns *netns.Namespace) (*pod, error) {
 	if k.config.Custody != CustodyAnchor {
 		return p, nil
 	}
-	p.listeners = map[string]*os.File{}
-	for _, l := range listenPorts {
-		f, err := listen(ns, l.port)
-		if err != nil {
-			k.forget(p)
-			return nil, fmt.Errorf("%s listener of %s: %w", l.name, d.UID, err)
-		}
-		p.listeners[l.name] = f
-		if err := k.anchor.Hold(listenerName(l.name, d.UID), nil, f); err != nil {
-			k.forget(p)
-			return nil, err
-		}
+	if err := k.holdListeners(p); err != nil {
+		k.forget(p)
+		return nil, err
 	}
 	return p, nil
+}
+
+// holdListeners makes the listeners that the anchor does not hold yet. The keeper
+// keeps no copy: the runtime would poll it, and wake the keeper for every
+// connection of every pod (13 µs each). A cell's copy is fetched when it starts.
+func (k *Keeper) holdListeners(p *pod) error {
+	for _, l := range listenPorts {
+		if p.listeners[l.name] {
+			continue
+		}
+		f, err := listen(p.netns, l.port)
+		if err != nil {
+			return fmt.Errorf("%s listener of %s: %w", l.name, p.UID, err)
+		}
+		err = k.anchor.Hold(listenerName(l.name, p.UID), nil, f)
+		f.Close()
+		if err != nil {
+			return err
+		}
+		p.listeners[l.name] = true
+	}
+	return nil
 }
 
 func listenerName(kind, uid string) string { return heldListener + kind + "/" + uid }
@@ -142,8 +155,7 @@ func listen(ns *netns.Namespace, port uint16) (*os.File, error) {
 
 // forget closes what is held for a pod, here and in the anchor.
 func (k *Keeper) forget(p *pod) {
-	for name, f := range p.listeners {
-		f.Close()
+	for name := range p.listeners {
 		k.drop(listenerName(name, p.UID))
 	}
 	k.drop(heldNetns + p.UID)

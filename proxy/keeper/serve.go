@@ -13,7 +13,7 @@ import (
 
 // greet begins the conversation with a process, new or adopted.
 func (k *Keeper) greet(c *keptCell) {
-	c.send(&cell.Message{Hello: &cell.Hello{Version: cell.ProtocolVersion, Cell: c.group, Drain: time.Duration(k.config.Drain)}})
+	c.tell(&cell.Message{Hello: &cell.Hello{Version: cell.ProtocolVersion, Cell: c.group, Drain: time.Duration(k.config.Drain)}})
 	for _, p := range c.snapshotPods() {
 		k.sendServe(c, p)
 	}
@@ -41,17 +41,31 @@ func (k *Keeper) sendServe(c *keptCell, p *pod) {
 	if !k.livesInPod() {
 		m.Files, files = append(m.Files, cell.FileNetns), append(files, p.netns.File())
 	}
+	var borrowed []*os.File
 	for _, l := range listenPorts {
-		if f := p.listeners[l.name]; f != nil {
-			m.Files, files = append(m.Files, l.name), append(files, f)
+		if !p.listeners[l.name] {
+			continue
 		}
+		f, err := k.anchor.Fetch(listenerName(l.name, p.UID))
+		if err != nil {
+			closeAll(borrowed)
+			p.report(err)
+			return
+		}
+		m.Files, borrowed = append(m.Files, l.name), append(borrowed, f)
 	}
-	c.send(&cell.Message{Serve: m}, files...)
+	c.send(packet{message: &cell.Message{Serve: m}, files: append(files, borrowed...), borrowed: borrowed})
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
 }
 
 func (c *keptCell) invalidate(version uint64) {
 	if c.state == cellUp {
-		c.send(&cell.Message{Invalidate: &cell.Invalidate{Version: version}})
+		c.tell(&cell.Message{Invalidate: &cell.Invalidate{Version: version}})
 	}
 }
 
@@ -74,7 +88,7 @@ func (k *Keeper) unassign(p *pod) {
 		close(p.dropped)
 		return
 	}
-	c.send(&cell.Message{Drop: &cell.Drop{UID: p.UID}})
+	c.tell(&cell.Message{Drop: &cell.Drop{UID: p.UID}})
 }
 
 // kill ends a process of this cell by its name in the anchor.

@@ -32,8 +32,9 @@ type outbox struct {
 }
 
 type packet struct {
-	message *cell.Message
-	files   []*os.File
+	message  *cell.Message
+	files    []*os.File // in the order that the message says
+	borrowed []*os.File // those of them that are closed once sent
 }
 
 // connect starts reader and writer of a process's channel.
@@ -49,19 +50,25 @@ func (k *Keeper) connect(c *keptCell, f *os.File) error {
 	return nil
 }
 
-// send queues a message; files stay the caller's and must live as long as the pod.
-func (c *keptCell) send(m *cell.Message, files ...*os.File) {
+// tell queues a message without descriptors.
+func (c *keptCell) tell(m *cell.Message) { c.send(packet{message: m}) }
+
+// send queues a packet; files that are not borrowed must live as long as the pod.
+func (c *keptCell) send(p packet) {
 	if c.out == nil {
+		closeAll(p.borrowed)
 		return
 	}
 	select {
-	case c.out.packets <- packet{m, files}:
+	case c.out.packets <- p:
 	default:
+		closeAll(p.borrowed)
 		c.out.full = true // the liveness check kills it
 	}
 }
 
 func (k *Keeper) write(o *outbox) {
+	defer o.discard()
 	for {
 		select {
 		case p := <-o.packets:
@@ -69,12 +76,25 @@ func (k *Keeper) write(o *outbox) {
 			if err == nil {
 				err = o.conn.Send(b, p.files...)
 			}
+			closeAll(p.borrowed)
 			if err != nil {
 				k.log.Warn("channel to a cell", "error", err)
 			}
 		case <-o.done:
 			return
 		case <-k.life.Done():
+			return
+		}
+	}
+}
+
+// discard gives back what will not be sent any more.
+func (o *outbox) discard() {
+	for {
+		select {
+		case p := <-o.packets:
+			closeAll(p.borrowed)
+		default:
 			return
 		}
 	}
@@ -116,7 +136,7 @@ func (k *Keeper) receive(c *keptCell, o *outbox, m *cell.Message) {
 		}
 	case m.Resolve != nil:
 		a := k.resolve(c, m.Resolve)
-		k.do(func() { c.send(&cell.Message{Answer: a}) })
+		k.do(func() { c.tell(&cell.Message{Answer: a}) })
 	case m.Sign != nil:
 		k.sign(c, o, m.Sign)
 	case m.Pong != nil:
@@ -164,7 +184,7 @@ func (k *Keeper) sign(c *keptCell, o *outbox, q *cell.Sign) {
 }
 
 func (k *Keeper) signed(c *keptCell, s *cell.Signed) {
-	k.do(func() { c.send(&cell.Message{Signed: s}) })
+	k.do(func() { c.tell(&cell.Message{Signed: s}) })
 }
 
 func (k *Keeper) authorize(c *keptCell, text string) (identity.ID, error) {
