@@ -197,7 +197,7 @@ func TestProtocolErrors(t *testing.T) {
 		}, http2.ErrCodeFlowControl},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, s := wireToServer(t, Options{}, echo)
+			w, s := wireToServer(t, Options{LingerTimeout: 20 * time.Millisecond}, echo)
 			c.send(w)
 			w.wantGoAway(c.code)
 			if err := s.wait(t); err == nil {

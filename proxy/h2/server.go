@@ -17,6 +17,9 @@ import (
 func (c *conn) recvRequest(id uint32, end bool, f *fields) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err // the tunnel was lost while this was in the buffer: nobody would end the stream
+	}
 	if id%2 == 0 { // RFC 9113 section 5.1.1
 		return protocolError("HEADERS on stream %d", id)
 	}

@@ -137,3 +137,16 @@ func TestConnectAndLeave(t *testing.T) {
 		t.Error("Serve returned nil")
 	}
 }
+
+// The connection may fail while requests are in the read buffer: a stream made
+// after that would be lost to nobody's knowledge, and its handler never end.
+func TestNoStreamAfterTheLoss(t *testing.T) {
+	cc, _ := loopback(t)
+	c := newConn(cc, Options{}.resolved(), func(tunnel.Incoming) { t.Error("served") })
+	c.fail(io.ErrUnexpectedEOF)
+	if err := c.recvRequest(1, false, &fields{}); err != io.ErrUnexpectedEOF || len(c.streams) != 0 {
+		t.Errorf("got %v and %d streams", err, len(c.streams))
+	}
+	c.handlers.Wait()
+	cc.Close()
+}
