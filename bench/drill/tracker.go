@@ -16,9 +16,9 @@ import (
 type tracker struct {
 	mu     sync.Mutex
 	flows  map[int]*progress // captured flows
-	late   time.Duration     // L as far as it is known
+	late   time.Duration     // L as far as it is known, for what is shown
 	failed int64             // planned time of the latest request that failed
-	bad    int64             // planned time of the latest that failed or was late
+	bad    int64             // planned time of the latest that failed or was late by the smallest L
 	pool   []time.Duration   // latencies since the baseline began
 }
 
@@ -67,8 +67,12 @@ func (t *tracker) add(r load.Record) {
 	if r.Error != "" {
 		t.failed = max(t.failed, r.Planned)
 	}
-	if r.Error != "" || latency > t.late {
+	// The judge's L is known at the end only, and is this at least: an observation
+	// that was long enough for the smallest L is so for every other.
+	if r.Error != "" || latency > measure.LateFloor {
 		t.bad = max(t.bad, r.Planned)
+	}
+	if r.Error != "" || latency > t.late {
 		p.badAt = max(p.badAt, r.Done)
 	} else {
 		t.pool = append(t.pool, latency)
@@ -113,8 +117,7 @@ func (t *tracker) beginBaseline() {
 	t.pool = nil
 }
 
-// endBaseline raises L by what was pooled. L never falls: the judge takes the
-// largest baseline of the run, so what looks quiet here is quiet there.
+// endBaseline raises L by what was pooled.
 func (t *tracker) endBaseline() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -101,9 +101,9 @@ func (p path) judge(q request, body []byte) (class, peer string) {
 	return "", client.Addr().String()
 }
 
-// dial opens a connection to the flow's target.
+// dial opens a connection to the flow's target, as plain as the server's are.
 func (p path) dial(ctx context.Context) (net.Conn, error) {
-	var d net.Dialer
+	d := net.Dialer{KeepAlive: -1}
 	d.SetMultipathTCP(false)
 	return d.DialContext(ctx, "tcp", netip.AddrPortFrom(p.flow.Target.Addr().Unmap(), p.flow.Target.Port()).String())
 }

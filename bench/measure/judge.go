@@ -24,7 +24,7 @@ func Judge(run *Run, records []load.Record) (*Result, error) {
 	}
 	res := &Result{Outcomes: []Outcome{}, Invalid: []string{}}
 	for i := range run.Segments {
-		res.P99 = max(res.P99, baselineP99(all[i]))
+		res.P99 = max(res.P99, baselineP99(&run.Segments[i], all[i]))
 	}
 	res.Late = LateAfter(res.P99)
 	for i := range run.Segments {
@@ -42,7 +42,7 @@ func judgeSegment(run *Run, i int, flows []strip, late time.Duration) Outcome {
 	v := voidBins(seg, flows, late)
 	o := Outcome{
 		Segment: i, Subject: seg.Subject, Kind: seg.Kind, Repeat: seg.Repeat,
-		BaselineP99: baselineP99(flows), Failures: map[string]int{},
+		BaselineP99: baselineP99(seg, flows), Failures: map[string]int{},
 		VoidBins: len(v), Bins: segmentBins(seg),
 	}
 	o.Predicted, o.May = predictions(seg, late)

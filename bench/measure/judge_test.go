@@ -173,6 +173,14 @@ func TestLateFollowsTheLargestBaseline(t *testing.T) {
 	if l := s.judge(t).Late; l != 180*time.Millisecond {
 		t.Errorf("L is %v with a p99 of 60 ms, want 180ms", l)
 	}
+	// A stalled machine is not the subject's latency: without these two bins it is quiet.
+	stalled := newStory(Crash)
+	stalled.slow(0, -2*hundred, -hundred, 60*time.Millisecond)
+	stalled.slow(1, -5*hundred, -3*hundred, 250*time.Millisecond)
+	stalled.slow(9, -5*hundred, -3*hundred, 101*time.Millisecond)
+	if l := stalled.judge(t).Late; l != 180*time.Millisecond {
+		t.Errorf("L is %v with a stall of 250 ms beside a p99 of 60 ms, want 180ms", l)
+	}
 	// A second, quiet segment does not lower it: L is one number for the run.
 	s.segment(Crash, 20*sec)
 	if l := s.judge(t).Late; l != 180*time.Millisecond {

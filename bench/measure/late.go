@@ -31,15 +31,17 @@ func P99(latencies []time.Duration) time.Duration {
 
 // baselineP99 pools the answered requests of all captured flows of a segment.
 // Pooled, because a single flow has a few dozen requests in a baseline: its p99
-// would be its maximum.
-func baselineP99(flows []strip) time.Duration {
+// would be its maximum. Bins in which the machine stalled do not count: a stall
+// would raise L for the whole run and hide what L is for.
+func baselineP99(seg *Segment, flows []strip) time.Duration {
+	stalled := voidBins(seg, flows, LateFloor)
 	var pool []time.Duration
 	for _, s := range flows {
 		if s.flow.Sentinel {
 			continue
 		}
 		for _, r := range s.baseline {
-			if r.Error == "" {
+			if r.Error == "" && !stalled[binOf(r.Planned, seg.TFault)] {
 				pool = append(pool, latency(r))
 			}
 		}
