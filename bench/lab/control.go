@@ -9,6 +9,7 @@ import (
 
 // How long things may take. These fire only when something hangs.
 const (
+	settleTimeout    = 20 * time.Second // addresses of the network
 	controlTimeout   = 30 * time.Second
 	serveTimeout     = 60 * time.Second // a data plane, from its start until every pod is served
 	displaceTimeout  = 30 * time.Second

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/vishvananda/netlink"
 
@@ -26,6 +27,11 @@ type fabric struct {
 }
 
 const bridgeName = "br0"
+
+var (
+	bridge4 = netip.AddrFrom4([4]byte{172, 30, 0, 254})
+	bridge6 = ip6("fd00:172:30::", 254)
+)
 
 // hasIPv6 reports whether the kernel has IPv6.
 func hasIPv6() bool {
@@ -56,7 +62,32 @@ func (f *fabric) build(t Topology) error {
 			return at("fabric", p.Name(), err)
 		}
 	}
-	return at("fabric", "routes", f.routes(t))
+	if err := f.routes(t); err != nil {
+		return at("fabric", "routes", err)
+	}
+	return f.settle(t)
+}
+
+// settle waits until every IPv6 address works: the kernel adds its local route some
+// time after the address, also without duplicate address detection.
+func (f *fabric) settle(t Topology) error {
+	deadline := time.Now().Add(settleTimeout)
+	if hasIPv6() {
+		if err := await6(netns.Own(), bridge6, deadline); err != nil {
+			return at("fabric", bridgeName, err)
+		}
+	}
+	for _, n := range t.Nodes {
+		if err := await6(f.nodes[n.Name], n.IPv6, deadline); err != nil {
+			return at("fabric", n.Name, err)
+		}
+	}
+	for _, p := range t.All() {
+		if err := await6(f.pods[p.Name()], p.IPv6, deadline); err != nil {
+			return at("fabric", p.Name(), err)
+		}
+	}
+	return nil
 }
 
 // close lets the namespaces go; the kernel takes their links with them, but later. The
@@ -90,9 +121,9 @@ func (f *fabric) bridge() error {
 		if err := h.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
 			return err
 		}
-		addrs := []netip.Addr{netip.AddrFrom4([4]byte{172, 30, 0, 254})}
+		addrs := []netip.Addr{bridge4}
 		if hasIPv6() {
-			addrs = append(addrs, ip6("fd00:172:30::", 254))
+			addrs = append(addrs, bridge6)
 		}
 		return address(h, bridgeName, fabricBits4, fabricBits6, addrs...)
 	})

@@ -21,6 +21,7 @@ const exitMisuse = 2
 // args are what follows InitCommand: they become those of WorkerCommand.
 func Init(args []string) (exit int) {
 	unix.CloseOnExec(leashFD)
+	nameProcess(InitCommand)
 	if os.Getpid() != 1 {
 		fmt.Fprintf(os.Stderr, "bulkhead: %s is for the lab itself: use bulkhead lab up\n", InitCommand)
 		return exitMisuse
@@ -36,6 +37,10 @@ func Init(args []string) (exit int) {
 	}
 	return tend(worker)
 }
+
+// nameProcess gives the process a name for ps and top, which would call one that was
+// started through /proc/self/exe "exe". It is only a name: without it all still works.
+func nameProcess(name string) { _ = os.WriteFile("/proc/self/comm", []byte(name), 0) }
 
 // freshProc replaces the outer /proc, which shows other pids. A user namespace may
 // only do so when nothing is mounted over parts of the outer one.

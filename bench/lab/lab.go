@@ -93,6 +93,7 @@ func New(o Options) (*Lab, error) {
 			return nil, &Misuse{fmt.Sprintf("%s is missing beside this executable in %s: run make build", name, o.Bin)}
 		}
 	}
+	nameProcess(WorkerCommand)
 	t := Default()
 	if !hasIPv6() {
 		t = t.WithoutIPv6()

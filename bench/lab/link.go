@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	nsfd "github.com/vishvananda/netns"
@@ -13,14 +15,22 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
-// within calls do with a netlink handle of a namespace.
+// within calls do with a netlink handle of a namespace. For the process's own nothing
+// is entered, which an ordinary user could not.
 func within(ns *netns.Namespace, do func(*netlink.Handle) error) error {
-	h, err := netlink.NewHandleAt(nsfd.NsHandle(ns.File().Fd()), unix.NETLINK_ROUTE)
+	h, err := handle(ns)
 	if err != nil {
 		return err
 	}
 	defer h.Close()
 	return do(h)
+}
+
+func handle(ns *netns.Namespace) (*netlink.Handle, error) {
+	if ns.IsOwn() {
+		return netlink.NewHandle(unix.NETLINK_ROUTE)
+	}
+	return netlink.NewHandleAt(nsfd.NsHandle(ns.File().Fd()), unix.NETLINK_ROUTE)
 }
 
 // veth makes a pair, both ends up.
@@ -131,4 +141,37 @@ func route(h *netlink.Handle, link netlink.Link, to netip.Prefix, via netip.Addr
 		return fmt.Errorf("route to %s: %w", to, err)
 	}
 	return nil
+}
+
+// await6 waits until IPv6 works in a namespace: the given address has its local
+// route, and none is tentative. No address is fine.
+func await6(ns *netns.Namespace, a netip.Addr, deadline time.Time) error {
+	if !a.IsValid() {
+		return nil
+	}
+	return within(ns, func(h *netlink.Handle) error {
+		for {
+			local, errLocal := isLocal(h, a)
+			tentative, errTentative := anyTentative(h)
+			if err := errors.Join(errLocal, errTentative); err != nil || local && !tentative {
+				return err
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("address %s does not come up", a)
+			}
+			time.Sleep(pollInterval)
+		}
+	})
+}
+
+func isLocal(h *netlink.Handle, a netip.Addr) (bool, error) {
+	routes, err := h.RouteListFiltered(netlink.FAMILY_V6, &netlink.Route{Table: unix.RT_TABLE_LOCAL}, netlink.RT_FILTER_TABLE)
+	return slices.ContainsFunc(routes, func(r netlink.Route) bool {
+		return r.Dst != nil && r.Dst.IP.Equal(a.AsSlice()) && r.Type == unix.RTN_LOCAL
+	}), err
+}
+
+func anyTentative(h *netlink.Handle) (bool, error) {
+	addrs, err := h.AddrList(nil, netlink.FAMILY_V6)
+	return slices.ContainsFunc(addrs, func(a netlink.Addr) bool { return a.Flags&unix.IFA_F_TENTATIVE != 0 }), err
 }

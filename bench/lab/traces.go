@@ -19,7 +19,11 @@ type traces []string
 
 func readTraces(ns *netns.Namespace) (traces, error) {
 	var t traces
-	tables, err := (&nftables.Conn{NetNS: int(ns.File().Fd())}).ListTables()
+	conn := &nftables.Conn{} // of the own namespace
+	if !ns.IsOwn() {
+		conn.NetNS = int(ns.File().Fd())
+	}
+	tables, err := conn.ListTables()
 	if err != nil {
 		return nil, fmt.Errorf("list of nft tables: %w", err)
 	}
