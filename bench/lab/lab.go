@@ -121,10 +121,12 @@ func (l *Lab) Up(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if l.groups, err = newGroups(l.options.Cgroup); err != nil {
-		return err
-	}
 	l.manyUIDs = hasUID(firstUID + len(l.topology.Nodes)*uidsPerNode)
+	if l.manyUIDs { // an ordinary user's lab has neither uids nor cgroups
+		if l.groups, err = newGroups(l.options.Cgroup); err != nil {
+			return err
+		}
+	}
 	if l.fabric, err = buildFabric(l.topology); err != nil {
 		return err
 	}
