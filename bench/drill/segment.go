@@ -115,9 +115,17 @@ func (t *turn) serving() ([]fault.Process, error) {
 	procs, err := t.lab.DataPlane(t.p.Culprit)
 	var found []fault.Process
 	for _, p := range procs {
-		found = append(found, fault.Process{Name: p.Role + " " + p.Name, PID: p.PID})
+		found = append(found, fault.Process{Name: named(p), PID: p.PID})
 	}
 	return found, err
+}
+
+// named puts the role before a name that does not say it.
+func named(p lab.Proc) string {
+	if strings.HasPrefix(p.Name, p.Role) {
+		return p.Name
+	}
+	return p.Role + " " + p.Name
 }
 
 // observe waits until nothing was bad for a while, at most for longest, and returns

@@ -17,10 +17,24 @@ func whole(outcomes []*measure.Outcome, of func(*measure.Outcome) int) string {
 	for _, o := range outcomes {
 		all = append(all, of(o))
 	}
-	if lo, hi := slices.Min(all), slices.Max(all); lo != hi {
+	return between(slices.Min(all), slices.Max(all))
+}
+
+// predicted shows how many flows must be hit, and, where the oracle leaves some
+// open, how many may be: "9..18".
+func predicted(outcomes []*measure.Outcome) string {
+	lo, hi := len(outcomes[0].Predicted), 0
+	for _, o := range outcomes {
+		lo, hi = min(lo, len(o.Predicted)), max(hi, len(o.Predicted)+len(o.May))
+	}
+	return between(lo, hi)
+}
+
+func between(lo, hi int) string {
+	if lo != hi {
 		return fmt.Sprintf("%d..%d", lo, hi)
 	}
-	return fmt.Sprint(all[0])
+	return fmt.Sprint(lo)
 }
 
 // errorSeconds shows medians.

@@ -71,7 +71,7 @@ func (d *Document) cells(row *measure.Row, name string) []string {
 	return []string{
 		name,
 		whole(outcomes, func(o *measure.Outcome) int { return len(o.Hit) }),
-		whole(outcomes, func(o *measure.Outcome) int { return len(o.Predicted) }),
+		predicted(outcomes),
 		whole(outcomes, func(o *measure.Outcome) int { return len(o.Bystanders) }),
 		whole(outcomes, func(o *measure.Outcome) int { return len(o.Down) }),
 		errorSeconds(outcomes),
