@@ -41,8 +41,9 @@ func (e *RelayError) Unwrap() error { return e.Err }
 // direction open, in either order; a broken leg, or one that takes no more,
 // becomes a reset of both (a sender whose bytes cannot be delivered must learn
 // it, and in TCP too that ends both directions); a peer that does not read stops
-// the one who sends, since a write blocks and nothing is read meanwhile. A reset
-// behind bytes that the other end does not read is seen once it reads on.
+// the one who sends, since a write blocks and nothing is read meanwhile. That is
+// also the limit: a reset behind bytes which the other end does not take is seen
+// when it takes them.
 //
 // When ctx ends, both are reset and its cause is returned. count may be nil.
 func Relay(ctx context.Context, a, b Leg, count *Bytes) error {
@@ -139,10 +140,18 @@ func (h half) failed(op string, err error) error {
 	return &RelayError{Leg: h.name, Op: op, Err: err}
 }
 
-// copyHalf moves one direction and passes its end on.
+// copyHalf moves one direction and passes its end on. Then nobody would read
+// from that leg any more, and a break of it would show in the next write to it
+// only, so it stays on the watch while the other direction lasts.
 func copyHalf(from, to half, n *atomic.Int64) error {
 	if err := move(from, to, n); err != nil {
 		return err
 	}
-	return to.failed("close-write", to.CloseWrite())
+	if err := to.CloseWrite(); err != nil {
+		return to.failed("close-write", err)
+	}
+	if b, ok := from.Leg.(interface{ AwaitBreak() error }); ok {
+		return from.failed("read", b.AwaitBreak())
+	}
+	return nil
 }

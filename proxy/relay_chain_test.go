@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"math/big"
 	"net"
 	"net/netip"
@@ -40,9 +41,10 @@ type path struct {
 	cut     context.CancelFunc
 	all     sync.WaitGroup
 
-	mu     sync.Mutex
-	errs   []error // what the relays at the entry returned
-	counts []*Bytes
+	mu      sync.Mutex
+	errs    []error // what the relays at the entry returned
+	counts  []*Bytes
+	tunnels []net.Conn // of the accepting end
 }
 
 // eachPath runs a test over both.
@@ -150,8 +152,23 @@ func (p *path) serveInbound() {
 		if err != nil {
 			return
 		}
+		p.mu.Lock()
+		p.tunnels = append(p.tunnels, c)
+		p.mu.Unlock()
 		p.all.Go(func() { _ = h2.New(h2.Options{}).Serve(p.ctx, tls.Server(c, config), p.relayIn) })
 	}
+}
+
+// crash is what a SIGKILL of the accepting proxy does to its tunnels, while its
+// listening socket stays open.
+func (p *path) crash() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.tunnels {
+		c.(*net.TCPConn).SetLinger(0)
+		c.Close()
+	}
+	p.tunnels = nil
 }
 
 func (p *path) relayIn(in tunnel.Incoming) {
@@ -249,4 +266,65 @@ func makeCertificate() (tls.Certificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
+
+// TLS 1.3 tells a client that its certificate was refused only after the
+// handshake: it must come up in the dial, not in the first stream.
+func TestRefusedCertificateFailsTheDial(t *testing.T) {
+	l := listenLoopback(t)
+	defer l.Close()
+	config := &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, NextProtos: []string{"h2"}, ClientAuth: tls.RequireAnyClientCert}
+	served := make(chan error, 1)
+	go func() {
+		c, err := l.Accept()
+		if err == nil {
+			err = h2.New(h2.Options{}).Serve(context.Background(), tls.Server(c, config), func(tunnel.Incoming) {})
+		}
+		served <- err
+	}()
+	p := &path{}
+	_, err := p.dialTunnel(context.Background(), tunnel.Key{Address: l.Addr().(*net.TCPAddr).AddrPort()})
+	var alert tls.AlertError
+	var remote *net.OpError
+	if !errors.As(err, &alert) && !errors.As(err, &remote) {
+		t.Errorf("the dial ended with %v", err)
+	}
+	if err := <-served; err == nil {
+		t.Error("the server accepted it")
+	}
+}
+
+// A peer that crashes and comes back: its old tunnels are dead, and the next
+// connections must not notice.
+func TestRecoveryAfterAPeerCrash(t *testing.T) {
+	p := newPath(t, true)
+	for range 20 {
+		client, server := p.ends()
+		say(t, client, "x")
+		hearSome(t, server, "x")
+		p.crash() // from here on the pool may or may not have seen it
+		var apps sync.WaitGroup
+		for range 3 { // at once, into tunnels dead already, dying, or not known to be
+			c := p.dial()
+			apps.Go(func() { hearSome(t, c, "served") })
+		}
+		for range 3 {
+			c, err := p.server.AcceptTCP()
+			if err != nil {
+				t.Fatal(err)
+			}
+			guard(t, c)
+			say(t, c, "served")
+		}
+		apps.Wait()
+		wantConnReset(t, client)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, err := range p.errs {
+		if err == nil {
+			t.Error("a relay over a crashed peer ended in order")
+		}
+	}
+	t.Logf("%+v", p.pool.Stats())
 }

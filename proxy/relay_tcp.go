@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,13 +24,36 @@ type tcpLeg struct {
 	c         *net.TCPConn
 	raw       syscall.RawConn
 	halfClose atomic.Bool // CloseWrite was called
+	watched   atomic.Bool // AwaitBreak was called
 }
 
 func (l *tcpLeg) Write(p []byte) (int, error) { return l.c.Write(p) }
 
 func (l *tcpLeg) CloseWrite() error {
 	l.halfClose.Store(true)
-	return l.c.CloseWrite()
+	err := l.c.CloseWrite()
+	if l.watched.Load() {
+		l.c.SetReadDeadline(time.Unix(1, 0)) // both directions have ended
+	}
+	return err
+}
+
+// AwaitBreak is called after EOF. It returns the error when the connection
+// breaks, and nil once CloseWrite was called or the leg closed.
+func (l *tcpLeg) AwaitBreak() error {
+	l.watched.Store(true)
+	if l.halfClose.Load() { // this or CloseWrite sees what the other has stored
+		return nil
+	}
+	var broken bool
+	_ = l.raw.Read(func(fd uintptr) bool {
+		broken = closed(int(fd))
+		return broken
+	})
+	if broken && !l.halfClose.Load() {
+		return os.NewSyscallError("read", unix.ECONNRESET)
+	}
+	return nil
 }
 
 // Reset closes with a RST instead of a FIN, and drops what is queued.
@@ -88,13 +112,16 @@ func (l *tcpLeg) endOfInput() error {
 	if l.halfClose.Load() {
 		return io.EOF
 	}
-	var info *unix.TCPInfo
-	var err error
-	_ = l.raw.Control(func(fd uintptr) {
-		info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-	})
-	if err == nil && info != nil && info.State == unix.BPF_TCP_CLOSE {
+	var broken bool
+	_ = l.raw.Control(func(fd uintptr) { broken = closed(int(fd)) })
+	if broken {
 		return os.NewSyscallError("read", unix.ECONNRESET)
 	}
 	return io.EOF
+}
+
+// closed reports whether the kernel is done with a socket.
+func closed(fd int) bool {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	return err == nil && info.State == unix.BPF_TCP_CLOSE
 }

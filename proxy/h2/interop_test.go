@@ -1,5 +1,7 @@
 package h2
 
+//lint:file-ignore SA1019 x/net/http2 is deprecated in favour of net/http, which cannot serve a single connection. It is still what to compare with.
+
 import (
 	"context"
 	"crypto/sha256"

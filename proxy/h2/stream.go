@@ -130,6 +130,18 @@ func (s *stream) canWrite() error {
 	return nil
 }
 
+// AwaitBreak blocks until the stream is reset or lost, which it returns, or our
+// END_STREAM was queued: for a reader that has seen io.EOF, when only writing
+// would tell.
+func (s *stream) AwaitBreak() error {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	for s.sendErr == nil && !s.endQueued {
+		s.writable.Wait()
+	}
+	return s.sendErr
+}
+
 // CloseWrite: see tunnel.Stream.
 func (s *stream) CloseWrite() error {
 	s.c.mu.Lock()
@@ -138,7 +150,8 @@ func (s *stream) CloseWrite() error {
 		return s.sendErr
 	}
 	s.endQueued = true
-	if len(s.out) == 0 { // else it rides on the last DATA of the Write in progress
+	s.writable.Broadcast() // for AwaitBreak
+	if len(s.out) == 0 {   // else it rides on the last DATA of the Write in progress
 		s.c.queue(control{kind: sendEnd, s: s, id: s.id})
 	}
 	return nil

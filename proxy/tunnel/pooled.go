@@ -187,6 +187,14 @@ func (l *lease) Close() error {
 	return err
 }
 
+// AwaitBreak lets a relay use what the transport's stream has to offer.
+func (l *lease) AwaitBreak() error {
+	if s, ok := l.Stream.(interface{ AwaitBreak() error }); ok {
+		return s.AwaitBreak()
+	}
+	return nil
+}
+
 // WriteTo lets io.Copy use what the transport's stream has to offer, which the
 // embedding would hide.
 func (l *lease) WriteTo(w io.Writer) (int64, error) {
