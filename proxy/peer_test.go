@@ -18,14 +18,15 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/net/http2"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/identity/ca"
+	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
-// A peer that is not ours: crypto/tls and x/net/http2 as anybody would use them,
+// A peer that is not ours: crypto/tls and net/http as anybody would use them,
 // from the client pod's namespace with our mark, so that nothing captures it.
 
 func addAddress(t *testing.T, ns *netns.Namespace, cidr string) {
@@ -79,7 +80,9 @@ func (w *two) request(t *testing.T, method, authority string, body io.Reader, ce
 	if err != nil {
 		return nil, err
 	}
-	tr := &http2.Transport{DialTLSContext: func(context.Context, string, string, *tls.Config) (net.Conn, error) { return c, nil }}
+	h2 := new(http.Protocols)
+	h2.SetHTTP2(true)
+	tr := &http.Transport{Protocols: h2, DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
 	t.Cleanup(tr.CloseIdleConnections)
 	r := &http.Request{Method: method, URL: &url.URL{Scheme: "https", Host: authority}, Host: authority, Header: http.Header{}}
 	if body != nil {
@@ -145,6 +148,29 @@ func TestAForeignPeerIsRefused(t *testing.T) {
 	}
 }
 
+// expired is an SVID that the test's CA really signed, two hours ago.
+func (w *two) expired(t *testing.T) tls.Certificate {
+	t.Helper()
+	past := func() time.Time { return time.Now().Add(-2 * time.Hour) }
+	then, err := ca.Load(w.caDir, ca.Options{TrustDomain: "cluster.local", Now: past})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := issuer.NewCSR(key, w.client.workload.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, _, err := then.Sign(csr, w.client.workload.Identity, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: chain, PrivateKey: key}
+}
+
 // forge makes a certificate that our CA did not sign, or not like this.
 func forge(t *testing.T, id string, notAfter time.Time, signer *x509.Certificate, key *ecdsa.PrivateKey) tls.Certificate {
 	t.Helper()
@@ -182,6 +208,7 @@ func TestAForeignPeerWithoutAGoodSVIDIsRefused(t *testing.T) {
 	}{
 		{"no certificate", nil, []string{"stage=verify", "certificate"}},
 		{"signed by nobody we know", []tls.Certificate{forge(t, "spiffe://cluster.local/ns/a/sa/client", time.Now().Add(time.Hour), nil, nil)}, []string{"stage=verify"}},
+		{"an SVID of our CA that has expired", []tls.Certificate{w.expired(t)}, []string{"stage=verify", "expired"}},
 		{"another trust domain", []tls.Certificate{forge(t, "spiffe://evil.example/ns/a/sa/client", time.Now().Add(time.Hour), nil, nil)}, []string{"stage=verify"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -34,6 +34,7 @@ const patience = 30 * time.Second // only a hang reaches it
 type two struct {
 	*sandbox.Pair
 	authority      *ca.CA
+	caDir          string
 	snapshot       *mesh.Snapshot
 	client, server *pod
 }
@@ -70,11 +71,18 @@ func (l *lockedBuffer) String() string {
 func newTwo(t *testing.T, policies ...mesh.Policy) *two {
 	t.Helper()
 	p := sandbox.NewPair(t)
-	authority, err := ca.New(ca.Options{TrustDomain: "cluster.local"})
+	w := &two{Pair: p, caDir: t.TempDir()}
+	founded := ca.Options{TrustDomain: "cluster.local", Now: func() time.Time { return time.Now().Add(-3 * time.Hour) }}
+	old, err := ca.New(founded) // three hours ago, so that it can have signed what has expired
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &two{Pair: p, authority: authority}
+	if err := old.Save(w.caDir); err != nil {
+		t.Fatal(err)
+	}
+	if w.authority, err = ca.Load(w.caDir, ca.Options{TrustDomain: "cluster.local"}); err != nil {
+		t.Fatal(err)
+	}
 	w.snapshot, err = mesh.New(mesh.File{
 		TrustDomain: "cluster.local",
 		Workloads: []mesh.Workload{
