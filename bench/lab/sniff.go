@@ -2,11 +2,9 @@ package lab
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"os"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -17,13 +15,11 @@ import (
 // wire could read them: on every link of the fabric and of all nodes. Traffic
 // between pods of one node passes that node's links too. A packet is seen once per
 // link that it crosses.
+//
+// A marker that is cut in two by a packet's end is missed; clients send it in one
+// write, and often. Of a bulk transfer's large packets some are dropped, and counted.
 type Sniff struct {
-	marker  []byte
-	sockets []*os.File
-	seen    atomic.Int64
-	packets atomic.Int64
-	drops   atomic.Int64
-	readers sync.WaitGroup // one per socket
+	ears []*ear
 }
 
 // Sniff looks for marker on every link of the fabric and of all nodes, until it is
@@ -32,94 +28,125 @@ func (l *Lab) Sniff(marker []byte) (*Sniff, error) {
 	if l.fabric == nil || len(marker) == 0 {
 		return nil, at("sniff", "", errors.New("there is no network yet, or no marker to look for"))
 	}
-	s := &Sniff{marker: bytes.Clone(marker)}
 	where := []*netns.Namespace{netns.Own()}
 	for _, n := range l.topology.Nodes {
 		where = append(where, l.fabric.nodes[n.Name])
 	}
+	s := &Sniff{}
 	for _, ns := range where {
-		if err := s.listen(ns); err != nil {
+		e, err := newEar(ns, bytes.Clone(marker))
+		if err != nil {
 			return nil, errors.Join(at("sniff", "", err), s.Close())
 		}
+		s.ears = append(s.ears, e)
 	}
 	return s, nil
 }
 
-// sniffBuffer holds what comes while the reader has no CPU.
-const sniffBuffer = 16 << 20
-
-func (s *Sniff) listen(ns *netns.Namespace) error {
-	fd := -1
-	err := ns.Do(func() (err error) {
-		// In host order the protocol would be another one: see packet(7).
-		everything := int(binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_ALL)))
-		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, everything)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	// Beyond the machine's limit only where we may; Dropped says if it was too small.
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, sniffBuffer) != nil {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, sniffBuffer)
-	}
-	f := os.NewFile(uintptr(fd), "sniff")
-	s.sockets = append(s.sockets, f)
-	s.readers.Go(func() { s.read(f) })
-	return nil
-}
-
-// maxPacket is more than segmentation offload ever puts together.
-const maxPacket = 1 << 17
-
-// read counts until the socket is closed.
-func (s *Sniff) read(f *os.File) {
-	buffer := make([]byte, maxPacket)
-	for {
-		n, err := f.Read(buffer)
-		if errors.Is(err, unix.ENETDOWN) {
-			continue // a link went down: told once, the others go on
-		}
-		if err != nil {
-			return
-		}
-		if bytes.Contains(buffer[:n], s.marker) {
-			s.seen.Add(1)
-		}
-		s.packets.Add(1)
-	}
-}
-
-// Seen is how many packets contained the marker.
-func (s *Sniff) Seen() int { return int(s.seen.Load()) }
+// Seen is how many packets contained the marker. What was sent before the call
+// counts.
+func (s *Sniff) Seen() int { return s.sum(func(e *ear) int { return e.seen }) }
 
 // Packets is how many packets were looked at.
-func (s *Sniff) Packets() int { return int(s.packets.Load()) }
+func (s *Sniff) Packets() int { return s.sum(func(e *ear) int { return e.packets }) }
 
 // Dropped is how many packets the kernel could not hand over: a Seen of zero proves
 // nothing unless this is zero too.
-func (s *Sniff) Dropped() int {
-	for _, f := range s.sockets {
-		raw, err := f.SyscallConn()
-		if err != nil {
-			continue
-		}
-		_ = raw.Control(func(fd uintptr) { // fails on a closed socket, which has been counted
-			if stats, err := unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
-				s.drops.Add(int64(stats.Drops)) // reading resets the kernel's counter
-			}
-		})
-	}
-	return int(s.drops.Load())
-}
+func (s *Sniff) Dropped() int { return s.sum(func(e *ear) int { return e.dropped }) }
 
 // Close ends the sniffing. The counts stay.
 func (s *Sniff) Close() error {
-	s.Dropped()
 	var errs []error
-	for _, f := range s.sockets {
-		errs = append(errs, f.Close())
+	for _, e := range s.ears {
+		errs = append(errs, e.close())
 	}
-	s.readers.Wait()
 	return errors.Join(errs...)
+}
+
+func (s *Sniff) sum(count func(*ear) int) int {
+	sum := 0
+	for _, e := range s.ears {
+		e.catchUp()
+		e.mu.Lock()
+		sum += count(e)
+		e.mu.Unlock()
+	}
+	return sum
+}
+
+// ear listens in one namespace.
+type ear struct {
+	file   *os.File
+	marker []byte
+	ended  chan struct{} // closed when listen has ended
+
+	mu                     sync.Mutex
+	ring                   ring
+	seen, packets, dropped int
+}
+
+func newEar(ns *netns.Namespace, marker []byte) (*ear, error) {
+	e := &ear{marker: marker, ended: make(chan struct{})}
+	err := ns.Do(func() error {
+		fd, err := e.ring.open()
+		if err == nil {
+			e.file = os.NewFile(uintptr(fd), "sniff")
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	go e.listen()
+	return e, nil
+}
+
+// listen empties the ring whenever something arrives, until the socket is closed.
+func (e *ear) listen() {
+	defer close(e.ended)
+	raw, err := e.file.SyscallConn()
+	for err == nil {
+		err = raw.Read(func(fd uintptr) bool { return e.take(int(fd)) > 0 })
+	}
+}
+
+// catchUp takes what the kernel has already; a closed ear has caught up before.
+func (e *ear) catchUp() {
+	if raw, err := e.file.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { e.take(int(fd)) })
+	}
+}
+
+// take looks at all packets in the ring and returns how many there were.
+func (e *ear) take(fd int) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := 0
+	for e.ring.next(fd, e.look) {
+		n++
+	}
+	if stats, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
+		e.dropped += int(stats.Drops) // reading resets the kernel's counter
+	}
+	return n
+}
+
+func (e *ear) look(packet []byte) {
+	e.packets++
+	if packet == nil {
+		e.dropped++
+	}
+	if bytes.Contains(packet, e.marker) {
+		e.seen++
+	}
+}
+
+func (e *ear) close() error {
+	e.catchUp()
+	err := e.file.Close()
+	<-e.ended
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ring.close()
+	return err
 }
