@@ -84,7 +84,7 @@ func (w *two) request(t *testing.T, method, authority string, body io.Reader, ce
 	h2.SetHTTP2(true)
 	tr := &http.Transport{Protocols: h2, DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
 	t.Cleanup(tr.CloseIdleConnections)
-	r := &http.Request{Method: method, URL: &url.URL{Scheme: "https", Host: authority}, Host: authority, Header: http.Header{}}
+	r := &http.Request{Method: method, URL: &url.URL{Scheme: "https", Host: at(w.B4, 8080).String()}, Host: authority, Header: http.Header{}}
 	if body != nil {
 		r.Body = io.NopCloser(body)
 	}
