@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -209,6 +210,27 @@ func TestOtherMarksAreCaptured(t *testing.T) {
 	for _, mark := range []int{0x539 << 12, 0x538, redirect.MarkReply << 4} {
 		c := w.dialWith(w.A, netns.DialOptions{Remote: netip.AddrPortFrom(w.B4, 8080), Mark: mark})
 		w.send(c, w.accept(outbound), "captured")
+	}
+}
+
+// Some links keep the marks of the other side. One that says "from the proxy"
+// must neither get past capture nor turn the connection into a delivery.
+func TestMarksFromOutsideMeanNothing(t *testing.T) {
+	w := newWorld(t)
+	w.install(node)
+	_, plaintext, _ := w.proxy(node)
+	w.edit(func(k *kernel) {
+		w.must(k.put(StepTable, table{name: "link", chains: []chain{{
+			name: "arrive", kind: nftables.ChainTypeFilter,
+			hook: nftables.ChainHookPrerouting, priority: nftables.ChainPriorityRaw,
+			rules: []rule{newRule("", iifIs("eth0"), setPacketMark(redirect.MarkProxy))},
+		}}}))
+	})
+	for _, s := range w.sides() {
+		c := w.dial(w.B, s.pod, 8080)
+		e := w.accept(plaintext)
+		w.send(c, e, "there")
+		w.send(e, c, "and back")
 	}
 }
 

@@ -28,13 +28,12 @@ type leg struct {
 // its reply.
 func (w *world) legs() []leg {
 	w.Helper()
-	return w.legsBy(w.listen(w.A, node.Ports.Outbound))
+	return w.legsBy(w.listen(w.A, node.Ports.Outbound), w.listen(w.A, 8080))
 }
 
-// legsBy uses a proxy's listener that is there already.
-func (w *world) legsBy(outbound *net.TCPListener) []leg {
+// legsBy uses listeners of proxy and application that are there already.
+func (w *world) legsBy(outbound, app *net.TCPListener) []leg {
 	w.Helper()
-	app := w.listen(w.A, 8080)
 	var ls []leg
 	for _, s := range w.sides() {
 		request := w.dial(w.A, s.peer, 8080)

@@ -113,10 +113,14 @@ func TestRemoveLeavesNothing(t *testing.T) {
 func TestRemoveWaitsForConnectionsToEnd(t *testing.T) {
 	w := newWorld(t)
 	w.install(node)
-	legs := w.legs()
+	app := w.listen(w.A, 8080)
+	legs := w.legsBy(w.listen(w.A, node.Ports.Outbound), app)
 	removed := make(chan error, 1)
 	go func() { removed <- Remove(t.Context(), w.A) }()
 	w.until("capture is released", func() bool { return !w.has(captureName) })
+	// The door is open as long as anything is waited for.
+	late := w.deliver(w.B4, netip.AddrPortFrom(w.A4, 8080))
+	legs = append(legs, leg{"late reply", w.accept(app), late})
 	for i, l := range legs {
 		w.send(l.app, l.proxy, "MARKER-meanwhile")
 		w.captured(len(legs) - i)
@@ -159,7 +163,7 @@ func TestRemoveCutsAtItsDeadline(t *testing.T) {
 	w := newWorld(t)
 	w.install(sidecar)
 	outbound, plaintext, hbone := w.proxy(sidecar)
-	legs := w.legsBy(outbound)
+	legs := w.legsBy(outbound, w.listen(w.A, 8080))
 	for _, s := range w.sides() {
 		for port, l := range map[uint16]*net.TCPListener{8081: plaintext, redirect.HBONEPort: hbone} {
 			c := w.dial(w.B, s.pod, port)
@@ -209,26 +213,31 @@ func TestReleaseAndRemoveOfBrokenCaptureLeakNothing(t *testing.T) {
 func TestRemoveUnderDeliveriesLeaksNothing(t *testing.T) {
 	w := newWorld(t)
 	for range 10 {
-		w.install(node)
-		app := newTalker(w)
-		var served, ended atomic.Int64
-		var proxies sync.WaitGroup
-		for range 3 {
-			proxies.Go(func() { deliverUntil(w, &ended, &served) })
-		}
-		w.until("deliveries are made", func() bool { return served.Load() > 20 })
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		w.must(Remove(ctx, w.A))
-		cancel()
-		ended.Store(1)
-		proxies.Wait()
-		app.stop()
+		w.removeUnderDeliveries()
 	}
 	w.secret("MARKER")
 }
 
-func deliverUntil(w *world, ended, served *atomic.Int64) {
-	for ended.Load() == 0 {
+func (w *world) removeUnderDeliveries() {
+	w.install(node)
+	app := newTalker(w)
+	defer app.stop()
+	var served atomic.Int64
+	var ended atomic.Bool
+	var proxies sync.WaitGroup
+	for range 3 {
+		proxies.Go(func() { deliverUntil(w, &ended, &served) })
+	}
+	defer proxies.Wait()
+	defer ended.Store(true)
+	w.until("deliveries are made", func() bool { return served.Load() > 20 })
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	w.must(Remove(ctx, w.A))
+}
+
+func deliverUntil(w *world, ended *atomic.Bool, served *atomic.Int64) {
+	for !ended.Load() {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 		c, err := w.A.Dial(ctx, netns.DialOptions{
 			Remote: netip.AddrPortFrom(w.A4, 8080), Source: w.B4, Transparent: true, Mark: redirect.MarkProxy,

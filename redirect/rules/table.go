@@ -51,14 +51,14 @@ func newRule(comment string, parts ...[]expr.Any) rule {
 }
 
 // captureTable redirects new connections to the listeners of one placement.
-// The first rule that matches decides, so the exclusions come first.
+// The first rule that matches decides, so the exclusions come first. What comes
+// over lo needs none in prerouting: output has decided for it.
 func captureTable(p Plan) table {
 	return table{name: captureName, chains: []chain{
 		{
 			name: "prerouting", kind: nftables.ChainTypeNAT,
 			hook: nftables.ChainHookPrerouting, priority: nftables.ChainPriorityNATDest,
 			rules: []rule{
-				newRule("from inside the pod", iifIs("lo"), accept()),
 				newRule("probes of kubelet", sourceIs(probe4), accept()),
 				newRule("probes of kubelet", sourceIs(probe6), accept()),
 				newRule("tunnels from peers", tcpTo(redirect.HBONEPort), redirectTo(p.Ports.HBONE)),

@@ -24,10 +24,11 @@ type ring struct {
 }
 
 const (
-	frameSize = 2048
-	blockSize = 1 << 16
-	blocks    = 256
-	maxPacket = 128 << 10
+	frameSize  = 2048
+	blockSize  = 1 << 16
+	blocks     = 256
+	ringFrames = blocks * blockSize / frameSize
+	maxPacket  = 128 << 10
 )
 
 // A packet is what was sniffed, with the hardware type of the interface.
@@ -60,7 +61,7 @@ func (r *ring) attach(fd int) error {
 		return err
 	}
 	err := unix.SetsockoptTpacketReq(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &unix.TpacketReq{
-		Block_size: blockSize, Block_nr: blocks, Frame_size: frameSize, Frame_nr: blocks * blockSize / frameSize,
+		Block_size: blockSize, Block_nr: blocks, Frame_size: frameSize, Frame_nr: ringFrames,
 	})
 	if err != nil {
 		return err

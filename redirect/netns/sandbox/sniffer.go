@@ -112,20 +112,21 @@ func (s *Sniffer) drain() {
 	_ = err // closed: everything has been taken
 }
 
-// take empties the ring and returns how many packets were in it.
+// take empties the ring and returns how many packets were in it. It goes round
+// once at most: what was there is taken, and a flood does not hold it.
 func (s *Sniffer) take(fd int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	taken := 0
-	for {
+	for ; taken < ringFrames; taken++ {
 		p, ok := s.ring.next(fd)
 		if !ok {
-			s.lost = s.lost || s.ring.dropped(fd)
-			return taken
+			break
 		}
-		taken++
 		s.keep(p)
 	}
+	s.lost = s.lost || s.ring.dropped(fd)
+	return taken
 }
 
 func (s *Sniffer) keep(p packet) {
