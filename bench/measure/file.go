@@ -22,6 +22,16 @@ func (e *SchemaError) Error() string {
 	return fmt.Sprintf("%s has schema %q, this bulkhead reads %q", RunFile, e.Found, Schema)
 }
 
+// NoRecordError is a directory without one of the files of a record.
+type NoRecordError struct{ Dir, File string }
+
+func (e *NoRecordError) Error() string {
+	return fmt.Sprintf("%s holds no record: it has no %s", e.Dir, e.File)
+}
+
+// Misuse marks the error for commands: the caller named the wrong directory.
+func (e *NoRecordError) Misuse() bool { return true }
+
 // Read reads the record in dir.
 func Read(dir string) (*Run, []load.Record, error) {
 	run, err := readFile(dir, RunFile, ReadRun)
@@ -36,7 +46,7 @@ func readFile[T any](dir, name string, read func(io.Reader) (T, error)) (T, erro
 	var none T
 	f, err := os.Open(filepath.Join(dir, name))
 	if errors.Is(err, os.ErrNotExist) {
-		return none, fmt.Errorf("%s holds no record: it has no %s", dir, name)
+		return none, &NoRecordError{dir, name}
 	}
 	if err != nil {
 		return none, fmt.Errorf("record: %w", err)
