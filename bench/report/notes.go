@@ -142,7 +142,6 @@ func (d *Document) notes() []string {
 		ms(res.Late), ms(res.P99), ms(measure.LateFloor)))
 	lines = append(lines, wrap("noise floor: ", d.noise())...)
 	lines = append(lines, wrap("void bins: ", d.void())...)
-	lines = append(lines, wrap("memory: ", d.memory())...)
 	if n := d.repeats(); n > 1 {
 		lines = append(lines, fmt.Sprintf("repeats: %d of each subject; counts and recovery as ranges, error-seconds and memory as medians", n))
 	}
@@ -198,19 +197,22 @@ func (d *Document) void() string {
 }
 
 // memory splits each row's memory by the role of the processes.
-func (d *Document) memory() string {
-	var rows []string
+func (d *Document) memory() []string {
+	lines := []string{"memory by role (PSS in MiB, at the end of a baseline)"}
 	for i := range d.Result.Rows {
 		row := &d.Result.Rows[i]
 		if roles := d.roles(row); row.Measured && roles != "" {
-			rows = append(rows, row.Subject+": "+roles)
+			lines = append(lines, wrap(fmt.Sprintf("  %-*s  ", d.labels(), row.Subject), roles)...)
 		}
 	}
-	if len(rows) == 0 {
-		return "not measured"
+	if len(lines) == 1 {
+		return []string{"memory by role: no data plane was measured"}
 	}
-	return "PSS by role, at the end of a baseline; " + strings.Join(rows, "; ")
+	return lines
 }
+
+// order of roles: who carries bytes first. Others follow by name.
+var order = []string{"sidecar", "cell", "keeper", "anchor"}
 
 // roles describes the processes of a row's first outcome, such as "3 cells 30.1".
 func (d *Document) roles(row *measure.Row) string {
@@ -223,11 +225,20 @@ func (d *Document) roles(row *measure.Row) string {
 		number[p.Role]++
 		pss[p.Role] += p.PSS
 	}
+	roles := slices.Sorted(maps.Keys(number))
+	slices.SortStableFunc(roles, func(a, b string) int { return rank(a) - rank(b) })
 	var said []string
-	for _, role := range slices.Sorted(maps.Keys(number)) {
+	for _, role := range roles {
 		said = append(said, fmt.Sprintf("%s %.1f", count(number[role], role), mib(pss[role])))
 	}
 	return strings.Join(said, ", ")
+}
+
+func rank(role string) int {
+	if i := slices.Index(order, role); i >= 0 {
+		return i
+	}
+	return len(order)
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.0f ms", float64(d)/1e6) }

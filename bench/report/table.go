@@ -23,7 +23,7 @@ func (d *Document) Table() string {
 	var b strings.Builder
 	d.writeHead(&b)
 	d.writeRows(&b)
-	for _, section := range []func() []string{d.bystanders, d.deviations, d.notes} {
+	for _, section := range []func() []string{d.bystanders, d.deviations, d.memory, d.notes} {
 		b.WriteByte('\n')
 		for _, line := range section() {
 			b.WriteString(line)
