@@ -41,6 +41,8 @@ type path struct {
 	cut     context.CancelFunc
 	all     sync.WaitGroup
 
+	made int // by ends
+
 	mu      sync.Mutex
 	errs    []error // what the relays at the entry returned
 	counts  []*Bytes
@@ -195,7 +197,16 @@ func (p *path) ends() (client, server *net.TCPConn) {
 		p.t.Fatal(err)
 	}
 	guard(p.t, server)
+	// The relay must be there, or a reset is an answer to somebody who still connects.
+	p.made++
+	await(p.t, "the relay", func() bool { return p.relays() >= p.made })
 	return client, server
+}
+
+func (p *path) relays() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.counts)
 }
 
 func (p *path) dial() *net.TCPConn {
