@@ -17,7 +17,7 @@ const (
 
 // maxBase leaves room in the 107 bytes of a unix socket's path for the longest name
 // of a lab and of a socket in its directory.
-const maxBase = 107 - len("/bulkhead-lab-4194304-18446744073709551615/admin-node-200.sock")
+const maxBase = 107 - len("/bulkhead-lab-4194304-99999999999999-4294967295/admin-node-3.sock")
 
 // Base is the directory of this user in which labs keep their files, made when it
 // is missing: $XDG_RUNTIME_DIR/bulkhead (give its value, the environment is the

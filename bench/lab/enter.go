@@ -48,7 +48,8 @@ type Entry struct {
 // The error is an *ExitError with the worker's code when that is not 0.
 func Enter(ctx context.Context, e Entry) error {
 	if _, err := RemoveLeftovers(e.Base); err != nil {
-		return at("removing what an earlier lab left", "", err)
+		// It is in nobody's way; lab down says it again, as an error.
+		fmt.Fprintln(orFile(e.Stderr, os.Stderr), "bulkhead: not all that an earlier lab left could be removed:", err)
 	}
 	claim, err := e.claim()
 	if err != nil {
@@ -65,11 +66,11 @@ type claim struct {
 }
 
 func (e Entry) claim() (*claim, error) {
-	name, err := ownName()
+	own, err := ownName()
 	if err != nil {
 		return nil, at("reading /proc", "", err)
 	}
-	c := &claim{name: name, dir: filepath.Join(e.Base, name)}
+	c := &claim{name: own.String(), dir: filepath.Join(e.Base, own.String())}
 	if e.Exclusive {
 		if c.lock, err = lock(e.Base); err != nil {
 			return nil, err

@@ -11,7 +11,7 @@ import (
 // for the application and one for the sidecar. The keepers make their cells' own
 // below that of their node. Without privilege there are none, and of returns nil.
 //
-//	bulkhead-lab-PID-START/node-1/tenant-a_web/{app,sidecar}
+//	bulkhead-lab-PID-START-PIDNS/node-1/tenant-a_web/{app,sidecar}
 type groups struct {
 	top       string
 	hierarchy *cgroup.Hierarchy // nil: not enforceable here

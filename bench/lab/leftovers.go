@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 )
@@ -15,30 +16,57 @@ import (
 // prefix begins the names of run directories and cgroups.
 const prefix = "bulkhead-lab-"
 
-// ownName is the name of a lab whose outer process this is. The start time tells
-// it from a later process with the same pid.
-func ownName() (string, error) {
-	start, err := startTime(os.Getpid())
-	return fmt.Sprintf("%s%d-%d", prefix, os.Getpid(), start), err
+// name tells whose a directory or a cgroup is: bulkhead-lab-PID-START-PIDNS of the
+// lab's outer process. The start time tells it from a later process with the same
+// pid, and the pid namespace from one that this process cannot see: a container may
+// share cgroups with the machine, and would take all labs outside of it for dead.
+type name struct {
+	pid   int
+	start uint64
+	pidns uint64
 }
 
-// alive reports whether the outer process that gave this name still runs. What
-// does not look like one of our names is nobody's to remove, so it is alive.
-func alive(name string) bool {
-	pid, start, ok := parseName(name)
-	if !ok {
+func (n name) String() string { return fmt.Sprintf("%s%d-%d-%d", prefix, n.pid, n.start, n.pidns) }
+
+// ownName is the name of a lab whose outer process this is.
+func ownName() (name, error) {
+	start, errStart := startTime(os.Getpid())
+	pidns, errNS := ownPIDNS()
+	return name{os.Getpid(), start, pidns}, errors.Join(errStart, errNS)
+}
+
+func parseName(s string) (name, bool) {
+	rest, ours := strings.CutPrefix(s, prefix)
+	parts := strings.Split(rest, "-")
+	if !ours || len(parts) != 3 {
+		return name{}, false
+	}
+	pid, errPID := strconv.Atoi(parts[0])
+	start, errStart := strconv.ParseUint(parts[1], 10, 64)
+	pidns, errNS := strconv.ParseUint(parts[2], 10, 64)
+	return name{pid, start, pidns}, errPID == nil && errStart == nil && errNS == nil && pid > 0
+}
+
+// alive reports whether the outer process that gave this name still runs. What is
+// not one of our names, or of a pid namespace that is not this one, is not for us to
+// judge and therefore alive.
+func alive(s string) bool {
+	n, ok := parseName(s)
+	pidns, err := ownPIDNS()
+	if !ok || err != nil || n.pidns != pidns {
 		return true
 	}
-	now, err := startTime(pid)
-	return err == nil && now == start
+	now, err := startTime(n.pid)
+	return err == nil && now == n.start
 }
 
-func parseName(name string) (pid int, start uint64, ok bool) {
-	p, s, found := strings.Cut(strings.TrimPrefix(name, prefix), "-")
-	pid, errPID := strconv.Atoi(p)
-	start, errStart := strconv.ParseUint(s, 10, 64)
-	ok = found && strings.HasPrefix(name, prefix) && errPID == nil && errStart == nil && pid > 0
-	return pid, start, ok
+// ownPIDNS is the inode of this process's pid namespace.
+func ownPIDNS() (uint64, error) {
+	st, err := os.Stat("/proc/self/ns/pid")
+	if err != nil {
+		return 0, err
+	}
+	return st.Sys().(*syscall.Stat_t).Ino, nil
 }
 
 // startTime is field 22 of /proc/PID/stat, in clock ticks since boot.

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,32 +9,34 @@ import (
 
 func TestParseName(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		pid   int
-		start uint64
-		ok    bool
+		text string
+		want name
+		ok   bool
 	}{
-		{"bulkhead-lab-12-345", 12, 345, true},
-		{"bulkhead-lab-12", 0, 0, false},
-		{"bulkhead-lab-12-", 0, 0, false},
-		{"bulkhead-lab-x-345", 0, 0, false},
-		{"bulkhead-lab--1-345", 0, 0, false},
-		{"bulkhead-lab-0-345", 0, 0, false},
-		{"12-345", 0, 0, false},
+		{"bulkhead-lab-12-345-4026531836", name{12, 345, 4026531836}, true},
+		{"bulkhead-lab-12-345", name{}, false},
+		{"bulkhead-lab-12-345-", name{}, false},
+		{"bulkhead-lab-12-345-6-7", name{}, false},
+		{"bulkhead-lab-x-345-6", name{}, false},
+		{"bulkhead-lab-0-345-6", name{}, false},
+		{"12-345-6", name{}, false},
 	} {
-		pid, start, ok := parseName(c.name)
-		if ok != c.ok || ok && (pid != c.pid || start != c.start) {
-			t.Errorf("%s: %d, %d, %t", c.name, pid, start, ok)
+		got, ok := parseName(c.text)
+		if ok != c.ok || ok && (got != c.want || got.String() != c.text) {
+			t.Errorf("%s: %+v, %t", c.text, got, ok)
 		}
 	}
 }
 
 func FuzzParseName(f *testing.F) {
-	f.Add("bulkhead-lab-12-345")
-	f.Fuzz(func(t *testing.T, name string) {
-		pid, start, ok := parseName(name)
-		if ok && (pid < 1 || !strings.HasPrefix(name, prefix)) {
-			t.Errorf("%q gives %d, %d", name, pid, start)
+	f.Add("bulkhead-lab-12-345-4026531836")
+	f.Fuzz(func(t *testing.T, text string) {
+		n, ok := parseName(text)
+		if !ok {
+			return
+		}
+		if again, ok := parseName(n.String()); n.pid < 1 || !ok || again != n {
+			t.Errorf("%q is %+v", text, n)
 		}
 	})
 }
@@ -45,14 +46,18 @@ func TestAlive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid, start, _ := parseName(own)
+	earlier, ended, elsewhere := own, own, own
+	earlier.start--
+	ended.pid = 1<<31 - 1
+	elsewhere.pid, elsewhere.pidns = ended.pid, own.pidns+1
 	for _, c := range []struct {
 		what, name string
 		want       bool
 	}{
-		{"this process", own, true},
-		{"an earlier process with this pid", fmt.Sprintf("%s%d-%d", prefix, pid, start-1), false},
-		{"no such process", prefix + "2147483647-1", false},
+		{"this process", own.String(), true},
+		{"an earlier process with this pid", earlier.String(), false},
+		{"no such process", ended.String(), false},
+		{"a process of another pid namespace", elsewhere.String(), true},
 		{"a name that is not ours", prefix + "precious", true},
 	} {
 		if got := alive(c.name); got != c.want {
@@ -67,18 +72,19 @@ func TestRemoveLeftoversTakesTheDeadOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dead := prefix + "2147483647-1"
-	for _, name := range []string{own, dead, prefix + "precious", "other"} {
-		if err := os.MkdirAll(filepath.Join(base, name, "log"), 0o700); err != nil {
+	dead := own
+	dead.pid = 1<<31 - 1
+	for _, dir := range []string{own.String(), dead.String(), prefix + "precious", "other"} {
+		if err := os.MkdirAll(filepath.Join(base, dir, "log"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if n, err := RemoveLeftovers(base); n != 1 || err != nil {
 		t.Errorf("removed %d, %v", n, err)
 	}
-	for name, want := range map[string]bool{own: true, dead: false, prefix + "precious": true, "other": true} {
-		if _, err := os.Stat(filepath.Join(base, name)); (err == nil) != want {
-			t.Errorf("%s: %v", name, err)
+	for dir, want := range map[string]bool{own.String(): true, dead.String(): false, prefix + "precious": true, "other": true} {
+		if _, err := os.Stat(filepath.Join(base, dir)); (err == nil) != want {
+			t.Errorf("%s: %v", dir, err)
 		}
 	}
 }
