@@ -32,13 +32,12 @@ func newChannelCommand() *cobra.Command {
 
 func runChannel(ctx context.Context, name string) error {
 	setComm()
-	f := os.NewFile(channelFD, "channel")
-	if _, err := unix.FcntlInt(channelFD, unix.F_GETFD, 0); err != nil {
+	if kind, err := unix.GetsockoptInt(channelFD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_SEQPACKET {
 		return &misuse{fmt.Errorf("no channel on descriptor %d: a keeper starts this command", channelFD)}
 	}
 	unix.CloseOnExec(channelFD)
 	log := newLogger(name)
-	feed, err := cell.NewChannel(f, name, log)
+	feed, err := cell.NewChannel(os.NewFile(channelFD, "channel"), name, log)
 	if err != nil {
 		return err
 	}
