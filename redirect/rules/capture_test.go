@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
 )
 
 func placements(t *testing.T, test func(t *testing.T, p Plan)) {
@@ -248,4 +250,80 @@ func TestIPv4IsCapturedWithIPv6SwitchedOff(t *testing.T) {
 	a := w.accept(app)
 	w.send(c, a, "there")
 	w.send(a, c, "and back")
+}
+
+// What was open before capture does not go on in plaintext under it.
+func TestConnectionsFromBeforeAreReset(t *testing.T) {
+	w := newWorld(t)
+	server, app := w.listen(w.B, 8080), w.listen(w.A, 8080)
+	var podEnds []*net.TCPConn
+	for _, s := range w.sides() {
+		out := w.dial(w.A, s.peer, 8080)
+		w.send(out, w.accept(server), "hello")
+		in := w.dial(w.B, s.pod, 8080)
+		a := w.accept(app)
+		w.send(in, a, "hello")
+		podEnds = append(podEnds, out, a)
+	}
+	w.install(node)
+	w.proxy(node)
+	for _, c := range podEnds {
+		_, err := c.Write([]byte("MARKER-late"))
+		w.must(err)
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
+			t.Errorf("%v to %v: %v, want a reset", c.LocalAddr(), c.RemoteAddr(), err)
+		}
+	}
+	w.secret("MARKER")
+}
+
+// A sidecar's own namespace needs no way in.
+func TestCaptureOfTheOwnNamespace(t *testing.T) {
+	own := netns.Own()
+	if err := Install(own, sidecar); err != nil {
+		t.Fatal(err)
+	}
+	if err := Verify(own, sidecar); err != nil {
+		t.Error(err)
+	}
+	if n, err := Captured(own); n != 0 || err != nil {
+		t.Errorf("%d connections are captured: %v", n, err)
+	}
+	if err := Remove(t.Context(), own); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestErrorsNameStepAndCause(t *testing.T) {
+	n, err := netns.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Close()
+	var typed *Error
+	for name, err := range map[string]error{
+		"install": Install(n, node), "verify": Verify(n, node), "release": Release(n), "remove": Remove(t.Context(), n),
+	} {
+		if !errors.As(err, &typed) || typed.Step != StepOpen || !errors.Is(err, os.ErrClosed) {
+			t.Errorf("%s in a closed namespace: %v", name, err)
+		}
+	}
+}
+
+func BenchmarkInstall(b *testing.B) {
+	p := sandbox.NewPair(b)
+	for b.Loop() {
+		if err := Install(p.A, node); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkCaptured(b *testing.B) {
+	p := sandbox.NewPair(b)
+	for b.Loop() {
+		if _, err := Captured(p.A); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

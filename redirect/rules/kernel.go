@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"errors"
+
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -50,4 +52,19 @@ func (k *kernel) fail(step Step, subject string, err error) error {
 		return nil
 	}
 	return &Error{Step: step, Namespace: k.ns.Inode(), Subject: subject, Err: err}
+}
+
+// dumpAttempts bounds how often a list is read again because it changed while
+// the kernel was writing it.
+const dumpAttempts = 10
+
+// settled reads a list until it was read in one piece.
+func settled[T any](read func() ([]T, error)) (list []T, err error) {
+	for range dumpAttempts {
+		list, err = read()
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return list, err
 }

@@ -31,13 +31,7 @@ type foundRule struct{ table, chain, words string }
 // the attributes itself: the library leaves out kinds of expressions that it
 // does not know, and a rule with one of those would look as wanted.
 func (k *kernel) rules() ([]foundRule, error) {
-	var messages [][]byte
-	err := k.ns.Do(func() (err error) {
-		req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETRULE, unix.NLM_F_DUMP)
-		req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.NFPROTO_INET})
-		messages, err = req.Execute(unix.NETLINK_NETFILTER, 0)
-		return err
-	})
+	messages, err := settled(k.ruleMessages)
 	if err != nil {
 		return nil, k.fail(StepList, "rules", err)
 	}
@@ -50,6 +44,16 @@ func (k *kernel) rules() ([]foundRule, error) {
 		found = append(found, r)
 	}
 	return found, nil
+}
+
+func (k *kernel) ruleMessages() (messages [][]byte, err error) {
+	err = k.ns.Do(func() (err error) {
+		req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETRULE, unix.NLM_F_DUMP)
+		req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.NFPROTO_INET})
+		messages, err = req.Execute(unix.NETLINK_NETFILTER, 0)
+		return err
+	})
+	return messages, err
 }
 
 // parseRule reads an NFT_MSG_NEWRULE without its netlink header.
@@ -93,7 +97,7 @@ func text(b []byte) string {
 
 // ipRules returns the rules of a family that are ours or stand in their way.
 func (k *kernel) ipRules(f ipFamily) ([]string, error) {
-	all, err := k.ip.RuleList(f.number)
+	all, err := settled(func() ([]netlink.Rule, error) { return k.ip.RuleList(f.number) })
 	if err != nil {
 		return nil, k.fail(StepList, f.name+" rules", err)
 	}
@@ -139,7 +143,9 @@ func narrowed(r netlink.Rule) bool {
 
 // routes returns the routes of our table.
 func (k *kernel) routes(f ipFamily) ([]string, error) {
-	all, err := k.ip.RouteListFiltered(f.number, &netlink.Route{Table: replyTable}, netlink.RT_FILTER_TABLE)
+	all, err := settled(func() ([]netlink.Route, error) {
+		return k.ip.RouteListFiltered(f.number, &netlink.Route{Table: replyTable}, netlink.RT_FILTER_TABLE)
+	})
 	if err != nil {
 		return nil, k.fail(StepList, f.name+" routes", err)
 	}

@@ -10,11 +10,12 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
-// How often Remove looks whether captured connections are left, and how often
-// it tries to cut them.
+// How often Remove looks whether captured connections are left, less often the
+// longer it waits; and how often it tries to cut them.
 const (
-	lookInterval = 25 * time.Millisecond
-	cutRounds    = 10
+	firstLook = 20 * time.Millisecond
+	lastLook  = 320 * time.Millisecond
+	cutRounds = 10
 )
 
 // Release stops capturing new connections: they go direct. Captured ones stay
@@ -98,9 +99,7 @@ func (k *kernel) emptied(ctx context.Context) error {
 // again and again: conntrack announces the end of its entries, which is not the
 // end of the connection, and sockets announce nothing that tells captured ones.
 func (k *kernel) waitEmpty(ctx context.Context) error {
-	tick := time.NewTicker(lookInterval)
-	defer tick.Stop()
-	for {
+	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		open, err := k.captured()
 		if err != nil || len(open) == 0 {
 			return err
@@ -108,7 +107,7 @@ func (k *kernel) waitEmpty(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-time.After(pause):
 		}
 	}
 }
