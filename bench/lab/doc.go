@@ -7,13 +7,13 @@
 // Outside, [Enter] runs this executable again inside new namespaces; inside, the
 // process that it started (the worker) makes a [Lab] and works with it:
 //
-//	err := lab.Enter(ctx, lab.Entry{Init: []string{"lab-init"}, Worker: []string{"lab-worker", "up"}})
+//	err := lab.Enter(ctx, lab.Entry{Base: base, Args: []string{"up"}})
 //
-//	l, err := lab.New(lab.Options{Dir: dir, Cgroup: name})
+//	l, err := lab.New(lab.Options{Dir: dir, Cgroup: name})   // from the flags that Enter gives
 //	defer l.Down()
-//	err = l.Up(ctx)                                  // network, CA, applications
-//	err = l.Place(ctx, lab.Shared(lab.Kubelet(1)))    // data plane, capture
-//	procs, err := l.DataPlane("tenant-a/checkout")    // whom to break
+//	err = l.Up(ctx)                                          // network, CA, applications
+//	err = l.Place(ctx, lab.SharedAsZtunnel(lab.Kubelet(1)))  // data plane, capture
+//	procs, err := l.DataPlane("tenant-a/checkout")           // whom to break
 //	err = l.Displace(ctx)
 //
 // # Processes
@@ -24,7 +24,8 @@
 //	      ├─ bulkhead control      the CA, on a unix socket
 //	      ├─ bulkhead app          one per pod, in the pod's network namespace
 //	      ├─ bulkhead-cell sidecar one per pod (sidecar), or
-//	      └─ bulkhead-node         one per node (all other isolations)
+//	      └─ bulkhead-node         one per node (all other isolations), PID 1 of a pid
+//	                               namespace as in a container: what it started dies with it
 //
 // The pipe is the leash: when the outer process is gone, however it ended, init
 // reads the end of the pipe and ends, and the kernel kills everything in its pid
@@ -41,6 +42,10 @@
 // counted).
 //
 // # Limits
+//
+// All pids are those inside the lab, also of processes in a node's own pid namespace.
+// The lab's kubelet restarts sidecars and node proxies; cells are their keeper's, and
+// applications are not restarted.
 //
 // Nodes are network namespaces: they share the kernel, conntrack's table size and
 // the CPUs. Without root on the machine there are no cgroups and only one uid.

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -120,7 +119,10 @@ func lock(base string) (*os.File, error) {
 // run starts init and leads it on the leash until it ends.
 func (c *claim) run(ctx context.Context, e Entry) error {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM)
+	if !signal.Ignored(unix.SIGHUP) { // nohup means it
+		signal.Notify(signals, unix.SIGHUP)
+	}
 	defer signal.Stop(signals)
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -171,9 +173,13 @@ func orFile(f, otherwise *os.File) *os.File {
 // lead passes signals on until init has ended.
 func lead(ctx context.Context, l leash, init *os.Process, signals <-chan os.Signal, ended <-chan error) error {
 	done, told, count := ctx.Done(), false, 0
-	tell := func(s syscall.Signal) {
-		if !told {
-			l.pass(s)
+	tell := func(s os.Signal) {
+		switch {
+		case told:
+		case s == unix.SIGINT:
+			l.pass(unix.SIGINT)
+		default: // a terminal that closes is a reason to end like any other
+			l.pass(unix.SIGTERM)
 		}
 		done, told = nil, true
 	}
@@ -186,7 +192,7 @@ func lead(ctx context.Context, l leash, init *os.Process, signals <-chan os.Sign
 		case s := <-signals:
 			// One Ctrl-C may arrive twice, here and as the end of ctx: only signals count.
 			if count++; count == 1 {
-				tell(s.(syscall.Signal))
+				tell(s)
 			} else {
 				_ = init.Kill() // it can only have ended already
 			}
