@@ -41,7 +41,6 @@ func (t *turn) segment(ctx context.Context, f fault.Fault, longest time.Duration
 // anything can be seen.
 func (t *turn) begin(f fault.Fault) measure.Segment {
 	t.enter(PhaseBaseline)
-	t.takeEvents() // those before this segment belong to no segment
 	seg := measure.Segment{
 		Subject: t.subject.Name, Kind: f.Name(), Repeat: t.repeat, Start: t.start, T0: t.now(),
 		Predicted: []int{}, Waiting: []int{}, Usage: []measure.Usage{}, Events: []measure.Event{},

@@ -156,6 +156,16 @@ func TestVictims(t *testing.T) {
 	}
 }
 
+// A pod that talks to itself is one victim of one flow.
+func TestVictimOfItsOwnFlow(t *testing.T) {
+	s := newStory(Crash)
+	s.run.Flows[2].Server = s.run.Flows[2].Client
+	s.fail(2, 0, hundred, load.Refused)
+	if d := cmp.Diff([]Victim{{"c/z", "n2", 1, 0}}, s.judge(t).Outcomes[0].Victims); d != "" {
+		t.Error(d)
+	}
+}
+
 const ms1 = time.Millisecond
 
 func TestLateFollowsTheLargestBaseline(t *testing.T) {
