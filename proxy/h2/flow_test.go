@@ -40,6 +40,31 @@ func TestAStalledStreamStopsNoOther(t *testing.T) {
 	}
 }
 
+// Nor must many that stall together, who have had more than the whole window of
+// the connection between them. Giving connection credit back on reading would
+// stop everything here.
+func TestManyStalledStreamsStopNoOther(t *testing.T) {
+	tn, _, a := acceptPair(t, Options{})
+	var stuffed []<-chan error
+	for range connWindow/streamWindow + 5 {
+		c := open(t, tn)
+		a.next(t)
+		stuffed = append(stuffed, stuff(c))
+		blocked(t, c)
+	}
+	var g sync.WaitGroup
+	for range 20 {
+		c, s := open(t, tn), a.next(t)
+		g.Go(func() { transfer(t, c, s) })
+		g.Go(func() { transfer(t, s, c) })
+	}
+	within(t, "the other streams", g.Wait)
+	tn.Close()
+	for _, err := range stuffed {
+		wantLost(t, <-err)
+	}
+}
+
 func transfer(t *testing.T, from, to tunnel.Stream) {
 	done := make(chan error, 1)
 	go func() {

@@ -52,9 +52,11 @@ const (
 )
 
 // resetBudget bounds streams begun and reset before we answered them ("rapid
-// reset"); noiseBudget frames that cost work and move nothing.
+// reset"); noiseBudget frames that cost work and move nothing. Clients that give
+// up on an application that hangs reset streams too, up to a tunnel full of them
+// a second: the budget must be above that.
 var (
-	resetBudget = budget{burst: 400, perSecond: 100}
+	resetBudget = budget{burst: 1000, perSecond: 500}
 	noiseBudget = budget{burst: 2000, perSecond: 500}
 )
 

@@ -73,6 +73,7 @@ func TestFloods(t *testing.T) {
 					if g.ErrCode != http2.ErrCodeEnhanceYourCalm {
 						t.Errorf("GOAWAY %v (%s)", g.ErrCode, g.DebugData())
 					}
+					w.c.Close()
 					break
 				}
 			}

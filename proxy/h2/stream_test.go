@@ -213,7 +213,7 @@ func TestBlockedReadWakes(t *testing.T) {
 	}
 }
 
-// Conformance 57: what has arrived stays readable when the tunnel goes.
+// ztunnel, read_buffering: what has arrived stays readable when the tunnel goes.
 func TestReadBufferedAfterLoss(t *testing.T) {
 	tn, _, a := acceptPair(t, Options{})
 	unfinished, s1 := open(t, tn), a.next(t)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// 18: build_forwarded, exact text.
+// ztunnel: build_forwarded, exact text.
 func TestForwardedEncode(t *testing.T) {
 	v4, v6 := netip.MustParseAddrPort("127.0.0.1:80"), netip.MustParseAddrPort("[::1]:80")
 	for want, f := range map[string]Forwarded{
@@ -24,7 +24,7 @@ func TestForwardedEncode(t *testing.T) {
 	}
 }
 
-// 26: parse_forwarded_host variants.
+// ztunnel: parse_forwarded_host variants.
 func TestParseForwarded(t *testing.T) {
 	src := netip.MustParseAddrPort("10.0.0.1:80")
 	for text, want := range map[string]Forwarded{

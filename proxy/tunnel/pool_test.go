@@ -68,7 +68,7 @@ func wantTunnels(t *testing.T, d *dialer, n int) {
 	}
 }
 
-// 49: connections_reused.
+// ztunnel: connections_reused.
 func TestTunnelsAreReused(t *testing.T) {
 	d := &dialer{limit: 100}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
@@ -79,7 +79,7 @@ func TestTunnelsAreReused(t *testing.T) {
 	})
 }
 
-// 50: unique_keys_have_unique_connections.
+// ztunnel: unique_keys_have_unique_connections.
 func TestEachKeyHasItsOwnTunnel(t *testing.T) {
 	id := func(name string) identity.ID {
 		id, err := identity.New("cluster.local", "ns", name)
@@ -121,7 +121,7 @@ func TestDestinationsIsCanonical(t *testing.T) {
 	}
 }
 
-// 51: connection_limits: 4 streams at 2 each are 2 tunnels; 5 more while those
+// ztunnel: connection_limits: 4 streams at 2 each are 2 tunnels; 5 more while those
 // are open are 3 new ones, one after the other or all at once.
 func TestFullTunnelsMakeAnother(t *testing.T) {
 	d := &dialer{limit: 2}
@@ -152,7 +152,7 @@ func TestFullTunnelsMakeAnotherAtOnce(t *testing.T) {
 	})
 }
 
-// 52: single_pool, one stream per tunnel.
+// ztunnel: single_pool, one stream per tunnel.
 func TestOneStreamPerTunnel(t *testing.T) {
 	d := &dialer{limit: 1, takes: time.Second}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
@@ -175,7 +175,7 @@ func TestPoolHasALimitOfItsOwn(t *testing.T) {
 	})
 }
 
-// 53: server_goaway.
+// ztunnel: server_goaway.
 func TestGoAwayMakesAnother(t *testing.T) {
 	d := &dialer{limit: 100}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
@@ -194,7 +194,7 @@ func TestGoAwayMakesAnother(t *testing.T) {
 	})
 }
 
-// 54: idle_eviction.
+// ztunnel: idle_eviction.
 func TestIdleTunnelsAreEvicted(t *testing.T) {
 	d := &dialer{limit: 100}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
@@ -217,7 +217,7 @@ func TestIdleTunnelsAreEvicted(t *testing.T) {
 	})
 }
 
-// 55: idle_eviction_with_persistent.
+// ztunnel: idle_eviction_with_persistent.
 func TestOpenStreamsKeepTheirTunnel(t *testing.T) {
 	d := &dialer{limit: 100}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
@@ -236,7 +236,7 @@ func TestOpenStreamsKeepTheirTunnel(t *testing.T) {
 	})
 }
 
-// 56: stress, single, multi and many sources.
+// ztunnel: stress, single, multi and many sources.
 func TestStress(t *testing.T) {
 	for name, c := range map[string]struct{ streams, keys int }{
 		"single": {100, 1}, "multi": {300, 3}, "many": {1000, 100},
