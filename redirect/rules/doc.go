@@ -36,7 +36,8 @@
 // bulkhead-keep, which has NAT chains and conntrack rules of its own, stays
 // until the last captured connection has ended; bulkhead may come and go. The
 // guard is the second line: it drops captured packets that head for the wire,
-// whatever the reason.
+// whatever the reason, and TCP packets that conntrack does not understand, which
+// NAT passes by.
 //
 // # A move is one batch, and in place
 //

@@ -1,15 +1,19 @@
 package rules
 
-import "github.com/bulkhead-mesh/bulkhead/redirect/netns"
+import (
+	"errors"
+
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+)
 
 // Install captures with the listeners of p's placement. It can be repeated, and
 // a change of placement is one batch: each new connection goes to the old
 // listeners or to the new ones, and established connections stay where they
 // are. The listeners should be there first; until they are, new connections
-// are refused.
+// are refused. When it fails where nothing was installed, it leaves nothing.
 //
 // What keeps and guards captured connections is installed before the first
-// connection can be captured.
+// connection can be captured. The namespace's lo must be up.
 func Install(n *netns.Namespace, p Plan) error {
 	if err := p.check(); err != nil {
 		return err
@@ -19,6 +23,18 @@ func Install(n *netns.Namespace, p Plan) error {
 		return err
 	}
 	defer k.close()
+	before, err := k.installed()
+	if err != nil {
+		return err
+	}
+	err = k.install(p)
+	if err != nil && !before {
+		return errors.Join(err, k.clear())
+	}
+	return err
+}
+
+func (k *kernel) install(p Plan) error {
 	if err := k.secure(); err != nil {
 		return err
 	}
@@ -31,4 +47,12 @@ func (k *kernel) secure() error {
 		return err
 	}
 	return k.addRoutes()
+}
+
+// clear removes what keeps and guards captured connections. There must be none.
+func (k *kernel) clear() error {
+	if err := k.drop(keepName, guardName); err != nil {
+		return err
+	}
+	return k.deleteRoutes()
 }

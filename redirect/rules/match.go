@@ -87,12 +87,20 @@ func packetMarkIs(mark uint32) []expr.Any {
 	return []expr.Any{load(expr.MetaKeyMARK), masked(redirect.MarkMask, 0), equal(native(mark))}
 }
 
+func packetMarkIsNot(mark uint32) []expr.Any {
+	return []expr.Any{load(expr.MetaKeyMARK), masked(redirect.MarkMask, 0), notEqual(native(mark))}
+}
+
 func connMarkIs(mark uint32) []expr.Any {
 	return []expr.Any{loadConn(expr.CtKeyMARK), masked(redirect.MarkMask, 0), equal(native(mark))}
 }
 
 func connMarkIsNot(mark uint32) []expr.Any {
 	return []expr.Any{loadConn(expr.CtKeyMARK), masked(redirect.MarkMask, 0), notEqual(native(mark))}
+}
+
+func isInvalid() []expr.Any {
+	return []expr.Any{loadConn(expr.CtKeySTATE), masked(expr.CtStateBitINVALID, 0), notEqual(native(0))}
 }
 
 func isReply() []expr.Any {

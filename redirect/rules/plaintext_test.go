@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // These tests look for bytes of captured connections on the wire (I1, I7).
@@ -153,6 +153,48 @@ func (w *world) received(c *net.TCPConn) bool {
 	w.must(raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }))
 	w.must(err)
 	return n > 0
+}
+
+// Conntrack forgets the connections, and each application sends its last bytes
+// and FIN in one packet: that is no new connection, and not translated.
+func TestGuardDropsWhatConntrackDoesNotKnow(t *testing.T) {
+	for name, guarded := range map[string]bool{"guarded": true, "control": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.install(node)
+			legs := w.legs()
+			if !guarded {
+				deleteTables(guardName)(w)
+			}
+			w.edit(func(k *kernel) { w.must(k.ip.ConntrackTableFlush(netlink.ConntrackTable)) })
+			for _, l := range legs {
+				marker := "MARKER-" + l.name
+				w.lastWords(l.app, marker)
+				if !guarded {
+					w.public(marker)
+				}
+			}
+			if !guarded {
+				return
+			}
+			for _, l := range legs {
+				w.until(l.name+" was sent", func() bool { return w.triedAgain(l.app) })
+			}
+			w.secret("MARKER")
+		})
+	}
+}
+
+// lastWords sends text and FIN in one packet.
+func (w *world) lastWords(c *net.TCPConn, text string) {
+	w.Helper()
+	raw, err := c.SyscallConn()
+	w.must(err)
+	w.must(raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 1) }))
+	w.must(err)
+	_, err = c.Write([]byte(text))
+	w.must(err)
+	w.must(c.CloseWrite())
 }
 
 // The control: without keep and guard, the same bytes are found on the wire.

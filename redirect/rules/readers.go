@@ -17,6 +17,7 @@ var metaOperands = map[uint32]operand{
 var ctOperands = map[uint32]operand{
 	unix.NFT_CT_MARK:      {"ct mark", writeMark, " "},
 	unix.NFT_CT_DIRECTION: {"ct direction", writeDirection, " "},
+	unix.NFT_CT_STATE:     {"ct state", writeMark, " "},
 }
 
 func (s *sentence) meta(a attributes) bool {
@@ -105,12 +106,18 @@ func (s *sentence) compare(a attributes) bool {
 	default:
 		return false
 	}
+	if short, known := phrases[word]; known {
+		word = short
+	}
 	s.say(word)
 	if implies[word] {
 		s.words, s.implied = s.words[:len(s.words)-1], word
 	}
 	return true
 }
+
+// phrases are what nft has a word for.
+var phrases = map[string]string{"ct state & 0x00000001 != 0x00000000": "ct state invalid"}
 
 var implies = map[string]bool{"meta l4proto tcp": true, "meta nfproto ipv4": true, "meta nfproto ipv6": true}
 

@@ -50,10 +50,7 @@ func Remove(ctx context.Context, n *netns.Namespace) error {
 		return err
 	}
 	// By now a packet of a captured connection can only be one without bytes.
-	if err := k.drop(keepName, guardName); err != nil {
-		return err
-	}
-	return k.deleteRoutes()
+	return k.clear()
 }
 
 // release deletes the redirecting table. Whoever damaged our tables may have

@@ -110,6 +110,26 @@ func TestRemoveLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestFailedInstallLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.furnish()
+	w.must(w.A.Do(func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetDown(lo)
+	}))
+	before := w.dump()
+	var failed *Error
+	if err := Install(w.A, node); !errors.As(err, &failed) || failed.Step != StepRoute {
+		t.Errorf("install with lo down: %v", err)
+	}
+	if diff := cmp.Diff(before, w.dump()); diff != "" {
+		t.Errorf("before and after:\n%s", diff)
+	}
+}
+
 func TestRemoveWaitsForConnectionsToEnd(t *testing.T) {
 	w := newWorld(t)
 	w.install(node)

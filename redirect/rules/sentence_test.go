@@ -85,14 +85,15 @@ func changedField(e expr.Any, field int) expr.Any {
 
 func TestWordsOfOtherRules(t *testing.T) {
 	for want, exprs := range map[string][]expr.Any{
-		"":                            nil,
-		"meta l4proto tcp":            isTCP(),
-		"meta l4proto udp drop":       {load(expr.MetaKeyL4PROTO), equal([]byte{unix.IPPROTO_UDP}), &expr.Verdict{Kind: expr.VerdictDrop}},
-		"meta l4proto 0x84":           {load(expr.MetaKeyL4PROTO), equal([]byte{132})},
-		"ct direction original":       {loadConn(expr.CtKeyDIRECTION), equal([]byte{0})},
-		"meta mark 0x00000539 accept": {load(expr.MetaKeyMARK), equal(native(0x539)), &expr.Verdict{Kind: expr.VerdictAccept}},
-		"meta mark 0x0539":            {load(expr.MetaKeyMARK), equal([]byte{5, 0x39})},
-		`iifname "et"*`:               {load(expr.MetaKeyIIFNAME), equal([]byte("et"))},
+		"":                                    nil,
+		"meta l4proto tcp":                    isTCP(),
+		"meta l4proto udp drop":               {load(expr.MetaKeyL4PROTO), equal([]byte{unix.IPPROTO_UDP}), &expr.Verdict{Kind: expr.VerdictDrop}},
+		"meta l4proto 0x84":                   {load(expr.MetaKeyL4PROTO), equal([]byte{132})},
+		"ct state & 0x00000003 != 0x00000000": {loadConn(expr.CtKeySTATE), masked(3, 0), notEqual(native(0))},
+		"ct direction original":               {loadConn(expr.CtKeyDIRECTION), equal([]byte{0})},
+		"meta mark 0x00000539 accept":         {load(expr.MetaKeyMARK), equal(native(0x539)), &expr.Verdict{Kind: expr.VerdictAccept}},
+		"meta mark 0x0539":                    {load(expr.MetaKeyMARK), equal([]byte{5, 0x39})},
+		`iifname "et"*`:                       {load(expr.MetaKeyIIFNAME), equal([]byte("et"))},
 		"meta l4proto tcp ct mark & 0x00000fff != 0x00000111": slices.Concat(isTCP(), connMarkIsNot(0x111)),
 		"meta mark set meta mark & 0x0000000f ^ 0x00000001":   {load(expr.MetaKeyMARK), masked(0xf, 1), &expr.Meta{Key: expr.MetaKeyMARK, Register: register, SourceRegister: true}},
 	} {
@@ -105,7 +106,7 @@ func TestWordsOfOtherRules(t *testing.T) {
 		"counter": &expr.Counter{Packets: 1}, "masq": &expr.Masq{}, "notrack": &expr.Notrack{},
 		"payload":   &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}, // of which protocol?
 		"immediate": &expr.Verdict{Kind: expr.VerdictJump, Chain: "elsewhere"},
-		"redir":     &expr.Redir{}, "cmp": equal([]byte{1}), "ct": loadConn(expr.CtKeySTATE), "meta": load(expr.MetaKeyCPU),
+		"redir":     &expr.Redir{}, "cmp": equal([]byte{1}), "ct": loadConn(expr.CtKeySTATUS), "meta": load(expr.MetaKeyCPU),
 		"bitwise": masked(1, 1), "lookup": &expr.Lookup{SourceRegister: 1, SetName: "s"},
 	} {
 		if got := (rule{exprs: []expr.Any{e}}).String(); !strings.HasPrefix(got, "["+name+" ") {

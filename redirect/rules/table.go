@@ -114,8 +114,15 @@ func keepTable() table {
 
 // guardTable drops captured packets that head for the wire. It hooks
 // postrouting, because in output the interface is the one that was chosen
-// before redirecting. With the door closed it also refuses deliveries that
-// have not begun, so that none can slip in between the last look and removal.
+// before redirecting.
+//
+// Packets that conntrack takes for invalid pass by NAT and have no marks: the
+// last bytes of a connection whose entry is gone, for example, when they come
+// together with FIN. Whether they were captured cannot be told, so all are
+// dropped but the proxy's own.
+//
+// With the door closed the guard also refuses deliveries that have not begun, so
+// that none can slip in between the last look and removal.
 func guardTable(doorClosed bool) table {
 	post := chain{
 		name: "postrouting", kind: nftables.ChainTypeFilter,
@@ -123,6 +130,7 @@ func guardTable(doorClosed bool) table {
 		rules: []rule{
 			newRule("captured, but not by way of the proxy", oifIsNot("lo"), connMarkIs(redirect.MarkCaptured), drop()),
 			newRule("reply, but not by way of the proxy", oifIsNot("lo"), connMarkIs(redirect.MarkReply), drop()),
+			newRule("perhaps captured, perhaps reply", oifIsNot("lo"), isTCP(), isInvalid(), packetMarkIsNot(redirect.MarkProxy), drop()),
 		},
 	}
 	if doorClosed {
