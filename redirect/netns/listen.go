@@ -11,9 +11,15 @@ import (
 
 // ListenOptions say how Listen listens.
 type ListenOptions struct {
-	Port        uint16
-	Transparent bool // accept connections to addresses that are not local; needs CAP_NET_RAW
-	Backlog     int  // zero or less: 4096; the kernel caps it at net.core.somaxconn
+	Port uint16
+	// Transparent lets the listener take connections to addresses that are not
+	// local, as TPROXY sends them; it needs CAP_NET_RAW. Never set it on a listener
+	// that connections are redirected to: when a client uses one source port for
+	// two destinations that are redirected to one, the kernel changes the port of
+	// the second, but gives it to the socket of the first if that is transparent
+	// (nf_nat_ipv4_local_in), and the second connection hangs.
+	Transparent bool
+	Backlog     int // zero or less: 4096; the kernel caps it at net.core.somaxconn
 }
 
 const defaultBacklog = 4096

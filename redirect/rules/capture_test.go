@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
@@ -213,6 +215,58 @@ func TestOtherMarksAreCaptured(t *testing.T) {
 		c := w.dialWith(w.A, netns.DialOptions{Remote: netip.AddrPortFrom(w.B4, 8080), Mark: mark})
 		w.send(c, w.accept(outbound), "captured")
 	}
+}
+
+// A client may use one source port for several destinations, which become one
+// when they are redirected: the kernel then changes the port that the proxy
+// sees. It gets that wrong for transparent listeners (netns.ListenOptions).
+func TestOneSourcePortForSeveralDestinations(t *testing.T) {
+	w := newWorld(t)
+	w.install(node)
+	outbound, plaintext, _ := w.proxy(node)
+	for _, test := range []struct {
+		from, to *netns.Namespace
+		source   func(side) netip.Addr
+		target   func(side) netip.Addr
+		l        *net.TCPListener
+	}{
+		{w.A, w.B, func(s side) netip.Addr { return s.pod }, func(s side) netip.Addr { return s.peer }, outbound},
+		{w.B, w.A, func(s side) netip.Addr { return s.peer }, func(s side) netip.Addr { return s.pod }, plaintext},
+	} {
+		for _, s := range w.sides() {
+			for port := uint16(8080); port < 8084; port++ {
+				to := netip.AddrPortFrom(test.target(s), port)
+				c := w.dialFrom(test.from, netip.AddrPortFrom(test.source(s), 40000), to)
+				e := w.accept(test.l)
+				if dst := w.originalDst(e); dst != to || peerOf(e).Addr() != test.source(s) {
+					t.Errorf("from %v to %v, want from %v to %v", peerOf(e), dst, test.source(s), to)
+				}
+				w.send(c, e, "there")
+				w.send(e, c, "and back")
+			}
+		}
+	}
+	w.captured(16)
+}
+
+// dialFrom dials from a port of the caller's choice, which Dial leaves to the
+// kernel.
+func (w *world) dialFrom(n *netns.Namespace, from, to netip.AddrPort) *net.TCPConn {
+	w.Helper()
+	var c net.Conn
+	w.must(n.Do(func() (err error) {
+		d := net.Dialer{
+			LocalAddr: net.TCPAddrFromAddrPort(from), Timeout: hang,
+			Control: func(_, _ string, raw syscall.RawConn) error {
+				return raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })
+			},
+		}
+		c, err = d.DialContext(w.Context(), "tcp", to.String()) // of an address: this goroutine makes the socket
+		return err
+	}))
+	w.Cleanup(func() { c.Close() })
+	w.must(c.SetDeadline(time.Now().Add(hang)))
+	return c.(*net.TCPConn)
 }
 
 // Some links keep the marks of the other side. One that says "from the proxy"

@@ -51,6 +51,10 @@
 //
 // # Ownership and limits
 //
+// The listeners must not be transparent (netns.ListenOptions says why). The proxy
+// may see another source port than the client's, never another address: the
+// kernel changes the port where two connections would otherwise be the same.
+//
 // Everything is kept by the kernel in the namespace; this package keeps nothing
 // between calls. Calls for one namespace must not overlap. Whoever has
 // CAP_NET_ADMIN in the pod can undo all of this, and whoever has CAP_NET_RAW can
@@ -61,6 +65,11 @@
 // compiled in); where IPv6 is switched off in a pod, its ip rules are left out.
 // Priority 32764 and table 100 are taken to be ours: Verify reports what others
 // have put there, and Install and Remove leave it alone.
+//
+// A delivery that by chance gets the source port of a plaintext connection, open
+// at the same time, of the same client to the same port of the application is
+// taken for that connection by conntrack and times out: one in some ten thousand
+// for each such connection. Deliveries out of tunnels cannot meet with this.
 //
 // A cell must not import this package.
 package rules

@@ -70,7 +70,7 @@ func (w *world) install(p Plan) {
 // listen listens in n until the end of the test.
 func (w *world) listen(n *netns.Namespace, port uint16) *net.TCPListener {
 	w.Helper()
-	l, err := n.Listen(netns.ListenOptions{Port: port, Transparent: redirect.NodePorts.Contains(port)})
+	l, err := n.Listen(netns.ListenOptions{Port: port})
 	w.must(err)
 	w.Cleanup(func() { l.Close() })
 	return l
