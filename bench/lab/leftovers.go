@@ -69,6 +69,10 @@ func ownPIDNS() (uint64, error) {
 	return st.Sys().(*syscall.Stat_t).Ino, nil
 }
 
+// errEnded is of a process that its parent has not waited for yet: it does nothing any
+// more, and its parent may never wait.
+var errEnded = errors.New("it has ended")
+
 // startTime is field 22 of /proc/PID/stat, in clock ticks since boot.
 func startTime(pid int) (uint64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -80,6 +84,9 @@ func startTime(pid int) (uint64, error) {
 	const index = 22 - 3 // the first field after the name is number 3
 	if len(fields) <= index {
 		return 0, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields))
+	}
+	if state := string(fields[0]); state == "Z" || state == "X" {
+		return 0, errEnded
 	}
 	return strconv.ParseUint(string(fields[index]), 10, 64)
 }

@@ -1,7 +1,9 @@
 package lab
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,6 +65,22 @@ func TestAlive(t *testing.T) {
 		if got := alive(c.name); got != c.want {
 			t.Errorf("%s: %t", c.what, got)
 		}
+	}
+}
+
+// TestZombiesAreDead: a lab whose outer process was killed is to be removed, also
+// while nobody has waited for that process.
+func TestZombiesAreDead(t *testing.T) {
+	c := exec.Command("true")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the process has ended", func() bool {
+		_, err := startTime(c.Process.Pid)
+		return errors.Is(err, errEnded)
+	})
+	if err := c.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 
