@@ -25,6 +25,9 @@ var ErrDrained = errors.New("connection closed due to connection drain")
 // whether the destination is in the mesh. It is never treated as passthrough.
 var ErrUnknownDestination = errors.New("destination unknown: no complete view of the mesh yet")
 
+// ErrNoAnswer means that the peer took the CONNECT and never answered it.
+var ErrNoAnswer = errors.New("the peer did not answer the CONNECT in time")
+
 // OwnPortError rejects a connection to one of the proxy's own ports: relaying it
 // would call ourselves for ever.
 type OwnPortError struct{ Address netip.AddrPort }

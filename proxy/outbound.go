@@ -85,17 +85,17 @@ func (w *Workload) connect(ctx context.Context, r *telemetry.Record, e mesh.Endp
 	r.HBONE = netip.AddrPortFrom(e.Address.Addr(), redirect.HBONEPort)
 	r.Next, r.Peer = e.Address, e.Identity
 	r.Traceparent = hbone.NewTraceparent()
-	head := hbone.Head{
-		Method:       hbone.MethodConnect,
-		RawAuthority: hbone.FromAddrPort(e.Address).String(),
-		Header:       hbone.Header{Baggage: w.baggage(), Forwarded: hbone.ForwardedFor(r.Source), Traceparent: r.Traceparent},
-	}
+	head := hbone.Connect(hbone.FromAddrPort(e.Address), hbone.Header{
+		Baggage: w.baggage(), Forwarded: hbone.ForwardedFor(r.Source), Traceparent: r.Traceparent,
+	})
 	key := tunnel.Key{
 		Source:      w.Config.Workload.Identity,
-		Destination: e.Identity.String(),
+		Destination: tunnel.Destinations(e.Identity),
 		Address:     r.HBONE,
 		SourceIP:    w.sourceFor(r.Source.Addr(), e.Address.Addr()),
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, openTimeout, ErrNoAnswer)
+	defer cancel()
 	stream, _, err := w.pool.Open(ctx, key, head)
 	if err != nil {
 		return nil, err // never a Leg that holds a nil stream

@@ -26,6 +26,7 @@ import (
 const (
 	connectTimeout   = 10 * time.Second // TCP connect, to a peer or to the application
 	handshakeTimeout = 10 * time.Second // TLS and the tunnel's preface, either side
+	openTimeout      = 40 * time.Second // a stream's 200: connect, handshake, the far connect, and as much again to spare
 )
 
 // Resolver answers where a connection goes. Implementations wait for an answer
