@@ -128,7 +128,9 @@ func (w *world) idle(l *net.TCPListener) {
 	w.must(err)
 	waiting := 0
 	w.must(raw.Control(func(fd uintptr) {
-		waiting, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		for err = unix.EINTR; err == unix.EINTR; {
+			waiting, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		}
 	}))
 	w.must(err)
 	if waiting > 0 {
