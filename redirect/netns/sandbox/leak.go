@@ -15,19 +15,24 @@ import (
 )
 
 // findLeaks returns an error for goroutines and descriptors that outlive the
-// tests. Both may be on their way out, so it looks more than once.
+// tests. Both may be on their way out, so it looks more than once. Pipes that
+// tests forget are not found: they look like those of package net.
 func findLeaks(before map[string]bool) error {
 	if err := goleak.Find(); err != nil {
 		return err
 	}
 	var left []string
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		// Package net keeps the pipes of its splices in a sync.Pool: two
-		// collections empty it, and a finalizer closes them.
-		runtime.GC()
 		left = newDescriptors(before)
 		if len(left) == 0 {
 			return nil
+		}
+		// Package net keeps the pipes of its splices in a sync.Pool: two
+		// collections empty it, and a finalizer closes them. Only when nothing
+		// else is left: a collection would close forgotten files as well, and
+		// hide the leak.
+		if onlyPipes(left) {
+			runtime.GC()
 		}
 	}
 	return errors.New("descriptors left open by the tests: " + strings.Join(left, ", "))
@@ -64,4 +69,8 @@ func newDescriptors(before map[string]bool) []string {
 	}
 	slices.Sort(left)
 	return left
+}
+
+func onlyPipes(descriptors []string) bool {
+	return !slices.ContainsFunc(descriptors, func(d string) bool { return !strings.Contains(d, " pipe:") })
 }

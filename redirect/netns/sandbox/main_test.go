@@ -25,6 +25,8 @@ func TestMisbehave(t *testing.T) {
 	switch os.Getenv(behaviour) {
 	case "leak a descriptor":
 		kept, _ = os.Open("/dev/null")
+	case "forget a descriptor":
+		os.Open("/dev/zero")
 	case "leak a goroutine":
 		go func() { select {} }()
 	case "fail":
@@ -58,12 +60,13 @@ func TestExitCodesAndLeaks(t *testing.T) {
 		code int
 		says string
 	}{
-		"nothing":           {0, "PASS"},
-		"leak a descriptor": {1, "/dev/null"},
-		"leak a goroutine":  {1, "unexpected goroutines"},
-		"fail":              {1, "failed on purpose"},
-		"exit 7":            {7, ""},
-		"kill":              {128 + 9, "killed"},
+		"nothing":             {0, "PASS"},
+		"leak a descriptor":   {1, "/dev/null"},
+		"forget a descriptor": {1, "/dev/zero"},
+		"leak a goroutine":    {1, "unexpected goroutines"},
+		"fail":                {1, "failed on purpose"},
+		"exit 7":              {7, ""},
+		"kill":                {128 + 9, "killed"},
 	} {
 		cmd := again(t, true, what)
 		out, err := cmd.CombinedOutput()
