@@ -51,7 +51,7 @@ func runCapture(args []string) error {
 	}
 	n, err := netns.Open(c.netns)
 	if err != nil {
-		return err
+		return usageError{fmt.Errorf("capture: --netns: %w", err)}
 	}
 	defer n.Close()
 	return c.run(n)
