@@ -35,6 +35,10 @@ func (k *Keeper) exited(e anchor.Event) {
 		k.log.Info("cell ended", "cell", c.group, "status", statusText(e.Status))
 		return
 	}
+	if c.state == cellStopping { // a pod came while it was on its way out
+		k.start(c)
+		return
+	}
 	k.log.Error("cell died", "cell", c.group, "status", statusText(e.Status), "lived", time.Since(c.since).Round(time.Millisecond))
 	k.backOff(c)
 }
@@ -108,9 +112,9 @@ func (k *Keeper) checkLiveness() {
 
 // pong takes a sign of life and what it counted. Counts of workloads that the cell
 // does not serve are ignored: they are a claim of the cell.
-func (k *Keeper) pong(c *keptCell, o *outbox, p *cell.Pong) {
-	if c.out != o || p.N > c.ping {
-		return // of an earlier process, or invented
+func (k *Keeper) pong(c *keptCell, p *cell.Pong) {
+	if p.N > c.ping {
+		return // invented
 	}
 	c.pinged = 0
 	c.lost = p.Dropped

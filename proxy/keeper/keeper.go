@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
@@ -35,7 +36,8 @@ type Keeper struct {
 	// context, since a cell that drains still asks, nor a request's, since a cell
 	// outlives the request that made it start.
 	life    context.Context
-	running sync.WaitGroup // each Add is one named goroutine of the keeper
+	running sync.WaitGroup     // each Add is one named goroutine of the keeper
+	adding  singleflight.Group // by pod UID
 
 	// Owned by the loop.
 	pods  map[string]*pod      // by UID

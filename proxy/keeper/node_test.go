@@ -236,7 +236,7 @@ func (n *node) addPod(t *testing.T, uid string, ns *netns.Namespace) {
 	path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.File().Fd())
 	body := map[string]string{"uid": uid, "name": name, "namespace": namespace, "serviceAccount": name, "netns": path}
 	if err := n.call(t, "POST", "/pods", body, nil); err != nil {
-		t.Fatalf("add %s: %v", uid, err)
+		t.Errorf("add %s: %v", uid, err)
 	}
 }
 
@@ -564,5 +564,42 @@ func TestNothingOutlivesTheAnchor(t *testing.T) {
 			}
 			return nil
 		})
+	}
+}
+
+// Adding a pod many times at once is adding it once.
+func TestAddingAPodTwiceIsAddingItOnce(t *testing.T) {
+	n := startNode(t, "isolation: shared")
+	n.echo(t)
+	if err := n.call(t, "DELETE", "/pods?uid="+url.QueryEscape("a/server"), nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 5 {
+		all.Go(func() { n.addPod(t, "a/server", n.B) })
+	}
+	all.Wait()
+	if err := n.roundTrip(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A pod that was made anew under its old name is served in its new namespace.
+func TestAPodMadeAnewReplacesTheOld(t *testing.T) {
+	n := startNode(t, "isolation: workload")
+	fresh, err := netns.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fresh.Close()
+	n.addPod(t, "a/server", fresh)
+	if err := rules.Verify(fresh, rules.Plan{Ports: redirect.NodePorts}); err != nil {
+		t.Errorf("the new namespace: %v", err)
+	}
+	if err := rules.Verify(n.B, rules.Plan{Ports: redirect.NodePorts}); err == nil {
+		t.Error("the old namespace is still captured")
+	}
+	if c := n.cellOf(t, "a/server"); c.State != "up" {
+		t.Errorf("its cell is %+v", c)
 	}
 }

@@ -60,43 +60,70 @@ var listenPorts = []struct {
 }
 
 // addPod takes a pod in and returns when it is served and captured. Adding a pod
-// again is the same as adding it once.
+// again is the same as adding it once; with another namespace it replaces the old.
 func (k *Keeper) addPod(ctx context.Context, d Pod, path string) error {
 	if err := d.validate(); err != nil {
 		return &badRequest{err}
 	}
-	var known *pod
-	k.do(func() { known = k.pods[d.UID] })
-	if known != nil {
-		return k.wait(ctx, known)
+	// Two requests for one pod share the work: they would fight for its ports.
+	_, err, _ := k.adding.Do(d.UID, func() (any, error) {
+		p, err := k.admit(ctx, d, path)
+		if err != nil {
+			return nil, err
+		}
+		if err := k.wait(ctx, p); err != nil {
+			return nil, err
+		}
+		return nil, capture(p)
+	})
+	return err
+}
+
+// capture sees to it that the pod's rules are what they should be. Under custody:
+// cell this is the first time: before, nobody listened.
+func capture(p *pod) error {
+	plan := rules.Plan{Ports: redirect.NodePorts}
+	if rules.Verify(p.netns, plan) == nil {
+		return nil
 	}
+	if err := rules.Install(p.netns, plan); err != nil {
+		return fmt.Errorf("capture of %s: %w", p.UID, err)
+	}
+	return rules.Verify(p.netns, plan)
+}
+
+// admit finds the pod, or takes what has to be held for it and assigns it to a cell.
+func (k *Keeper) admit(ctx context.Context, d Pod, path string) (*pod, error) {
 	ns, err := netns.Open(path)
 	if err != nil {
-		return &badRequest{fmt.Errorf("netns of %s: %w", d.UID, err)}
+		return nil, &badRequest{fmt.Errorf("netns of %s: %w", d.UID, err)}
+	}
+	var known *pod
+	k.do(func() { known = k.pods[d.UID] })
+	if known != nil && known.netns.Inode() == ns.Inode() {
+		return known, ns.Close()
+	}
+	if known != nil { // the pod was made anew
+		if err := k.removePod(ctx, d.UID); err != nil {
+			ns.Close()
+			return nil, err
+		}
 	}
 	p, err := k.takePod(d, ns)
 	if err != nil {
-		ns.Close()
-		return err
+		return nil, errors.Join(err, ns.Close())
 	}
 	if k.config.Custody == CustodyAnchor { // listening already: capture at once
-		if err := rules.Install(ns, rules.Plan{Ports: redirect.NodePorts}); err != nil {
-			return fmt.Errorf("capture of %s: %w", d.UID, err)
+		if err := capture(p); err != nil {
+			k.forget(p)
+			return nil, errors.Join(err, ns.Close())
 		}
 	}
 	k.do(func() {
 		k.pods[d.UID] = p
 		k.assign(p)
 	})
-	if err := k.wait(ctx, p); err != nil {
-		return err
-	}
-	if k.config.Custody == CustodyCell { // now somebody listens
-		if err := rules.Install(ns, rules.Plan{Ports: redirect.NodePorts}); err != nil {
-			return fmt.Errorf("capture of %s: %w", d.UID, err)
-		}
-	}
-	return rules.Verify(ns, rules.Plan{Ports: redirect.NodePorts})
+	return p, nil
 }
 
 // takePod has the anchor hold the pod's namespace and listeners.

@@ -118,7 +118,7 @@ func (k *Keeper) read(c *keptCell, o *outbox) {
 		}
 		var malformed *cell.MalformedError
 		if errors.As(err, &malformed) {
-			k.do(func() { k.kill(c, unix.SIGKILL, err.Error()) })
+			k.ifCurrent(c, o, func() { k.kill(c, unix.SIGKILL, err.Error()) })
 		}
 		if err != nil {
 			return
@@ -132,18 +132,29 @@ func (k *Keeper) receive(c *keptCell, o *outbox, m *cell.Message) {
 	case m.Hello != nil:
 		if m.Hello.Version != cell.ProtocolVersion {
 			why := fmt.Sprintf("it speaks version %d, this keeper %d", m.Hello.Version, cell.ProtocolVersion)
-			k.do(func() { k.kill(c, unix.SIGKILL, why) })
+			k.ifCurrent(c, o, func() { k.kill(c, unix.SIGKILL, why) })
 		}
 	case m.Resolve != nil:
 		a := k.resolve(c, m.Resolve)
-		k.do(func() { c.tell(&cell.Message{Answer: a}) })
+		k.ifCurrent(c, o, func() { c.tell(&cell.Message{Answer: a}) })
 	case m.Sign != nil:
 		k.sign(c, o, m.Sign)
 	case m.Pong != nil:
-		k.do(func() { k.pong(c, o, m.Pong) })
+		k.ifCurrent(c, o, func() { k.pong(c, m.Pong) })
 	case m.Done != nil:
-		k.do(func() { k.doneServing(c, m.Done) })
+		k.ifCurrent(c, o, func() { k.doneServing(c, m.Done) })
 	}
+}
+
+// ifCurrent runs f on the loop if the process that o talks to is still the cell's.
+// An answer to its predecessor must not reach it: questions are numbered anew by
+// every process, and one workload would get the destination of another's question.
+func (k *Keeper) ifCurrent(c *keptCell, o *outbox, f func()) {
+	k.do(func() {
+		if c.out == o {
+			f()
+		}
+	})
 }
 
 // resolve answers for workloads of the asking cell only.
@@ -163,13 +174,13 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 func (k *Keeper) sign(c *keptCell, o *outbox, q *cell.Sign) {
 	id, err := k.authorize(c, q.Identity)
 	if err != nil {
-		k.signed(c, &cell.Signed{ID: q.ID, Error: err.Error()})
+		k.signed(c, o, &cell.Signed{ID: q.ID, Error: err.Error()})
 		return
 	}
 	select {
 	case o.signing <- struct{}{}:
 	default:
-		k.signed(c, &cell.Signed{ID: q.ID, Error: "too many CSRs under way, ask again"})
+		k.signed(c, o, &cell.Signed{ID: q.ID, Error: "too many CSRs under way, ask again"})
 		return
 	}
 	k.running.Go(func() {
@@ -179,12 +190,12 @@ func (k *Keeper) sign(c *keptCell, o *outbox, q *cell.Sign) {
 		if err != nil {
 			s.Error = err.Error()
 		}
-		k.signed(c, s)
+		k.signed(c, o, s)
 	})
 }
 
-func (k *Keeper) signed(c *keptCell, s *cell.Signed) {
-	k.do(func() { c.tell(&cell.Message{Signed: s}) })
+func (k *Keeper) signed(c *keptCell, o *outbox, s *cell.Signed) {
+	k.ifCurrent(c, o, func() { c.tell(&cell.Message{Signed: s}) })
 }
 
 func (k *Keeper) authorize(c *keptCell, text string) (identity.ID, error) {
