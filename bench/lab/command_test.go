@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -187,19 +188,20 @@ func TestSecondInterruptKills(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			u := p.up(t, "--isolation", None)
 			u.await(t, "Try, from")
-			for pid, args := range labProcesses(t) {
-				if strings.Contains(args, WorkerCommand) {
-					if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
-						t.Fatal(err)
-					}
-				}
+			stopped := workerOf(t)
+			if err := unix.Kill(stopped, unix.SIGSTOP); err != nil {
+				t.Fatal(err)
 			}
-			for range 2 {
-				if err := u.cmd.Process.Signal(unix.SIGINT); err != nil {
-					t.Fatal(err)
-				}
-				// Two signals of one kind that are pending together are one.
-				awaitTaken(t, u.cmd.Process.Pid)
+			// Until then it could still take the signal.
+			eventually(t, "the worker has stopped", func() bool { return strings.HasPrefix(statusField(t, stopped, "State"), "T") })
+			if err := u.cmd.Process.Signal(unix.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			// Two signals of one kind that nobody has taken yet are one: the second must
+			// wait until the first has gone all the way to the worker.
+			eventually(t, "the first Ctrl-C is with the worker", func() bool { return pendingInterrupt(t, stopped) })
+			if err := u.cmd.Process.Signal(unix.SIGINT); err != nil {
+				t.Fatal(err)
 			}
 			if code := u.exit(t); code != 130 {
 				t.Errorf("exit %d, %s", code, u.err.String())
@@ -209,13 +211,37 @@ func TestSecondInterruptKills(t *testing.T) {
 	}
 }
 
-// awaitTaken waits until no signal is pending at a process, or it has ended.
-func awaitTaken(t *testing.T, pid int) {
+func workerOf(t *testing.T) int {
 	t.Helper()
-	eventually(t, "the signal is taken", func() bool {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		return err != nil || strings.Contains(string(status), "ShdPnd:\t0000000000000000")
-	})
+	for pid, args := range labProcesses(t) {
+		if strings.Contains(args, WorkerCommand) {
+			return pid
+		}
+	}
+	t.Fatal("no worker")
+	return 0
+}
+
+// pendingInterrupt reports whether a stopped process has a SIGINT to take.
+func pendingInterrupt(t *testing.T, pid int) bool {
+	t.Helper()
+	pending, err := strconv.ParseUint(statusField(t, pid, "ShdPnd"), 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pending&(1<<(unix.SIGINT-1)) != 0
+}
+
+// statusField is a line of /proc/PID/status.
+func statusField(t *testing.T, pid int, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, value, _ := strings.Cut(string(b), name+":\t")
+	value, _, _ = strings.Cut(value, "\n")
+	return value
 }
 
 // TestMisuse: one clear sentence, exit code 2, nothing done.
