@@ -24,8 +24,12 @@ const maxBase = 107 - len("/bulkhead-lab-4194304-99999999999999-4294967295/admin
 // caller's), /run/bulkhead for root, /tmp/bulkhead-UID otherwise.
 func Base(xdgRuntimeDir string) (string, error) {
 	uid := os.Geteuid()
+	return firstUsable(bases(xdgRuntimeDir, uid), uid)
+}
+
+func firstUsable(dirs []string, uid int) (string, error) {
 	var errs []error
-	for _, dir := range bases(xdgRuntimeDir, uid) {
+	for _, dir := range dirs {
 		if len(dir) > maxBase {
 			errs = append(errs, fmt.Errorf("%s is longer than the %d bytes that leave room for a socket's name", dir, maxBase))
 			continue
