@@ -7,4 +7,10 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
 )
 
-func TestMain(m *testing.M) { os.Exit(sandbox.Main(m)) }
+func TestMain(m *testing.M) {
+	code := sandbox.Main(m)
+	if built != "" { // only in the process that ran the tests
+		os.RemoveAll(built)
+	}
+	os.Exit(code)
+}

@@ -61,12 +61,16 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// built is where the executables are, once a test has needed them.
+var built string
+
 // executables builds the real ones, once.
 var executables = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "bulkhead-bin-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return "", err
 	}
