@@ -329,7 +329,7 @@ func TestMemoryAndCPU(t *testing.T) {
 	}
 	got = s.judge(t).Rows[0]
 	// 180 ms of process 1; memory is the lower median of 14 and 1.
-	if want := (Row{Subject: "shared", Outcomes: []int{0, 1}, PSS: 1, Private: 1, CPUPer1k: 500, Measured: true}); !cmp.Equal(got, want) {
+	if want := (Row{Subject: "shared", Outcomes: []int{0, 1}, PSS: 1, Private: 1, Sample: 1, CPUPer1k: 500, Measured: true}); !cmp.Equal(got, want) {
 		t.Error(cmp.Diff(want, got))
 	}
 }

@@ -1,6 +1,9 @@
 package measure
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // rows gathers outcomes by subject, in the order of the subjects, and all null
 // outcomes in one more row.
@@ -29,12 +32,14 @@ func rows(run *Run, outcomes []Outcome) (all []Row, null *Row) {
 	return all, null
 }
 
-// use fills in memory and CPU. Memory is that at the end of each baseline. CPU is
-// counted over all that lies between the first sample of a load and the last one
-// before its fault, a null segment included: the kernel counts in ticks of 10 ms,
-// and over a longer time those matter less.
+// use fills in memory and CPU. Memory is that right before the fault, which comes
+// after the null segment of the same load: a process that has just started is
+// small, and the median over both would flatter it. CPU is counted over all that
+// lies between the first sample of a load and the last one before its fault, a null
+// segment included: the kernel counts in ticks of 10 ms, and over a longer time
+// those matter less.
 func (row *Row) use(run *Run, mine func(*Segment) bool) {
-	var pss, private []int64
+	row.remember(run)
 	spans := map[int64][2]Usage{} // by the start of the load
 	for i := range run.Segments {
 		seg := &run.Segments[i]
@@ -42,8 +47,6 @@ func (row *Row) use(run *Run, mine func(*Segment) bool) {
 			continue
 		}
 		before, after := seg.Usage[0], seg.Usage[1]
-		p, q := after.memory()
-		pss, private = append(pss, p), append(private, q)
 		if earlier, ok := spans[seg.Start]; ok {
 			before = earlier[0]
 		}
@@ -57,8 +60,24 @@ func (row *Row) use(run *Run, mine func(*Segment) bool) {
 	if requests == 0 {
 		return
 	}
-	row.PSS, row.Private, row.Measured = median(pss), median(private), true
+	row.Measured = true
 	row.CPUPer1k = float64(cpu) / 1e6 / float64(requests) * 1000
+}
+
+// remember picks the outcome whose memory is the median, and takes its figures, so
+// that a report can split them by process.
+func (row *Row) remember(run *Run) {
+	measured := slices.DeleteFunc(slices.Clone(row.Outcomes), func(i int) bool { return len(run.Segments[i].Usage) < 2 })
+	if len(measured) == 0 {
+		return
+	}
+	slices.SortStableFunc(measured, func(a, b int) int {
+		x, _ := run.Segments[a].Usage[1].memory()
+		y, _ := run.Segments[b].Usage[1].memory()
+		return cmp.Compare(x, y)
+	})
+	row.Sample = measured[(len(measured)-1)/2]
+	row.PSS, row.Private = run.Segments[row.Sample].Usage[1].memory()
 }
 
 func (u Usage) memory() (pss, private int64) {
@@ -88,13 +107,4 @@ func (r *Run) requests(start, from, to int64) (n int64) {
 		}
 	}
 	return n
-}
-
-// median is the lower one of an even number.
-func median(all []int64) int64 {
-	if len(all) == 0 {
-		return 0
-	}
-	slices.Sort(all)
-	return all[(len(all)-1)/2]
 }

@@ -11,7 +11,7 @@ import (
 
 // memory splits each row's memory by the role of the processes.
 func (d *Document) memory() []string {
-	lines := []string{"memory by role (PSS in MiB, at the end of a baseline)"}
+	lines := []string{"memory by role (PSS in MiB, right before the fault)"}
 	for i := range d.Result.Rows {
 		row := &d.Result.Rows[i]
 		if roles := d.roles(row); row.Measured && roles != "" {
@@ -27,9 +27,9 @@ func (d *Document) memory() []string {
 // order of roles: who carries bytes first. Others follow by name.
 var order = []string{"sidecar", "cell", "keeper", "anchor"}
 
-// roles describes the processes of a row's first outcome, such as "3 cells 30.1".
+// roles describes the processes of the row's sample, such as "3 cells 30.1".
 func (d *Document) roles(row *measure.Row) string {
-	usage := d.Run.Segments[row.Outcomes[0]].Usage
+	usage := d.Run.Segments[row.Sample].Usage
 	if len(usage) < 2 {
 		return ""
 	}
