@@ -51,7 +51,7 @@ func TestCommands(t *testing.T) {
 // tryExec runs programs of the machine, by the names of services.
 func (p person) tryExec(t *testing.T, isolation string) {
 	t.Helper()
-	url := "http://checkout.tenant-a/"
+	url, fetch := "http://checkout.tenant-a/", filepath.Join(bin, "fetch")
 	if isolation == None {
 		url = fmt.Sprintf("http://checkout.tenant-a:%d/", PagePort)
 	}
@@ -62,8 +62,8 @@ func (p person) tryExec(t *testing.T, isolation string) {
 		stdout string // beginning
 		stderr string // part
 	}{
-		{[]string{"tenant-a/web", "--", "curl", "-sS", "-4", "-m", "30", url}, "", 0, "pod tenant-a/checkout\nclient 10.244.3.2\n", ""},
-		{[]string{"tenant-a/web", "--", "curl", "-sS", "-6", "-m", "30", url}, "", 0, "pod tenant-a/checkout\nclient fd00:244:3::2\n", ""},
+		{[]string{"tenant-a/web", "--", fetch, "-4", url}, "", 0, "pod tenant-a/checkout\nclient 10.244.3.2\n", ""},
+		{[]string{"tenant-a/web", "--", fetch, "-6", url}, "", 0, "pod tenant-a/checkout\nclient fd00:244:3::2\n", ""},
 		{[]string{"tenant-a/web", "--", "sh", "-c", "cat; echo oops >&2; exit 7"}, "hello", 7, "hello", "oops"},
 		{[]string{"tenant-a/web", "--", "sh", "-c", "kill -9 $$"}, "", 137, "", ""},
 		{[]string{"tenant-a/web", "--", "no-such-program"}, "", 2, "", "no-such-program"},

@@ -230,10 +230,10 @@ func TestIsolations(t *testing.T) {
 func asksByName(t *testing.T, l *Lab) {
 	t.Helper()
 	for _, family := range []string{"-4", "-6"} {
-		out, code := capturedExec(t, l, "tenant-a/web", "curl", "-sS", "-m", "30", family, "http://checkout.tenant-a/")
+		out, code := capturedExec(t, l, "tenant-a/web", filepath.Join(bin, "fetch"), family, "http://checkout.tenant-a/")
 		web, _ := l.Topology().Pod("tenant-a/web")
 		if want := fmt.Sprintf("pod tenant-a/checkout\nclient %s\n", web.Address(family == "-6")); code != 0 || out != want {
-			t.Errorf("curl %s: exit %d, %q, want %q", family, code, out, want)
+			t.Errorf("fetch %s: exit %d, %q, want %q", family, code, out, want)
 		}
 	}
 }
