@@ -12,9 +12,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
-	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
-	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
 
 // adopt takes over what an earlier keeper of this anchor left: pods, listeners,
@@ -123,20 +121,12 @@ func (k *Keeper) completePod(p *pod) error {
 			return err
 		}
 	}
-	k.checkCapture(p)
-	return nil
-}
-
-// checkCapture puts a pod's rules right if something changed them while no keeper
-// looked.
-func (k *Keeper) checkCapture(p *pod) {
-	plan := rules.Plan{Ports: redirect.NodePorts}
-	err := rules.Verify(p.netns, plan)
-	if err == nil {
-		return
-	}
-	k.log.Warn("capture repaired", "pod", p.UID, "error", err)
-	if err := rules.Install(p.netns, plan); err != nil {
+	drift, err := capture(p)
+	switch {
+	case err != nil: // the pod's connections are worth keeping all the same
 		k.log.Error("capture not repaired", "pod", p.UID, "error", err)
+	case drift != nil:
+		k.log.Warn("capture repaired", "pod", p.UID, "error", drift)
 	}
+	return nil
 }

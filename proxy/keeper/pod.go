@@ -74,22 +74,25 @@ func (k *Keeper) addPod(ctx context.Context, d Pod, path string) error {
 		if err := k.wait(ctx, p); err != nil {
 			return nil, err
 		}
-		return nil, capture(p)
+		_, err = capture(p)
+		return nil, err
 	})
 	return err
 }
 
-// capture sees to it that the pod's rules are what they should be. Under custody:
-// cell this is the first time: before, nobody listened.
-func capture(p *pod) error {
+// capture sees to it that the pod's rules are what they should be: when it is
+// added, and when a new keeper finds that something changed them meanwhile. drift
+// is what was wrong before. Under custody: cell the first time is after its cell
+// serves: before, nobody listened.
+func capture(p *pod) (drift, err error) {
 	plan := rules.Plan{Ports: redirect.NodePorts}
-	if rules.Verify(p.netns, plan) == nil {
-		return nil
+	if drift = rules.Verify(p.netns, plan); drift == nil {
+		return nil, nil
 	}
 	if err := rules.Install(p.netns, plan); err != nil {
-		return fmt.Errorf("capture of %s: %w", p.UID, err)
+		return drift, fmt.Errorf("capture of %s: %w", p.UID, err)
 	}
-	return rules.Verify(p.netns, plan)
+	return drift, rules.Verify(p.netns, plan)
 }
 
 // admit finds the pod, or takes what has to be held for it and assigns it to a cell.
@@ -114,7 +117,7 @@ func (k *Keeper) admit(ctx context.Context, d Pod, path string) (*pod, error) {
 		return nil, errors.Join(err, ns.Close())
 	}
 	if k.config.Custody == CustodyAnchor { // listening already: capture at once
-		if err := capture(p); err != nil {
+		if _, err := capture(p); err != nil {
 			k.forget(p)
 			return nil, errors.Join(err, ns.Close())
 		}

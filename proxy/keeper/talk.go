@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -162,11 +161,7 @@ func (k *Keeper) resolve(c *keptCell, q *cell.Resolve) *cell.Answer {
 	if _, ok := c.serves(q.UID); !ok {
 		return &cell.Answer{ID: q.ID, Error: fmt.Sprintf("this cell does not serve %q", q.UID)}
 	}
-	return &cell.Answer{ID: q.ID, Answer: k.snapshot.Load().Resolve(unmapped(q.Dst))}
-}
-
-func unmapped(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	return &cell.Answer{ID: q.ID, Answer: k.snapshot.Load().Resolve(q.Dst)}
 }
 
 // sign has the CA sign a CSR, if the identity is one of a workload that the cell
