@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -65,6 +67,7 @@ that it is told of and groups them into cells, the processes that carry bytes.`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		newKeeperCommand(),
+		newUpgradeCommand(),
 		raw("shim", "Become a cell: drop what it must not have, then exec", true, runShim),
 		raw("capture", "Install, verify or remove the capture rules of a pod", false, runCapture),
 	)
@@ -107,12 +110,27 @@ func runAnchor(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	self, err := executable()
+	if err != nil {
+		return err
+	}
 	log := newLogger("anchor", c.Node)
 	return anchor.Run(ctx, anchor.Options{
-		KeeperArgv: []string{"/proc/self/exe", "keeper", "--config", path},
+		KeeperArgv: []string{self, "keeper", "--config", path},
 		Logger:     log,
 		Grace:      time.Duration(c.Drain) + 2*time.Second,
 	})
+}
+
+// executable is the path by which this program was called. Not /proc/self/exe: that
+// stays the file that runs now, and not what os.Executable says, which has followed
+// symbolic links: the next keeper shall be whatever is at the path then.
+func executable() (string, error) {
+	path, err := exec.LookPath(os.Args[0])
+	if err != nil {
+		return os.Executable() // called by a name that leads nowhere
+	}
+	return filepath.Abs(path)
 }
 
 func newKeeperCommand() *cobra.Command {

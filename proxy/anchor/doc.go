@@ -29,7 +29,10 @@
 //
 // A keeper that dies is started again after 100 ms, doubling to 5 s, and from 100 ms
 // again after one that lived 30 s. A keeper whose request is malformed is killed,
-// which comes to the same. A keeper that exits with ExitMisuse is not started again.
+// which comes to the same. A keeper that exits with 0 makes room for its successor,
+// and does not lengthen the delay. One that exits with ExitMisuse before any has worked is
+// not started again. Every start looks the keeper's path up anew, so that
+// replacing the file upgrades the keeper.
 //
 // # The keeper's end
 //

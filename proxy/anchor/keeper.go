@@ -148,7 +148,8 @@ func (a *anchor) keeperExited(status unix.WaitStatus) {
 		a.killAll()
 	default:
 		a.deadline.Stop()
-		if time.Since(k.started) >= a.o.RestartReset {
+		// Exit 0 is a keeper that made room for its successor.
+		if time.Since(k.started) >= a.o.RestartReset || status.Exited() && status.ExitStatus() == 0 {
 			a.delay = 0
 		}
 		a.scheduleKeeper()

@@ -73,6 +73,7 @@ func (k *Keeper) routes() http.Handler {
 	m.HandleFunc("POST /pods", k.postPod)
 	m.HandleFunc("DELETE /pods", k.deletePod)
 	m.HandleFunc("GET /cells", k.getCells)
+	m.HandleFunc("POST /upgrade", k.postUpgrade)
 	r := prometheus.NewRegistry()
 	r.MustRegister(&collector{k})
 	m.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
@@ -84,7 +85,7 @@ func (k *Keeper) getReady(w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusServiceUnavailable, errors.New("not ready: no mesh file has been read yet"))
 		return
 	}
-	reply(w, map[string]bool{"ready": true})
+	reply(w, map[string]any{"ready": true, "pid": os.Getpid()})
 }
 
 func (k *Keeper) getPods(w http.ResponseWriter, _ *http.Request) {

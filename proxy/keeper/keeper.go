@@ -35,9 +35,10 @@ type Keeper struct {
 	// life is what the goroutines of cells and restarts live by. It is neither Run's
 	// context, since a cell that drains still asks, nor a request's, since a cell
 	// outlives the request that made it start.
-	life    context.Context
-	running sync.WaitGroup     // each Add is one named goroutine of the keeper
-	adding  singleflight.Group // by pod UID
+	life     context.Context
+	handOver func()             // ends this keeper, not its cells
+	running  sync.WaitGroup     // each Add is one named goroutine of the keeper
+	adding   singleflight.Group // by pod UID
 
 	// Owned by the loop.
 	pods  map[string]*pod      // by UID
@@ -64,6 +65,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	k.handOver = func() { cancel(errHandover) }
 	var endLife context.CancelFunc
 	k.life, endLife = context.WithCancel(context.WithoutCancel(ctx))
 	defer endLife()
@@ -75,12 +77,14 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 		}
 	})
 	k.loop(ctx, cancel)
-	k.endCells()
+	if !handedOver(context.Cause(ctx)) {
+		k.endCells()
+	}
 	close(k.ended)
 	endLife()
 	k.running.Wait()
 	k.anchor.Close()
-	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) && !handedOver(err) {
 		return err
 	}
 	return nil

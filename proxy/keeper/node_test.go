@@ -88,6 +88,12 @@ func startNode(t *testing.T, extra string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startNodeFrom(t, bin, extra)
+}
+
+// startNodeFrom is startNode with executables that the test may replace.
+func startNodeFrom(t *testing.T, bin, extra string) *node {
+	t.Helper()
 	n := &node{Pair: sandbox.NewPair(t), dir: t.TempDir(), stderr: &lockedBuffer{}}
 	n.startCA(t)
 	n.write(t, "mesh.yaml", fmt.Sprintf(`
@@ -107,6 +113,15 @@ workloads:
 		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(n.dir, "admin.sock"))
 	}}
 	n.admin = &http.Client{Transport: transport, Timeout: patience}
+	n.ready(t)
+	n.addPod(t, "a/client", n.A)
+	n.addPod(t, "a/server", n.B)
+	return n
+}
+
+// ready waits until a keeper answers that it is.
+func (n *node) ready(t *testing.T) {
+	t.Helper()
 	eventually(t, "the node is ready", func() error {
 		resp, err := n.admin.Get("http://node/ready")
 		if err != nil {
@@ -118,9 +133,6 @@ workloads:
 		}
 		return nil
 	})
-	n.addPod(t, "a/client", n.A)
-	n.addPod(t, "a/server", n.B)
-	return n
 }
 
 func (n *node) write(t *testing.T, name, text string) {
@@ -288,10 +300,12 @@ func (n *node) echo(t *testing.T) {
 	t.Cleanup(func() { l.Close(); open.Wait() })
 }
 
-func (n *node) dial() (*net.TCPConn, error) {
+func (n *node) dial() (*net.TCPConn, error) { return n.dialTo(netip.AddrPortFrom(n.B4, 8080)) }
+
+func (n *node) dialTo(to netip.AddrPort) (*net.TCPConn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	c, err := n.A.Dial(ctx, netns.DialOptions{Remote: netip.AddrPortFrom(n.B4, 8080)})
+	c, err := n.A.Dial(ctx, netns.DialOptions{Remote: to})
 	if err == nil {
 		err = c.SetDeadline(time.Now().Add(patience))
 	}

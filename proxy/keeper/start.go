@@ -78,7 +78,12 @@ func (k *Keeper) processSpec(c *keptCell, channelEnd *os.File) (anchor.Spec, err
 		}
 		s.Cgroups = g.Dirs()
 	}
-	argv := append([]string{"/proc/self/exe", "shim"}, s.Args()...)
+	// The shim is this keeper's own executable: the anchor's may be an older one.
+	self, err := os.Executable()
+	if err != nil {
+		return anchor.Spec{}, err
+	}
+	argv := append([]string{self, "shim"}, s.Args()...)
 	return anchor.Spec{Name: c.name(), Argv: argv, Env: os.Environ(), Files: files}, nil
 }
 

@@ -1,0 +1,213 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+)
+
+// ownExecutables are copies that a test may move and replace.
+func ownExecutables(t *testing.T) string {
+	t.Helper()
+	bin, err := executables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"bulkhead-node", "bulkhead-cell"} {
+		replaceWithCopy(t, filepath.Join(bin, name), filepath.Join(dir, name))
+	}
+	for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) { // cells have other uids
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// replaceWithCopy puts a new file at a path, as an installer does.
+func replaceWithCopy(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to+".new", b, 0o755)
+	}
+	if err == nil {
+		err = os.Rename(to+".new", to)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// forbid denies port 8081 of the server, and returns how often its application was
+// reached there all the same. It returns when the policy is in force.
+func (n *node) forbid(t *testing.T) *atomic.Int64 {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(n.dir, "mesh.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.write(t, "mesh.yaml", string(b)+`
+policies:
+- {name: no-8081, namespace: a, scope: workload, workloads: [a/server], action: DENY, rules: [{ports: [8081]}]}
+`)
+	l, err := n.B.Listen(netns.ListenOptions{Port: 8081})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reached atomic.Int64
+	var accepting sync.WaitGroup
+	accepting.Go(func() {
+		for {
+			c, err := l.AcceptTCP()
+			if err != nil {
+				return
+			}
+			reached.Add(1)
+			c.Close()
+		}
+	})
+	t.Cleanup(func() { l.Close(); accepting.Wait() })
+	eventually(t, "the policy is in force", func() error {
+		before := reached.Load()
+		if err := n.tryForbidden(t); err != nil {
+			return err
+		}
+		if reached.Load() != before {
+			return errors.New("the application was reached")
+		}
+		return nil
+	})
+	reached.Store(0)
+	return &reached
+}
+
+// tryForbidden connects to the forbidden port and wants no answer.
+func (n *node) tryForbidden(t *testing.T) error {
+	t.Helper()
+	c, err := n.dialTo(netip.AddrPortFrom(n.B4, 8081))
+	if err != nil {
+		return nil
+	}
+	defer c.Close()
+	if n, err := c.Read(make([]byte, 1)); err == nil || n > 0 {
+		return errors.New("it answered")
+	}
+	return nil
+}
+
+// I2 and I5: while the keeper is away, and there is none for as long as its file is
+// missing, what was allowed works and what was denied is denied.
+func TestPolicyHoldsWhileTheKeeperIsAway(t *testing.T) {
+	for _, isolation := range []string{"shared", "workload"} {
+		t.Run(isolation, func(t *testing.T) {
+			bin := ownExecutables(t)
+			n := startNodeFrom(t, bin, "isolation: "+isolation)
+			n.echo(t)
+			reached := n.forbid(t)
+			if err := n.roundTrip(); err != nil {
+				t.Fatal(err)
+			}
+			cells := n.cells(t)
+			program := filepath.Join(bin, "bulkhead-node")
+			if err := os.Rename(program, program+".away"); err != nil {
+				t.Fatal(err)
+			}
+			if err := syscall.Kill(n.keeperPID(t), syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the keeper is away", func() error {
+				if !strings.Contains(n.stderr.String(), "keeper not started") {
+					return errors.New("no failed start yet")
+				}
+				return nil
+			})
+			for range 10 {
+				if err := n.roundTrip(); err != nil {
+					t.Errorf("allowed: %v", err)
+				}
+				if err := n.tryForbidden(t); err != nil {
+					t.Errorf("denied: %v", err)
+				}
+			}
+			if err := os.Rename(program+".away", program); err != nil {
+				t.Fatal(err)
+			}
+			n.ready(t)
+			n.sameCells(t, cells)
+			if err := n.tryForbidden(t); err != nil {
+				t.Errorf("denied, new keeper: %v", err)
+			}
+			if got := reached.Load(); got != 0 {
+				t.Errorf("a denied flow was admitted %d times", got)
+			}
+		})
+	}
+}
+
+// An upgrade is a new file at the keeper's path and POST /upgrade.
+func TestUpgradeStartsWhatIsAtTheKeepersPath(t *testing.T) {
+	bin := ownExecutables(t)
+	n := startNodeFrom(t, bin, "isolation: workload")
+	n.echo(t)
+	c, err := n.dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := say(c, "before"); err != nil {
+		t.Fatal(err)
+	}
+	cells := n.cells(t)
+	program := filepath.Join(bin, "bulkhead-node")
+	replaceWithCopy(t, program, program)
+	var old struct{ PID int }
+	if err := n.call(t, "POST", "/upgrade", nil, &old); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the old keeper ends", func() error {
+		if err := syscall.Kill(old.PID, 0); err == nil {
+			return errors.New("it runs")
+		}
+		return nil
+	})
+	if err := say(c, "after"); err != nil {
+		t.Errorf("open connection: %v", err)
+	}
+	if err := n.roundTrip(); err != nil {
+		t.Errorf("new connection: %v", err)
+	}
+	n.ready(t)
+	n.sameCells(t, cells)
+	runs, err := os.Stat(fmt.Sprintf("/proc/%d/exe", n.keeperPID(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	installed, err := os.Stat(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !os.SameFile(runs, installed) {
+		t.Error("the keeper is not what is installed")
+	}
+}
+
+// sameCells wants every cell's process to be the one that it was.
+func (n *node) sameCells(t *testing.T, cells []CellStatus) {
+	t.Helper()
+	for _, old := range cells {
+		if now := n.cellOf(t, old.Workloads[0]); now.PID != old.PID {
+			t.Errorf("cell %s was replaced: pid %d, now %d", old.Name, old.PID, now.PID)
+		}
+	}
+}
