@@ -98,6 +98,8 @@ func (c *Channel) receive(ctx context.Context, b []byte, files []*os.File) error
 		c.resolved(m.Answer.ID, m)
 	case m.Signed != nil:
 		c.resolved(m.Signed.ID, m)
+	case m.Limits != nil:
+		m.Limits.apply()
 	default:
 		e, err := c.event(m, files)
 		if err != nil {

@@ -28,6 +28,7 @@ type Message struct {
 	Answer     *Answer     `json:"answer,omitempty"`
 	Signed     *Signed     `json:"signed,omitempty"`
 	Ping       *Ping       `json:"ping,omitempty"`
+	Limits     *Limits     `json:"limits,omitempty"`
 
 	// Cell to keeper.
 	Resolve *Resolve `json:"resolve,omitempty"`
@@ -102,6 +103,11 @@ type Signed struct {
 	Error string   `json:"error,omitempty"`
 }
 
+// Limits tells the cell that its walls have moved.
+type Limits struct {
+	Memory int64 `json:"memory,omitempty"` // for the runtime, in bytes; 0: no limit
+}
+
 // Ping asks for a sign of life; Pong carries what was counted so far.
 type Ping struct {
 	N uint64 `json:"n"`
@@ -163,7 +169,7 @@ func (m *Message) fields() int {
 	n := 0
 	for _, set := range []bool{
 		m.Hello != nil, m.Serve != nil, m.Drop != nil, m.Invalidate != nil, m.Answer != nil, m.Signed != nil,
-		m.Ping != nil, m.Resolve != nil, m.Sign != nil, m.Pong != nil, m.Done != nil,
+		m.Ping != nil, m.Limits != nil, m.Resolve != nil, m.Sign != nil, m.Pong != nil, m.Done != nil,
 	} {
 		if set {
 			n++

@@ -20,12 +20,13 @@
 //
 //  1. setns: needs CAP_SYS_ADMIN, which is about to go.
 //  2. cgroups: the groups belong to the keeper's uid.
-//  3. bounding set: needs CAP_SETPCAP.
-//  4. groups, gid, uid, with PR_SET_KEEPCAPS, so that the permitted set stays.
-//  5. capset to the named ones; the ambient set, so that they survive exec with a
+//  3. descriptor limit: raising it needs CAP_SYS_RESOURCE.
+//  4. bounding set: needs CAP_SETPCAP.
+//  5. groups, gid, uid, with PR_SET_KEEPCAPS, so that the permitted set stays.
+//  6. capset to the named ones; the ambient set, so that they survive exec with a
 //     uid that is not 0.
-//  6. no_new_privs, which strips none of these.
-//  7. exec. Descriptors from 3 to 3+Files-1 survive, all others are closed by it.
+//  7. no_new_privs, which strips none of these.
+//  8. exec. Descriptors from 3 to 3+Files-1 survive, all others are closed by it.
 //
 // A failure is an *Error that names the step and says what to do.
 package jail

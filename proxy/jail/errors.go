@@ -19,6 +19,7 @@ const (
 	StepBounding     Step = "bounding set"
 	StepUID          Step = "uid and gid"
 	StepCapabilities Step = "capabilities"
+	StepNoFile       Step = "descriptor limit"
 	StepNoNewPrivs   Step = "no_new_privs"
 	StepDescriptors  Step = "descriptors"
 	StepExec         Step = "exec"

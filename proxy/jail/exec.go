@@ -31,6 +31,7 @@ func (s Spec) Exec() error {
 	}{
 		{StepNetns, s.enterNetns},
 		{StepCgroup, s.joinCgroups},
+		{StepNoFile, s.limitFiles},
 		{StepBounding, s.bound},
 		{StepUID, s.changeUser},
 		{StepCapabilities, s.retainCaps},
@@ -91,6 +92,25 @@ func (s Spec) joinCgroups() error {
 		}
 	}
 	return nil
+}
+
+// limitFiles sets both limits: a Go program raises the soft one to the hard one as it
+// starts. Never above the hard limit that the shim has, where raising it is not allowed:
+// fewer descriptors than wanted are no reason not to run.
+func (s Spec) limitFiles() error {
+	if s.NoFile == 0 {
+		return nil
+	}
+	n := uint64(s.NoFile)
+	err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: n})
+	if err != unix.EPERM {
+		return err
+	}
+	var have unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &have); err != nil {
+		return err
+	}
+	return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: have.Max, Max: have.Max})
 }
 
 // bound needs CAP_SETPCAP. Without it the bounding set matters for uid 0 only, and

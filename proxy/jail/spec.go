@@ -16,6 +16,7 @@ type Spec struct {
 	UID, GID   int      // 0: keep. With either, supplementary groups are given up
 	Caps       []string // the capabilities that the program has: "net_raw", "sys_admin"
 	NoNewPrivs bool
+	NoFile     int // descriptors that the program may have open; 0: as many as the shim
 	// Files is how many descriptors, from 3 on, the program inherits. 0: one, the
 	// channel on fd 3. -1: none. All others are closed.
 	Files int
@@ -38,6 +39,9 @@ func (s Spec) Args() []string {
 	if s.GID != 0 {
 		args = append(args, "--gid="+strconv.Itoa(s.GID))
 	}
+	if s.NoFile != 0 {
+		args = append(args, "--nofile="+strconv.Itoa(s.NoFile))
+	}
 	if len(s.Caps) > 0 {
 		args = append(args, "--caps="+strings.Join(s.Caps, ","))
 	}
@@ -56,6 +60,7 @@ func ParseArgs(args []string) (Spec, error) {
 	flags.IntVar(&s.UID, "uid", 0, "")
 	flags.IntVar(&s.GID, "gid", 0, "")
 	flags.IntVar(&s.Files, "files", 0, "")
+	flags.IntVar(&s.NoFile, "nofile", 0, "")
 	flags.BoolVar(&s.NoNewPrivs, "no-new-privs", false, "")
 	flags.Func("cgroup", "", func(dir string) error {
 		s.Cgroups = append(s.Cgroups, dir)
@@ -83,6 +88,9 @@ func (s Spec) check() error {
 	}
 	if s.Files < -1 || s.Files > 1000 {
 		return fmt.Errorf("--files %d is not from -1 to 1000", s.Files)
+	}
+	if s.NoFile < 0 || s.NoFile > 0 && s.NoFile <= s.firstClosed() {
+		return fmt.Errorf("--nofile %d is not above the descriptors that the program inherits", s.NoFile)
 	}
 	if s.Netns != -1 && s.Netns < s.firstClosed() {
 		return fmt.Errorf("--netns-fd %d is not above the program's own descriptors, which end with %d", s.Netns, s.firstClosed()-1)

@@ -30,6 +30,9 @@ func randomSpec(r *rand.Rand) Spec {
 	if r.IntN(2) == 0 {
 		s.Netns = s.firstClosed() + r.IntN(3)
 	}
+	if r.IntN(2) == 0 {
+		s.NoFile = 16 + r.IntN(1000)
+	}
 	for range r.IntN(3) {
 		s.Cgroups = append(s.Cgroups, "/sys/fs/cgroup/"+[]string{"a", "a b", "a,b=c"}[r.IntN(3)])
 	}

@@ -128,6 +128,8 @@ type CellStatus struct {
 	Restarts  int       `json:"restarts"`
 	Since     time.Time `json:"since"`
 	UID       int       `json:"uid"`
+	Walls     Wall      `json:"walls"`    // in force; zero: none
+	OOMKills  int64     `json:"oomKills"` // processes that ended at the memory wall
 }
 
 func (k *Keeper) getCells(w http.ResponseWriter, _ *http.Request) {
@@ -142,7 +144,7 @@ func (k *Keeper) getCells(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (c *keptCell) status() CellStatus {
-	s := CellStatus{Name: c.group, PID: c.pid, State: string(c.state), Restarts: c.restarts, Since: c.since, UID: c.uid, Workloads: []string{}}
+	s := CellStatus{Name: c.group, PID: c.pid, State: string(c.state), Restarts: c.restarts, Since: c.since, UID: c.uid, Walls: c.walls.wall, OOMKills: c.walls.oomKills, Workloads: []string{}}
 	for _, p := range c.snapshotPods() {
 		s.Workloads = append(s.Workloads, p.UID)
 	}

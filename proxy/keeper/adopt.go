@@ -36,6 +36,7 @@ func (k *Keeper) adopt(inv *anchor.Inventory) {
 		k.drop(heldChannel + name)
 		f.Close()
 	}
+	k.razeStale()
 	for uid, p := range k.pods {
 		if err := k.completePod(p); err != nil {
 			k.log.Error("pod not adopted", "pod", uid, "error", err)
@@ -108,6 +109,12 @@ func (k *Keeper) adoptProcess(p anchor.Process, channels map[string]*os.File) er
 	}
 	k.log.Info("cell adopted", "cell", c.group, "pid", c.pid)
 	k.greet(c)
+	if err := k.enclose(c); err != nil {
+		k.log.Error("walls not built", "cell", c.group, "error", err)
+	}
+	k.countOOMKills(c)
+	c.walls.size = 0 // the process may live by another keeper's: fit tells it
+	k.fit(c)
 	return nil
 }
 

@@ -39,6 +39,7 @@ type keptCell struct {
 	before     map[string]telemetry.Counts // counted by earlier processes, by workload
 	now        map[string]telemetry.Counts // last pong of this one
 	lost       uint64                      // access lines dropped
+	walls      enclosure
 
 	mu   sync.Mutex
 	pods map[string]*pod

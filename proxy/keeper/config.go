@@ -58,6 +58,7 @@ type Config struct {
 	Drain     Duration  `json:"drain,omitempty"`    // default 5 s
 	Cgroup    string    `json:"cgroup,omitempty"`   // parent group of the cells; empty: none
 	UIDs      *UIDs     `json:"uids,omitempty"`     // one uid per cell; absent: the keeper's own
+	Walls     Walls     `json:"walls,omitempty"`    // limits of the cells, by the workloads that they serve
 }
 
 // Liveness is how a cell that hangs is noticed.
@@ -119,6 +120,7 @@ func (c *Config) complete() {
 	set(&c.Restart.Factor, 2)
 	set(&c.Restart.Max, Duration(time.Minute))
 	set(&c.Drain, Duration(5*time.Second))
+	c.Walls.complete()
 }
 
 func set[T comparable](field *T, value T) {
@@ -152,6 +154,7 @@ func (c *Config) validate() error {
 	if c.UIDs != nil && (c.UIDs.First < 1 || c.UIDs.Count < 1) {
 		errs = append(errs, errors.New("uids.first and uids.count must be at least 1"))
 	}
+	errs = append(errs, c.Walls.validate())
 	return errors.Join(errs...)
 }
 

@@ -24,6 +24,10 @@ func (k *Keeper) exited(e anchor.Event) {
 	c.now = map[string]telemetry.Counts{}
 	c.out = nil
 	c.pid = 0
+	status := statusText(e.Status)
+	if k.countOOMKills(c) {
+		status += " by the kernel, out of memory"
+	}
 	for _, p := range c.snapshotPods() {
 		if p.dropped != nil { // its removal was under way; there is nothing left to drain
 			c.removePod(p)
@@ -31,16 +35,22 @@ func (k *Keeper) exited(e anchor.Event) {
 		}
 	}
 	if len(c.snapshotPods()) == 0 {
-		delete(k.cells, c.group)
-		k.log.Info("cell ended", "cell", c.group, "status", statusText(e.Status))
+		k.remove(c)
+		k.log.Info("cell ended", "cell", c.group, "status", status)
 		return
 	}
 	if c.state == cellStopping { // a pod came while it was on its way out
 		k.start(c)
 		return
 	}
-	k.log.Error("cell died", "cell", c.group, "status", statusText(e.Status), "lived", time.Since(c.since).Round(time.Millisecond))
+	k.log.Error("cell died", "cell", c.group, "status", status, "lived", time.Since(c.since).Round(time.Millisecond))
 	k.backOff(c)
+}
+
+// remove forgets a cell that has no process and will have none.
+func (k *Keeper) remove(c *keptCell) {
+	delete(k.cells, c.group)
+	k.raze(c)
 }
 
 // backOff starts the cell again after its delay.
@@ -76,7 +86,7 @@ func (k *Keeper) restartAfter(c *keptCell, delay time.Duration) {
 		switch {
 		case k.cells[c.group] != c || c.state != cellBackoff:
 		case len(c.snapshotPods()) == 0:
-			delete(k.cells, c.group)
+			k.remove(c)
 		default:
 			k.start(c)
 		}
@@ -99,6 +109,7 @@ func (k *Keeper) checkLiveness() {
 		if c.state != cellUp || c.out == nil {
 			continue
 		}
+		k.fit(c)
 		if !k.config.Liveness.Off && (c.pinged >= k.config.Liveness.Misses || c.out.full) {
 			c.pinged = 0 // the exit follows; do not kill it twice a second
 			k.kill(c, unix.SIGKILL, "it does not answer")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,6 +112,11 @@ func (k *Keeper) prepare() error {
 		return nil
 	}
 	k.cgroups = h
+	for _, c := range []string{"memory", "cpu", "pids"} {
+		if !slices.Contains(h.Controllers(), c) {
+			k.log.Warn("a wall is missing", "controller", c, "error", cgroup.ErrNotEnforceable)
+		}
+	}
 	return nil
 }
 
@@ -157,6 +163,7 @@ func (k *Keeper) endCells() {
 			}
 			if c := k.cellOf(e.Name); c != nil {
 				c.pid = 0
+				k.raze(c)
 			}
 		case <-limit.C:
 			return // the anchor kills what is left
@@ -223,6 +230,7 @@ func (k *Keeper) assign(p *pod) {
 		k.start(c)
 	}
 	if c.state == cellUp {
+		k.fit(c)
 		k.sendServe(c, p)
 	}
 }

@@ -17,6 +17,7 @@ var (
 	descUp        = prometheus.NewDesc("bulkhead_cell_up", "1 while the cell's process runs.", cellLabels, nil)
 	descRestarts  = prometheus.NewDesc("bulkhead_cell_restarts_total", "Deaths of the cell's processes.", cellLabels, nil)
 	descWorkloads = prometheus.NewDesc("bulkhead_cell_workloads", "Workloads that share the cell.", cellLabels, nil)
+	descOOM       = prometheus.NewDesc("bulkhead_cell_oom_kills_total", "Processes of the cell that ended at its memory wall.", cellLabels, nil)
 	descLost      = prometheus.NewDesc("bulkhead_cell_access_lines_dropped", "Access lines the running process dropped because its log was stuck.", cellLabels, nil)
 	descOpened    = prometheus.NewDesc("bulkhead_connections_opened_total", "Connections that began.", workloadLabels, nil)
 	descClosed    = prometheus.NewDesc("bulkhead_connections_closed_total", "Connections that ended.", workloadLabels, nil)
@@ -27,7 +28,7 @@ var (
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descRestarts, descWorkloads, descLost, descOpened, descClosed, descFailed, descSent, descReceived, descPanics} {
+	for _, d := range []*prometheus.Desc{descUp, descRestarts, descWorkloads, descOOM, descLost, descOpened, descClosed, descFailed, descSent, descReceived, descPanics} {
 		ch <- d
 	}
 }
@@ -56,6 +57,7 @@ func (c *keptCell) metrics() []prometheus.Metric {
 		prometheus.MustNewConstMetric(descUp, prometheus.GaugeValue, up, c.group),
 		prometheus.MustNewConstMetric(descRestarts, prometheus.CounterValue, float64(c.restarts), c.group),
 		prometheus.MustNewConstMetric(descWorkloads, prometheus.GaugeValue, float64(len(pods)), c.group),
+		prometheus.MustNewConstMetric(descOOM, prometheus.CounterValue, float64(c.walls.oomKills), c.group),
 		prometheus.MustNewConstMetric(descLost, prometheus.GaugeValue, float64(c.lost), c.group),
 	}
 	for _, p := range pods {

@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"os"
-	"strings"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
@@ -71,20 +70,20 @@ func (k *Keeper) processSpec(c *keptCell, channelEnd *os.File) (anchor.Spec, err
 	} else {
 		s.Caps = []string{"net_raw", "sys_admin"} // setns, and nothing else needs it
 	}
-	if k.cgroups != nil {
-		g, err := k.cgroups.Create(k.config.Cgroup + "/" + strings.NewReplacer("/", ".", "#", "-").Replace(c.group))
-		if err != nil {
-			return anchor.Spec{}, err
-		}
-		s.Cgroups = g.Dirs()
+	if err := k.enclose(c); err != nil {
+		return anchor.Spec{}, err
 	}
+	if c.walls.group != nil {
+		s.Cgroups = c.walls.group.Dirs()
+	}
+	s.NoFile = c.walls.wall.Files
 	// The shim is this keeper's own executable: the anchor's may be an older one.
 	self, err := os.Executable()
 	if err != nil {
 		return anchor.Spec{}, err
 	}
 	argv := append([]string{self, "shim"}, s.Args()...)
-	return anchor.Spec{Name: c.name(), Argv: argv, Env: os.Environ(), Files: files}, nil
+	return anchor.Spec{Name: c.name(), Argv: argv, Env: c.walls.wall.environment(), Files: files}, nil
 }
 
 // livesInPod says whether cells start inside the pod's namespace: only a cell that
