@@ -40,7 +40,7 @@ func (l *Lab) startApplication(p Pod) (*application, error) {
 		return nil, at("applications", p.Name(), err)
 	}
 	defer outW.Close()
-	group, err := l.groups.of(p, "app")
+	group, err := l.groups.of(p, "app", appWall)
 	if err != nil {
 		return nil, errors.Join(at("cgroup", p.Name(), err), inW.Close(), outR.Close())
 	}

@@ -36,12 +36,24 @@ func newGroups(top string) (groups, error) {
 	return groups{top: top, hierarchy: h}, nil
 }
 
-// of is the group of one of a pod's containers.
-func (g groups) of(p Pod, container string) (*cgroup.Group, error) {
+// of is the group of one of a pod's containers, with its limits. The pod's own
+// has the sum of its containers' memory and the kubelet's limit of pids.
+func (g groups) of(p Pod, container string, w wall) (*cgroup.Group, error) {
 	if g.hierarchy == nil {
 		return nil, nil
 	}
-	return g.hierarchy.Create(g.node(p.Node) + "/" + strings.ReplaceAll(p.Name(), "/", "_") + "/" + container)
+	pod, err := g.hierarchy.Create(g.node(p.Node) + "/" + strings.ReplaceAll(p.Name(), "/", "_"))
+	if err != nil {
+		return nil, err
+	}
+	if err := setLimits(pod, wall{memory: appWall.memory + sidecarWall.memory, pids: podPids}); err != nil {
+		return nil, err
+	}
+	one, err := g.hierarchy.Create(g.node(p.Node) + "/" + strings.ReplaceAll(p.Name(), "/", "_") + "/" + container)
+	if err != nil {
+		return nil, err
+	}
+	return one, setLimits(one, w)
 }
 
 // node is the name of a node's group; empty without cgroups.

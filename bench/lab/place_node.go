@@ -24,6 +24,7 @@ type nodeConfig struct {
 	Drain     string         `json:"drain"`
 	Cgroup    string         `json:"cgroup,omitempty"`
 	UIDs      *uidsConfig    `json:"uids,omitempty"`
+	Walls     wallsConfig    `json:"walls"`
 }
 
 type livenessConfig struct {
@@ -146,6 +147,7 @@ func (l *Lab) nodeConfig(n Node, s Subject, socket string) nodeConfig {
 		Restart: restartConfig{Initial: s.Cells.Initial.String(), Factor: s.Cells.Factor, Max: s.Cells.Max.String()},
 		Mesh:    l.path(meshFile), CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(n.Name)},
 		Admin: socket, Cell: l.bin("bulkhead-cell"), Drain: drain.String(), Cgroup: l.groups.node(n.Name),
+		Walls: nodeWalls(),
 	}
 	if l.manyUIDs {
 		c.UIDs = &uidsConfig{First: firstUID + (n.Number-1)*uidsPerNode, Count: uidsPerNode}

@@ -88,12 +88,12 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	group, err := l.groups.of(p, "sidecar")
+	group, err := l.groups.of(p, "sidecar", sidecarWall)
 	if err != nil {
 		return nil, fmt.Errorf("cgroup: %w", err)
 	}
 	spec := jail.Spec{
-		Netns: -1, Files: -1, Caps: []string{"net_raw"}, NoNewPrivs: true,
+		Netns: -1, Files: -1, NoFile: sidecarWall.files, Caps: []string{"net_raw"}, NoNewPrivs: true,
 		Argv: []string{l.bin("bulkhead-cell"), "sidecar", "--config", l.path(config)},
 	}
 	if group != nil {
@@ -102,6 +102,6 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 	return l.start(program{
 		name: "sidecar " + p.Name(),
 		argv: append([]string{l.bin("bulkhead-node"), "shim"}, spec.Args()...),
-		ns:   l.fabric.pods[p.Name()],
+		ns:   l.fabric.pods[p.Name()], env: sidecarWall.environment(),
 	})
 }

@@ -24,6 +24,7 @@ type program struct {
 	argv  []string
 	ns    *netns.Namespace // nil: the worker's own
 	group *cgroup.Group    // nil: the worker's own; children of the first instant stay behind
+	env   []string         // besides the worker's own
 	stdin *os.File         // nil: /dev/null
 	out   *os.File         // nil: the log
 	// ownPIDs makes it PID 1 of a pid namespace, as a container's first process is: when
@@ -53,6 +54,7 @@ func (l *Lab) start(p program) (*process, error) {
 	}
 	defer log.Close()
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
+	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = orFile(p.out, log), log
 	if p.stdin != nil {
 		cmd.Stdin = p.stdin

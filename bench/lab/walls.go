@@ -1,0 +1,65 @@
+package lab
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
+)
+
+// wall is what one container may use; zero fields are not limited.
+type wall struct {
+	memory int64 // bytes
+	cpu    float64
+	pids   int
+	files  int
+}
+
+// Limits of containers, as a pod's manifest would have them. A sidecar has what a
+// cell of one workload has on a node (wallsConfig), so that the two compare. An application has no CPU limit,
+// as most have none: it is also the sampler, and a throttled sampler measures itself.
+var (
+	sidecarWall = wall{memory: 128 << 20, cpu: 0.5, pids: 96, files: 9216}
+	appWall     = wall{memory: 512 << 20}
+	podPids     = 1024 // podPidsLimit of a kubelet
+)
+
+// wallsConfig is the part of the node's file: a cell of one workload has sidecarWall.
+type wallsConfig struct {
+	Base     wallConfig `json:"base"`
+	Workload wallConfig `json:"workload"`
+}
+
+type wallConfig struct {
+	Memory int64   `json:"memory"`
+	CPU    float64 `json:"cpu"`
+	Pids   int     `json:"pids"`
+	Files  int     `json:"files"`
+}
+
+// nodeWalls share the wall of one out among what a cell needs anyway and what it
+// needs per workload.
+func nodeWalls() wallsConfig {
+	base := wallConfig{Memory: 32 << 20, CPU: 0.1, Pids: 64, Files: 1024}
+	return wallsConfig{Base: base, Workload: wallConfig{
+		Memory: sidecarWall.memory - base.Memory, CPU: sidecarWall.cpu - base.CPU,
+		Pids: sidecarWall.pids - base.Pids, Files: sidecarWall.files - base.Files,
+	}}
+}
+
+// setLimits sets what this machine can enforce, as a kubelet does.
+func setLimits(g *cgroup.Group, w wall) error {
+	var errs []error
+	for _, err := range []error{g.SetMemory(w.memory), g.SetCPU(w.cpu), g.SetPids(w.pids)} {
+		if err != nil && !errors.Is(err, cgroup.ErrNotEnforceable) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// environment is what the manifest of a Go program passes on of its memory limit,
+// a tenth less: socket buffers and pages of the executable count as well.
+func (w wall) environment() []string {
+	return []string{"GOMEMLIMIT=" + strconv.FormatInt(w.memory/10*9, 10)}
+}
