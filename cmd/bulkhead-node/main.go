@@ -66,7 +66,7 @@ that it is told of and groups them into cells, the processes that carry bytes.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
-		newKeeperCommand(),
+		newKeeperCommand(), newStatusCommand(),
 		newUpgradeCommand(),
 		raw("shim", "Become a cell: drop what it must not have, then exec", true, runShim),
 		raw("capture", "Install, verify or remove the capture rules of a pod", false, runCapture),
