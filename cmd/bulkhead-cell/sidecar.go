@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"os/signal"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
 	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
 )
 
@@ -25,7 +29,10 @@ type sidecarConfig struct {
 	} `json:"ca"`
 	Drain string `json:"drain,omitempty"` // default 5s
 	Ready string `json:"ready,omitempty"` // file that is written when the workload is served
-	drain time.Duration
+	// Faults is for labs: a file with the order of a fault, read at the start and at
+	// SIGUSR1. Without it a sidecar takes no orders.
+	Faults string `json:"faults,omitempty"`
+	drain  time.Duration
 }
 
 func newSidecarCommand() *cobra.Command {
@@ -82,13 +89,47 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 		}
 	}
 	feed := cell.NewAlone(c.Workload, c.Mesh, caclient.New(c.CA.Socket, c.CA.Token), log, served)
+	endOrders := func() {}
+	if c.Faults != "" {
+		endOrders = takeOrders(feed, c.Faults, log)
+	}
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go watchMesh(watch, feed, ended)
 	err := cell.Run(ctx, cell.Config{Feed: feed, Transport: h2.New(h2.Options{}), Log: log, Drain: func() time.Duration { return c.drain }})
+	endOrders() // before the feed's end closes what orders are sent on
 	stop()
 	<-ended
 	return err
+}
+
+// takeOrders passes orders of faults on to the feed until the function that it
+// returns is called.
+func takeOrders(feed *cell.Alone, path string, log *slog.Logger) (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals, ended := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, unix.SIGUSR1)
+	go obey(ctx, feed, path, signals, log, ended)
+	return func() { signal.Stop(signals); cancel(); <-ended }
+}
+
+func obey(ctx context.Context, feed *cell.Alone, path string, signals <-chan os.Signal, log *slog.Logger, ended chan<- struct{}) {
+	defer close(ended)
+	for started := true; ; started = false {
+		o, err := fault.ReadFile(path, started)
+		if err == nil && o != nil {
+			log.Warn("fault ordered", "fault", o.Name, "for", o.For)
+			err = feed.Strike(ctx, *o)
+		}
+		if err != nil {
+			log.Error("fault not struck", "error", err)
+		}
+		select {
+		case <-signals:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // watchMesh is the goroutine behind the feed; runSidecar waits for it.

@@ -51,6 +51,7 @@ func run(args []string) int {
 
 func newRoot() *cobra.Command {
 	var config string
+	var faults bool
 	root := &cobra.Command{
 		Use:   "bulkhead-node --config FILE",
 		Short: "The per-node proxy: anchor and keeper", Version: version,
@@ -60,9 +61,10 @@ that it is told of and groups them into cells, the processes that carry bytes.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          usageArgs(cobra.NoArgs),
-		RunE:          func(c *cobra.Command, _ []string) error { return runAnchor(c.Context(), config) },
+		RunE:          func(c *cobra.Command, _ []string) error { return runAnchor(c.Context(), config, faults) },
 	}
 	root.Flags().StringVar(&config, "config", "", "the node's YAML file (required)")
+	root.Flags().BoolVar(&faults, allowFaults, false, "for labs: let the admin socket order faults in cells")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
@@ -105,7 +107,7 @@ func loadConfig(path string) (keeper.Config, error) {
 
 // runAnchor checks the config before anything is forked: a keeper that cannot read
 // it would only be restarted for ever.
-func runAnchor(ctx context.Context, path string) error {
+func runAnchor(ctx context.Context, path string, faults bool) error {
 	c, err := loadConfig(path)
 	if err != nil {
 		return err
@@ -114,9 +116,13 @@ func runAnchor(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	argv := []string{self, "keeper", "--config", path}
+	if faults {
+		argv = append(argv, "--"+allowFaults)
+	}
 	log := newLogger("anchor", c.Node)
 	return anchor.Run(ctx, anchor.Options{
-		KeeperArgv: []string{self, "keeper", "--config", path},
+		KeeperArgv: argv,
 		Logger:     log,
 		Grace:      time.Duration(c.Drain) + 2*time.Second,
 	})
@@ -133,8 +139,12 @@ func executable() (string, error) {
 	return filepath.Abs(path)
 }
 
+// allowFaults is the flag of node and keeper.
+const allowFaults = "allow-faults"
+
 func newKeeperCommand() *cobra.Command {
 	var config string
+	var faults bool
 	c := &cobra.Command{
 		Use: "keeper", Short: "Keep the node's cells; started by the anchor", Hidden: true, Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -142,10 +152,12 @@ func newKeeperCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			conf.AllowFaults = faults
 			return keeper.Run(c.Context(), conf, newLogger("keeper", conf.Node))
 		},
 	}
 	c.Flags().StringVar(&config, "config", "", "the node's YAML file")
+	c.Flags().BoolVar(&faults, allowFaults, false, "let the admin socket order faults in cells")
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 	"github.com/bulkhead-mesh/bulkhead/proxy"
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 )
@@ -51,6 +52,15 @@ func (a *Alone) use(ctx context.Context, s *mesh.Snapshot) {
 	a.emit(ctx, Event{Done: a.serving, Serve: &Assignment{
 		Workload: w, View: proxy.View{Services: s.Services(a.uid), Policies: s.Policies(w)}, Ports: redirect.SidecarPorts,
 	}})
+}
+
+// Strike passes on the order of a fault.
+func (a *Alone) Strike(ctx context.Context, o fault.Order) error {
+	strike, err := o.Strike()
+	if err == nil {
+		a.emit(ctx, Event{Strike: strike})
+	}
+	return err
 }
 
 func (a *Alone) emit(ctx context.Context, e Event) {

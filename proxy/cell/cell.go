@@ -74,6 +74,8 @@ func (s *cell) handle(ctx context.Context, e Event) {
 		for _, v := range s.served {
 			v.resolver.invalidate(e.Invalidate.Version)
 		}
+	case e.Strike != nil:
+		e.Strike()
 	case e.Ping != nil:
 		e.Ping(s.counts(), s.sink.Dropped())
 	}

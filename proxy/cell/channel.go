@@ -34,6 +34,7 @@ type Channel struct {
 	log    *slog.Logger
 	events chan Event
 	drain  atomic.Int64 // of the last hello, in ns
+	faults atomic.Bool  // the last hello allows them
 	next   atomic.Uint64
 
 	mu      sync.Mutex
@@ -123,6 +124,12 @@ func (c *Channel) event(m *Message, files []*os.File) (Event, error) {
 		return Event{Drop: m.Drop, Done: c.done(m.Drop.UID, true)}, nil
 	case m.Invalidate != nil:
 		return Event{Invalidate: m.Invalidate}, nil
+	case m.Fault != nil && c.faults.Load():
+		strike, err := m.Fault.Strike()
+		if err != nil {
+			return Event{}, &MalformedError{err}
+		}
+		return Event{Strike: strike}, nil
 	case m.Ping != nil:
 		return Event{Ping: c.pong(m.Ping.N)}, nil
 	}
@@ -145,6 +152,7 @@ func (c *Channel) hello(ctx context.Context, h *Hello) error {
 		return fmt.Errorf("channel: the keeper speaks version %d, this cell %d: run the same build", h.Version, ProtocolVersion)
 	}
 	c.drain.Store(int64(h.Drain))
+	c.faults.Store(h.Faults)
 	c.mu.Lock()
 	var again []*Message
 	for _, q := range c.pending {

@@ -23,11 +23,12 @@ type Feed interface {
 	issuer.Signer
 }
 
-// Event is one thing to do; exactly one of Serve, Drop, Invalidate and Ping is set.
+// Event is one thing to do; exactly one of Serve, Drop, Invalidate, Strike and Ping is set.
 type Event struct {
 	Serve      *Assignment
 	Drop       *Drop
 	Invalidate *Invalidate
+	Strike     func()                                                   // a fault that was ordered
 	Ping       func(counts map[string]telemetry.Counts, dropped uint64) // answer by calling it
 	Done       func(error)                                              // for Serve and Drop: called once when carried out
 }

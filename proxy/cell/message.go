@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
@@ -22,13 +23,14 @@ type Message struct {
 	Hello *Hello `json:"hello,omitempty"`
 
 	// Keeper to cell.
-	Serve      *Serve      `json:"serve,omitempty"`
-	Drop       *Drop       `json:"drop,omitempty"`
-	Invalidate *Invalidate `json:"invalidate,omitempty"`
-	Answer     *Answer     `json:"answer,omitempty"`
-	Signed     *Signed     `json:"signed,omitempty"`
-	Ping       *Ping       `json:"ping,omitempty"`
-	Limits     *Limits     `json:"limits,omitempty"`
+	Serve      *Serve       `json:"serve,omitempty"`
+	Drop       *Drop        `json:"drop,omitempty"`
+	Invalidate *Invalidate  `json:"invalidate,omitempty"`
+	Answer     *Answer      `json:"answer,omitempty"`
+	Signed     *Signed      `json:"signed,omitempty"`
+	Ping       *Ping        `json:"ping,omitempty"`
+	Fault      *fault.Order `json:"fault,omitempty"` // only after a hello that allows it
+	Limits     *Limits      `json:"limits,omitempty"`
 
 	// Cell to keeper.
 	Resolve *Resolve `json:"resolve,omitempty"`
@@ -42,7 +44,8 @@ type Message struct {
 type Hello struct {
 	Version int           `json:"version"`
 	Cell    string        `json:"cell"`
-	Drain   time.Duration `json:"drain,omitempty"` // keeper to cell
+	Drain   time.Duration `json:"drain,omitempty"`  // keeper to cell
+	Faults  bool          `json:"faults,omitempty"` // keeper to cell: it may order faults
 }
 
 // Names of the descriptors that may come with a Serve.
@@ -169,7 +172,7 @@ func (m *Message) fields() int {
 	n := 0
 	for _, set := range []bool{
 		m.Hello != nil, m.Serve != nil, m.Drop != nil, m.Invalidate != nil, m.Answer != nil, m.Signed != nil,
-		m.Ping != nil, m.Limits != nil, m.Resolve != nil, m.Sign != nil, m.Pong != nil, m.Done != nil,
+		m.Ping != nil, m.Limits != nil, m.Fault != nil, m.Resolve != nil, m.Sign != nil, m.Pong != nil, m.Done != nil,
 	} {
 		if set {
 			n++

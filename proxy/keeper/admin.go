@@ -73,6 +73,8 @@ func (k *Keeper) routes() http.Handler {
 	m.HandleFunc("POST /pods", k.postPod)
 	m.HandleFunc("DELETE /pods", k.deletePod)
 	m.HandleFunc("GET /cells", k.getCells)
+	m.HandleFunc("POST /faults", k.postFault)
+	m.HandleFunc("DELETE /faults", k.deleteFault)
 	m.HandleFunc("POST /upgrade", k.postUpgrade)
 	r := prometheus.NewRegistry()
 	r.MustRegister(&collector{k})

@@ -40,6 +40,7 @@ type keptCell struct {
 	now        map[string]telemetry.Counts // last pong of this one
 	lost       uint64                      // access lines dropped
 	walls      enclosure
+	fault      standing
 
 	mu   sync.Mutex
 	pods map[string]*pod

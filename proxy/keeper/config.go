@@ -46,19 +46,20 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 
 // Config is the node's strict YAML file.
 type Config struct {
-	Node      string    `json:"node"`
-	Isolation Isolation `json:"isolation"`          // default shared
-	Custody   Custody   `json:"custody,omitempty"`  // default anchor
-	Liveness  Liveness  `json:"liveness,omitempty"` // default 1 s, 3 misses
-	Restart   Restart   `json:"restart,omitempty"`  // default 500 ms, doubling, at most 60 s
-	Mesh      string    `json:"mesh"`               // mesh file, watched
-	CA        CA        `json:"ca"`                 //
-	Admin     string    `json:"admin"`              // unix socket
-	Cell      string    `json:"cell,omitempty"`     // the executable; default: bulkhead-cell beside this one
-	Drain     Duration  `json:"drain,omitempty"`    // default 5 s
-	Cgroup    string    `json:"cgroup,omitempty"`   // parent group of the cells; empty: none
-	UIDs      *UIDs     `json:"uids,omitempty"`     // one uid per cell; absent: the keeper's own
-	Walls     Walls     `json:"walls,omitempty"`    // limits of the cells, by the workloads that they serve
+	Node        string    `json:"node"`
+	Isolation   Isolation `json:"isolation"`          // default shared
+	Custody     Custody   `json:"custody,omitempty"`  // default anchor
+	Liveness    Liveness  `json:"liveness,omitempty"` // default 1 s, 3 misses
+	Restart     Restart   `json:"restart,omitempty"`  // default 500 ms, doubling, at most 60 s
+	Mesh        string    `json:"mesh"`               // mesh file, watched
+	CA          CA        `json:"ca"`                 //
+	Admin       string    `json:"admin"`              // unix socket
+	Cell        string    `json:"cell,omitempty"`     // the executable; default: bulkhead-cell beside this one
+	Drain       Duration  `json:"drain,omitempty"`    // default 5 s
+	Cgroup      string    `json:"cgroup,omitempty"`   // parent group of the cells; empty: none
+	UIDs        *UIDs     `json:"uids,omitempty"`     // one uid per cell; absent: the keeper's own
+	AllowFaults bool      `json:"-"`                  // from the command line: POST /faults strikes cells
+	Walls       Walls     `json:"walls,omitempty"`    // limits of the cells, by the workloads that they serve
 }
 
 // Liveness is how a cell that hangs is noticed.

@@ -82,17 +82,17 @@ var executables = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-func startNode(t *testing.T, extra string) *node {
+func startNode(t *testing.T, extra string, flags ...string) *node {
 	t.Helper()
 	bin, err := executables()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startNodeFrom(t, bin, extra)
+	return startNodeFrom(t, bin, extra, flags...)
 }
 
 // startNodeFrom is startNode with executables that the test may replace.
-func startNodeFrom(t *testing.T, bin, extra string) *node {
+func startNodeFrom(t *testing.T, bin, extra string, flags ...string) *node {
 	t.Helper()
 	n := &node{Pair: sandbox.NewPair(t), dir: t.TempDir(), stderr: &lockedBuffer{}}
 	n.startCA(t)
@@ -103,7 +103,7 @@ workloads:
 - {uid: a/server, name: server, namespace: a, serviceAccount: server, node: n, addresses: [%s, "%s"], protocol: HBONE}
 `, n.A4, n.A6, n.B4, n.B6))
 	n.write(t, "node.yaml", fmt.Sprintf("node: n\nmesh: %[1]s/mesh.yaml\nca: {socket: %[1]s/ca.sock, token: %[1]s/token}\nadmin: %[1]s/admin.sock\ndrain: 1s\nrestart: {initial: 100ms}\n%[2]s", n.dir, extra))
-	n.cmd = exec.Command(filepath.Join(bin, "bulkhead-node"), "--config", filepath.Join(n.dir, "node.yaml"))
+	n.cmd = exec.Command(filepath.Join(bin, "bulkhead-node"), append([]string{"--config", filepath.Join(n.dir, "node.yaml")}, flags...)...)
 	n.cmd.Stderr, n.cmd.Stdout = n.stderr, n.stderr
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)

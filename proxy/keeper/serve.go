@@ -13,7 +13,8 @@ import (
 
 // greet begins the conversation with a process, new or adopted.
 func (k *Keeper) greet(c *keptCell) {
-	c.tell(&cell.Message{Hello: &cell.Hello{Version: cell.ProtocolVersion, Cell: c.group, Drain: time.Duration(k.config.Drain)}})
+	c.tell(&cell.Message{Hello: &cell.Hello{Version: cell.ProtocolVersion, Cell: c.group, Drain: time.Duration(k.config.Drain), Faults: k.config.AllowFaults}})
+	c.strikeAgain()
 	for _, p := range c.snapshotPods() {
 		k.sendServe(c, p)
 	}

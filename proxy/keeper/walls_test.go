@@ -58,7 +58,7 @@ func TestWallsReject(t *testing.T) {
 }
 
 // walled starts a node whose cells have cgroups, or skips where there can be none.
-func walled(t *testing.T, extra string) (*node, *cgroup.Hierarchy, string) {
+func walled(t *testing.T, extra string, flags ...string) (*node, *cgroup.Hierarchy, string) {
 	t.Helper()
 	h, err := cgroup.Detect()
 	name := fmt.Sprintf("bulkhead-test-keeper-%x", rand.Uint64()) // pids of sandboxes are alike
@@ -83,7 +83,7 @@ func walled(t *testing.T, extra string) (*node, *cgroup.Hierarchy, string) {
 			t.Error(err)
 		}
 	})
-	return startNode(t, "cgroup: "+name+"\n"+extra), h, name
+	return startNode(t, "cgroup: "+name+"\n"+extra, flags...), h, name
 }
 
 func cellGroups(t *testing.T, h *cgroup.Hierarchy, name string) []string {

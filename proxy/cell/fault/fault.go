@@ -1,0 +1,117 @@
+// Package fault makes a data plane fail on purpose, inside the executable that is
+// shipped: what a drill measures must be what users run.
+//
+//	strike, err := fault.Order{Name: "spin", For: 3 * time.Second}.Strike()
+//	strike()
+//
+// Nothing here happens by itself. A cell obeys an order only from a keeper that was
+// started with --allow-faults and said so in its hello; a sidecar only when its
+// configuration names a file for orders.
+package fault
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Order is one fault to strike. What it takes is given back after For.
+type Order struct {
+	Name string        `json:"name"`
+	For  time.Duration `json:"for"`
+}
+
+// Exit is the fault that strikes every process of a cell while its order stands:
+// a crash loop.
+const Exit = "exit"
+
+var strikes = map[string]func(time.Duration){
+	"oom":      func(time.Duration) { go exhaust() },
+	"spin":     func(d time.Duration) { spin(d) },
+	"leak-fds": func(d time.Duration) { go leakFiles(d) },
+	"panic":    func(time.Duration) { panic("a fault was ordered") },
+	Exit:       func(time.Duration) { os.Exit(exitCode) },
+	"hang":     func(d time.Duration) { time.Sleep(d) }, // by the loop: pings go unanswered
+}
+
+// exitCode tells a fault from a failure in logs.
+const exitCode = 70
+
+// longest bounds an order: a drill that died must not leave a fault for ever.
+const longest = 5 * time.Minute
+
+// Check says what is wrong with an order.
+func (o Order) Check() error {
+	if strikes[o.Name] == nil {
+		return fmt.Errorf("fault %q is not known: use one of %s", o.Name, strings.Join(slices.Sorted(maps.Keys(strikes)), ", "))
+	}
+	if o.For < 0 || o.For > longest {
+		return fmt.Errorf("fault %s for %v: from 0 to %v", o.Name, o.For, longest)
+	}
+	return nil
+}
+
+// Strike is the order as a function. Those that take time run on goroutines of their
+// own, which end with the order or with the process; hang takes the caller's.
+func (o Order) Strike() (func(), error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	return func() { strikes[o.Name](o.For) }, nil
+}
+
+// exhaust takes memory until the kernel ends the process. Without a memory limit it
+// takes none: it would be the machine's.
+func exhaust() {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return
+	}
+	const chunk = 1 << 20
+	var held [][]byte
+	for taken := int64(0); taken < 2*limit; taken += chunk {
+		b := make([]byte, chunk)
+		for i := 0; i < chunk; i += os.Getpagesize() {
+			b[i] = 1
+		}
+		held = append(held, b)
+	}
+	runtime.KeepAlive(held)
+}
+
+// spin burns CPU on every P of the runtime.
+func spin(d time.Duration) {
+	until := time.Now().Add(d)
+	for range runtime.GOMAXPROCS(0) {
+		go burn(until)
+	}
+}
+
+func burn(until time.Time) {
+	for time.Now().Before(until) {
+	}
+}
+
+// leakFiles opens descriptors until there are no more, and keeps them for d.
+func leakFiles(d time.Duration) {
+	var leaked []int
+	for {
+		fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			break
+		}
+		leaked = append(leaked, fd)
+	}
+	time.Sleep(d)
+	for _, fd := range leaked {
+		unix.Close(fd)
+	}
+}

@@ -1,0 +1,86 @@
+package keeper
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
+)
+
+// standing is a fault that strikes every process of a cell until its time is over.
+type standing struct {
+	order fault.Order
+	until time.Time
+}
+
+var errNoFaults = errors.New("this keeper strikes nobody: start bulkhead-node with --allow-faults, in a lab")
+
+// postFault strikes the cell of a workload.
+func (k *Keeper) postFault(w http.ResponseWriter, r *http.Request) {
+	if !k.config.AllowFaults {
+		fail(w, http.StatusForbidden, errNoFaults)
+		return
+	}
+	var body struct {
+		Workload string      `json:"workload"`
+		Order    fault.Order `json:"order"`
+	}
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	err := d.Decode(&body)
+	if err == nil {
+		err = body.Order.Check()
+	}
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	k.do(func() { err = k.strike(body.Workload, body.Order) })
+	answer(w, err, map[string]bool{"struck": true})
+}
+
+func (k *Keeper) strike(uid string, o fault.Order) error {
+	for _, c := range k.cells {
+		if _, ok := c.serves(uid); !ok {
+			continue
+		}
+		if c.state != cellUp {
+			return fmt.Errorf("the cell of %s does not run", uid)
+		}
+		k.log.Warn("fault ordered", "cell", c.group, "fault", o.Name, "for", o.For)
+		c.fault = standing{}
+		if o.Name == fault.Exit {
+			c.fault = standing{o, time.Now().Add(o.For)}
+		}
+		c.tell(&cell.Message{Fault: &o})
+		return nil
+	}
+	return &notFound{fmt.Errorf("no cell serves %q", uid)}
+}
+
+// deleteFault ends what still stands for the cell of a workload.
+func (k *Keeper) deleteFault(w http.ResponseWriter, r *http.Request) {
+	if !k.config.AllowFaults {
+		fail(w, http.StatusForbidden, errNoFaults)
+		return
+	}
+	k.do(func() {
+		for _, c := range k.cells {
+			if _, ok := c.serves(r.URL.Query().Get("workload")); ok {
+				c.fault = standing{}
+			}
+		}
+	})
+	reply(w, map[string]bool{"calm": true})
+}
+
+// strikeAgain is for a process that has just been greeted.
+func (c *keptCell) strikeAgain() {
+	if time.Now().Before(c.fault.until) {
+		c.tell(&cell.Message{Fault: &c.fault.order})
+	}
+}
