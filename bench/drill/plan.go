@@ -25,7 +25,7 @@ func plan(p Params, t lab.Topology, id string, started time.Time) *measure.Run {
 	}
 	for _, pod := range t.All() {
 		run.Workloads = append(run.Workloads, measure.Workload{
-			Name: pod.Name(), Namespace: pod.Namespace, ServiceAccount: pod.App, Node: pod.Node,
+			Name: pod.Name(), Namespace: pod.Namespace, ServiceAccount: pod.ServiceAccount(), Node: pod.Node,
 			Addresses: pod.Addresses(), Sentinel: isSentinel(t, pod.Name()),
 		})
 	}

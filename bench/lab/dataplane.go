@@ -35,19 +35,28 @@ const adminTimeout = 5 * time.Second
 func (d *dataPlane) cellsOf(p Pod) ([]Proc, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
 	defer cancel()
-	cells, err := d.admins[p.Node].cells(ctx)
-	if err != nil {
-		return nil, at("data plane", p.Name(), err)
-	}
 	tree, err := readTree()
 	if err != nil {
 		return nil, at("data plane", p.Name(), err)
 	}
-	pids := tree.translate(d.serving[p.Name()].pid())
+	procs, err := d.cellsOn(ctx, p.Node, d.serving[p.Name()], tree)
+	if err != nil {
+		return nil, at("data plane", p.Name(), err)
+	}
+	return slices.DeleteFunc(procs, func(c Proc) bool { return !slices.Contains(c.Pods, p.Name()) }), nil
+}
+
+// cellsOn is every cell of a node that has a process.
+func (d *dataPlane) cellsOn(ctx context.Context, node string, proxy *container, t tree) ([]Proc, error) {
+	cells, err := d.admins[node].cells(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pids := t.translate(proxy.pid())
 	var procs []Proc
 	for _, c := range cells {
-		if pid := pids[c.PID]; pid > 0 && slices.Contains(c.Workloads, p.Name()) {
-			procs = append(procs, Proc{PID: pid, Role: RoleCell, Name: p.Node + " " + c.Name, Node: p.Node, Pods: c.Workloads})
+		if pid := pids[c.PID]; pid > 0 {
+			procs = append(procs, Proc{PID: pid, Role: RoleCell, Name: node + " " + c.Name, Node: node, Pods: c.Workloads})
 		}
 	}
 	return procs, nil
@@ -79,22 +88,34 @@ func (l *Lab) describe(c *container, p branch) Proc {
 	return Proc{PID: p.stat.PID, Role: role, Name: c.name + " " + role, Node: c.name}
 }
 
-// nameCells fills in what only the keepers know. A keeper that does not answer
-// leaves its cells without names.
-func (l *Lab) nameCells(d *dataPlane, procs []ProcUsage) {
-	for _, p := range l.topology.Pods {
-		serving, err := l.DataPlane(p.Name())
+// named is every process of the data plane that carries bytes, with what only the
+// keepers know. It asks each keeper once, not once per pod: a node may have a hundred.
+// A keeper that does not answer leaves its cells without names.
+func (l *Lab) named(d *dataPlane, t tree) map[int]Proc {
+	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
+	defer cancel()
+	all := make(map[int]Proc)
+	for _, c := range d.containers {
+		if d.admins[c.name] == nil {
+			continue
+		}
+		cells, err := d.cellsOn(ctx, c.name, c, t)
 		if err != nil {
 			continue
 		}
-		for _, s := range serving {
-			for i := range procs {
-				if procs[i].PID == s.PID {
-					procs[i].Proc = s
-				}
-			}
+		for _, p := range cells {
+			all[p.PID] = p
 		}
 	}
+	if d.subject.OnNode() {
+		return all
+	}
+	for _, p := range l.topology.Pods {
+		if c := d.serving[p.Name()]; c != nil && c.pid() != 0 {
+			all[c.pid()] = Proc{PID: c.pid(), Role: RoleSidecar, Name: c.name, Node: p.Node, Pods: []string{p.Name()}}
+		}
+	}
+	return all
 }
 
 func (l *Lab) unknownPod(name string) error {

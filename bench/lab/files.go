@@ -63,7 +63,7 @@ func meshOf(t Topology) mesh.File {
 	f := mesh.File{TrustDomain: t.TrustDomain, Policies: []mesh.Policy{}}
 	for _, p := range t.Pods {
 		f.Workloads = append(f.Workloads, mesh.Workload{
-			UID: p.Name(), Name: p.App, Namespace: p.Namespace, ServiceAccount: p.App,
+			UID: p.Name(), Name: p.App, Namespace: p.Namespace, ServiceAccount: p.ServiceAccount(),
 			Node: p.Node, Addresses: p.Addresses(), Protocol: mesh.HBONE,
 		})
 	}
@@ -81,7 +81,7 @@ func meshOf(t Topology) mesh.File {
 func (l *Lab) writeTokens() ([]ca.Grant, error) {
 	may := make(map[string][]identity.ID)
 	for _, p := range l.topology.Pods {
-		id, err := identity.New(l.topology.TrustDomain, p.Namespace, p.App)
+		id, err := identity.New(l.topology.TrustDomain, p.Namespace, p.ServiceAccount())
 		if err != nil {
 			return nil, at("tokens", p.Name(), err)
 		}

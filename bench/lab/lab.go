@@ -17,6 +17,8 @@ type Options struct {
 	Dir    string // run directory, from Enter
 	Cgroup string // name of the lab's top cgroup, from Enter; empty: no cgroups
 	Bin    string // directory of the executables; empty: that of this one
+	// Topology is what to build; without pods it is Default.
+	Topology Topology
 	// Progress is told what is being set up, one short line each; nil: nobody.
 	Progress func(line string)
 	// Event is told of processes that end and come back; nil: nobody. It is called
@@ -94,7 +96,10 @@ func New(o Options) (*Lab, error) {
 		}
 	}
 	nameProcess(WorkerCommand)
-	t := Default()
+	t := o.Topology
+	if len(t.Pods) == 0 {
+		t = Default()
+	}
 	if !hasIPv6() {
 		t = t.WithoutIPv6()
 	}

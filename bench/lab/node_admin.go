@@ -39,7 +39,7 @@ func (a *nodeAdmin) ready(ctx context.Context) bool {
 // add returns when the pod is captured and served.
 func (a *nodeAdmin) add(ctx context.Context, p Pod, netns string) error {
 	return a.call(ctx, http.MethodPost, "/pods", map[string]string{
-		"uid": p.Name(), "name": p.App, "namespace": p.Namespace, "serviceAccount": p.App, "netns": netns,
+		"uid": p.Name(), "name": p.App, "namespace": p.Namespace, "serviceAccount": p.ServiceAccount(), "netns": netns,
 	}, nil)
 }
 

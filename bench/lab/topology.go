@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -48,7 +49,8 @@ type Node struct {
 // Pod is one workload with its application.
 type Pod struct {
 	Namespace string
-	App       string // also its service account
+	App       string
+	Account   string // its service account; empty: named as the app is
 	Node      string
 	IPv4      netip.Addr
 	IPv6      netip.Addr // zero where the kernel has no IPv6
@@ -56,6 +58,9 @@ type Pod struct {
 
 // Name is namespace/app: the workload's UID in the mesh.
 func (p Pod) Name() string { return p.Namespace + "/" + p.App }
+
+// ServiceAccount is the account whose identity the pod has.
+func (p Pod) ServiceAccount() string { return cmp.Or(p.Account, p.App) }
 
 // Addresses are those that the pod has.
 func (p Pod) Addresses() []netip.Addr { return valid(p.IPv4, p.IPv6) }

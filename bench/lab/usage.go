@@ -44,7 +44,12 @@ func (l *Lab) Usage() (Usage, error) {
 			u.add(l.describe(c, p), p, p.stat.PID == c.pid())
 		}
 	}
-	l.nameCells(d, u.Procs)
+	names := l.named(d, tree)
+	for i := range u.Procs {
+		if p, ok := names[u.Procs[i].PID]; ok {
+			u.Procs[i].Proc = p
+		}
+	}
 	return u, nil
 }
 
