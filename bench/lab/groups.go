@@ -2,6 +2,9 @@ package lab
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
@@ -62,4 +65,35 @@ func (g groups) node(name string) string {
 		return ""
 	}
 	return g.top + "/" + name
+}
+
+// charge is the memory charged to the group of a process: anonymous memory, page
+// cache and socket buffers. It is 0 without cgroups, and for a process that has no
+// group of the lab to itself, as anchor and keeper have none.
+func (g groups) charge(pid int) int64 {
+	if g.hierarchy == nil {
+		return 0
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return 0 // it has just ended
+	}
+	for line := range strings.Lines(string(b)) {
+		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		controllers, path, _ := strings.Cut(rest, ":")
+		i := strings.Index(path, g.top+"/")
+		if i < 0 || controllers != "" && !slices.Contains(strings.Split(controllers, ","), "memory") {
+			continue
+		}
+		group, err := g.hierarchy.Open(path[i:])
+		if err != nil {
+			return 0
+		}
+		n, err := group.Memory()
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	return 0
 }

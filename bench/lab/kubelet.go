@@ -17,6 +17,7 @@ type container struct {
 	serve  func(context.Context, *process) error // returns when what it is for is served
 	report func(Event)
 	grace  time.Duration // between being told to end and being made to
+	leave  func()        // has the kubelet leave it alone, and waits for that
 
 	mu      sync.Mutex
 	process *process      // the latest

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 )
 
 // nodeAdmin speaks to a keeper's admin socket.
@@ -76,10 +79,37 @@ func (a *nodeAdmin) call(ctx context.Context, method, path string, body, result 
 	if resp.StatusCode != http.StatusOK {
 		return refusal(method+" "+path, resp.StatusCode, reply)
 	}
-	if result == nil {
+	switch r := result.(type) {
+	case nil:
+		return nil
+	case *text:
+		*r = text(reply)
 		return nil
 	}
 	return json.Unmarshal(reply, result)
+}
+
+// text is a reply that is not JSON.
+type text string
+
+// sum adds up one metric over all its labels.
+func (a *nodeAdmin) sum(ctx context.Context, metric string) (int64, error) {
+	var all text
+	if err := a.call(ctx, http.MethodGet, "/metrics", nil, &all); err != nil {
+		return 0, err
+	}
+	total := 0.0
+	for line := range strings.Lines(string(all)) {
+		if !strings.HasPrefix(line, metric+"{") {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, '}')+1:]), 64)
+		if err != nil {
+			return 0, fmt.Errorf("metric %s: %w", metric, err)
+		}
+		total += n
+	}
+	return int64(total), nil
 }
 
 // refusedError is the answer of a keeper that will not.

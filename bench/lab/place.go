@@ -16,7 +16,22 @@ type dataPlane struct {
 	serving    map[string]*container // by pod
 	admins     map[string]*nodeAdmin // by node; none for sidecars
 	kubelet    sync.WaitGroup        // one goroutine per container
+	life       context.Context       // of the kubelet
 	rest       context.CancelFunc    // ends the kubelet
+}
+
+// keep has the kubelet look after a container, until that is left alone again.
+func (d *dataPlane) keep(c *container) {
+	ctx, leave := context.WithCancel(d.life)
+	left := make(chan struct{})
+	c.leave = func() {
+		leave()
+		<-left
+	}
+	d.kubelet.Go(func() {
+		defer close(left)
+		c.keep(ctx)
+	})
 }
 
 // atOnce bounds how many pods are set up at the same time: each starts processes,
@@ -36,8 +51,7 @@ func (l *Lab) Place(ctx context.Context, s Subject) error {
 		return l.writeHosts(false)
 	}
 	d := l.plan(s)
-	kubelet, rest := context.WithCancel(context.Background())
-	d.rest = rest
+	d.life, d.rest = context.WithCancel(context.Background())
 	l.setDataPlane(d)
 	limited, cancel := context.WithTimeout(ctx, serveTimeout)
 	defer cancel()
@@ -45,7 +59,7 @@ func (l *Lab) Place(ctx context.Context, s Subject) error {
 		return errors.Join(at("place", s.Name, err), l.Displace(context.WithoutCancel(ctx)))
 	}
 	for _, c := range d.containers {
-		d.kubelet.Go(func() { c.keep(kubelet) })
+		d.keep(c)
 	}
 	return l.writeHosts(true)
 }

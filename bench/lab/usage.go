@@ -11,7 +11,10 @@ type ProcUsage struct {
 	Proc
 	PSS     int64         `json:"pss"`     // bytes; shared pages divided by their users
 	Private int64         `json:"private"` // bytes that nobody else maps
-	CPU     time.Duration `json:"cpu"`     // user and system time since its start, in ticks of 10 ms
+	Charge  int64         `json:"charge"`  // bytes charged to its own cgroup; 0: it has none
+	Threads int           `json:"threads"`
+	Read    int64         `json:"read"` // bytes from files and streams since its start
+	CPU     time.Duration `json:"cpu"`  // user and system time since its start, in ticks of 10 ms
 }
 
 // Usage is what a data plane uses.
@@ -41,7 +44,7 @@ func (l *Lab) Usage() (Usage, error) {
 		u.CPU += c.spent
 		c.mu.Unlock()
 		for _, p := range tree.below(c.pid()) {
-			u.add(l.describe(c, p), p, p.stat.PID == c.pid())
+			u.add(l.describe(c, p), p, p.stat.PID == c.pid(), l.groups)
 		}
 	}
 	names := l.named(d, tree)
@@ -54,7 +57,7 @@ func (l *Lab) Usage() (Usage, error) {
 }
 
 // add counts one process. A process that ends meanwhile uses nothing any more.
-func (u *Usage) add(p Proc, b branch, root bool) {
+func (u *Usage) add(p Proc, b branch, root bool, g groups) {
 	rollup, err := b.proc.ProcSMapsRollup()
 	if err != nil {
 		return
@@ -63,6 +66,9 @@ func (u *Usage) add(p Proc, b branch, root bool) {
 		Proc:    p,
 		PSS:     int64(rollup.Pss),
 		Private: int64(rollup.PrivateClean + rollup.PrivateDirty),
+		Charge:  g.charge(b.stat.PID),
+		Threads: b.stat.NumThreads,
+		Read:    read(b),
 		CPU:     ticks(b.stat.UTime + b.stat.STime),
 	}
 	u.Procs = append(u.Procs, one)
@@ -77,3 +83,12 @@ func (u *Usage) add(p Proc, b branch, root bool) {
 // ticks converts the kernel's USER_HZ, which is 100 on every architecture of Linux
 // that Go supports.
 func ticks(n uint) time.Duration { return time.Duration(n) * 10 * time.Millisecond }
+
+// read is 0 where the kernel does not account it.
+func read(b branch) int64 {
+	io, err := b.proc.IO()
+	if err != nil {
+		return 0
+	}
+	return int64(io.RChar)
+}

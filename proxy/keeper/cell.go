@@ -42,6 +42,8 @@ type keptCell struct {
 	walls      enclosure
 	fault      standing
 
+	pushed pushes // by all processes that the cell had
+
 	mu   sync.Mutex
 	pods map[string]*pod
 }

@@ -19,6 +19,8 @@ var (
 	descWorkloads = prometheus.NewDesc("bulkhead_cell_workloads", "Workloads that share the cell.", cellLabels, nil)
 	descOOM       = prometheus.NewDesc("bulkhead_cell_oom_kills_total", "Processes of the cell that ended at its memory wall.", cellLabels, nil)
 	descLost      = prometheus.NewDesc("bulkhead_cell_access_lines_dropped", "Access lines the running process dropped because its log was stuck.", cellLabels, nil)
+	descPushes    = prometheus.NewDesc("bulkhead_cell_pushed_messages_total", "Messages to the cell because the mesh or its pods changed.", cellLabels, nil)
+	descPushed    = prometheus.NewDesc("bulkhead_cell_pushed_bytes_total", "Bytes of those messages.", cellLabels, nil)
 	descOpened    = prometheus.NewDesc("bulkhead_connections_opened_total", "Connections that began.", workloadLabels, nil)
 	descClosed    = prometheus.NewDesc("bulkhead_connections_closed_total", "Connections that ended.", workloadLabels, nil)
 	descFailed    = prometheus.NewDesc("bulkhead_connections_failed_total", "Connections that ended with an error.", workloadLabels, nil)
@@ -28,7 +30,7 @@ var (
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descRestarts, descWorkloads, descOOM, descLost, descOpened, descClosed, descFailed, descSent, descReceived, descPanics} {
+	for _, d := range []*prometheus.Desc{descUp, descRestarts, descWorkloads, descOOM, descLost, descPushes, descPushed, descOpened, descClosed, descFailed, descSent, descReceived, descPanics} {
 		ch <- d
 	}
 }
@@ -59,6 +61,8 @@ func (c *keptCell) metrics() []prometheus.Metric {
 		prometheus.MustNewConstMetric(descWorkloads, prometheus.GaugeValue, float64(len(pods)), c.group),
 		prometheus.MustNewConstMetric(descOOM, prometheus.CounterValue, float64(c.walls.oomKills), c.group),
 		prometheus.MustNewConstMetric(descLost, prometheus.GaugeValue, float64(c.lost), c.group),
+		prometheus.MustNewConstMetric(descPushes, prometheus.CounterValue, float64(c.pushed.messages.Load()), c.group),
+		prometheus.MustNewConstMetric(descPushed, prometheus.CounterValue, float64(c.pushed.bytes.Load()), c.group),
 	}
 	for _, p := range pods {
 		out = append(out, workloadMetrics(c.group, p.UID, c.before[p.UID].Add(c.now[p.UID]))...)

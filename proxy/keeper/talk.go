@@ -28,6 +28,7 @@ type outbox struct {
 	done    chan struct{} // closed when the reader has ended
 	full    bool          // owned by the loop
 	signing chan struct{} // one slot per CSR under way
+	pushed  *pushes       // the cell's, over all its processes
 }
 
 type packet struct {
@@ -42,7 +43,7 @@ func (k *Keeper) connect(c *keptCell, f *os.File) error {
 	if err != nil {
 		return err
 	}
-	o := &outbox{conn: conn, packets: make(chan packet, outboxDepth), done: make(chan struct{}), signing: make(chan struct{}, maxSigning)}
+	o := &outbox{conn: conn, packets: make(chan packet, outboxDepth), done: make(chan struct{}), signing: make(chan struct{}, maxSigning), pushed: &c.pushed}
 	c.out = o
 	k.running.Go(func() { k.write(o) })
 	k.running.Go(func() { k.read(c, o) })
@@ -74,6 +75,9 @@ func (k *Keeper) write(o *outbox) {
 			b, err := cell.Encode(p.message)
 			if err == nil {
 				err = o.conn.Send(b, p.files...)
+			}
+			if err == nil && isPush(p.message) {
+				o.pushed.add(len(b))
 			}
 			closeAll(p.borrowed)
 			if err != nil {
