@@ -80,6 +80,9 @@ func (l *fakeLab) DataPlane(pod string) ([]lab.Proc, error) {
 	return []lab.Proc{{PID: pid, Role: "cell", Name: pod}}, nil
 }
 
+func (l *fakeLab) Strike(context.Context, string, string, time.Duration) error { return nil }
+func (l *fakeLab) Calm(context.Context, string) error                          { return nil }
+
 func (l *fakeLab) Usage() (lab.Usage, error) {
 	p := lab.ProcUsage{Proc: lab.Proc{PID: pid, Role: "cell", Name: "cell"}, PSS: 3 << 20, Private: 2 << 20, CPU: time.Duration(l.now() / 100)}
 	return lab.Usage{At: l.now(), Procs: []lab.ProcUsage{p}}, nil

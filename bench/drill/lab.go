@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
@@ -21,6 +22,9 @@ type Placement interface {
 	// DataPlane is the processes that carry a pod's bytes now.
 	DataPlane(pod string) ([]lab.Proc, error)
 	Usage() (lab.Usage, error)
+	// Strike has the data plane of a pod fail from inside; Calm takes that back.
+	Strike(ctx context.Context, pod, order string, lasts time.Duration) error
+	Calm(ctx context.Context, pod string) error
 }
 
 // Traffic runs the applications' clients.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
@@ -36,6 +37,18 @@ func Predict(run *measure.Run, s lab.Subject) Prediction {
 	}
 	if len(p.Waiting) > 0 {
 		p.Absence = restartDelay(s)
+	}
+	return p
+}
+
+// foretell is the prediction for any fault. Those that end the process are crashes;
+// of the others it is only certain whom they must not touch: flows with an end at
+// what was struck may be hit, and no others.
+func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
+	p := Predict(run, s)
+	switch f.Name() {
+	case fault.CPUHog.Name(), fault.FDLeak.Name(), fault.Hang.Name():
+		return Prediction{Waiting: append(p.Must, p.Waiting...)}
 	}
 	return p
 }

@@ -29,12 +29,20 @@ func (t *turn) segment(ctx context.Context, f fault.Fault, longest time.Duration
 	if f.Name() != measure.Null {
 		t.note("%s", injected.Note)
 	}
-	if seg.TEnd, err = t.observe(ctx, seg.TFault, longest); err != nil {
+	if seg.TEnd, err = t.observe(ctx, seg.TFault, lasting(f), longest); err != nil {
 		return err
 	}
 	seg.Events = append(seg.Events, t.happened(&seg)...)
 	t.run.Segments = append(t.run.Segments, seg)
 	return nil
+}
+
+// lasting is how long a fault goes on by itself.
+func lasting(f fault.Fault) time.Duration {
+	if l, ok := f.(fault.Lasting); ok {
+		return l.Lasts()
+	}
+	return 0
 }
 
 // begin is a segment that starts now, with its prediction: it is made before
@@ -46,7 +54,7 @@ func (t *turn) begin(f fault.Fault) measure.Segment {
 		Predicted: []int{}, Waiting: []int{}, Usage: []measure.Usage{}, Events: []measure.Event{},
 	}
 	if f.Name() != measure.Null {
-		p := Predict(t.run, t.subject)
+		p := foretell(t.run, t.subject, f)
 		seg.Predicted = append(seg.Predicted, p.Must...)
 		seg.Waiting = append(seg.Waiting, p.Waiting...)
 		seg.Absence = int64(p.Absence)
@@ -89,6 +97,10 @@ func (t *turn) usage(seg *measure.Segment) error {
 func (t *turn) inject(ctx context.Context, f fault.Fault) (fault.Injected, error) {
 	target := fault.System(t.p.Culprit, t.node(), t.serving)
 	target.Now = t.now
+	target.Strike = func(ctx context.Context, order string, lasts time.Duration) error {
+		return t.lab.Strike(ctx, t.p.Culprit, order, lasts)
+	}
+	target.Calm = func(ctx context.Context) error { return t.lab.Calm(ctx, t.p.Culprit) }
 	if t.signal != nil {
 		target.Signal = t.signal
 	}

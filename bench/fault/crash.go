@@ -10,11 +10,11 @@ import (
 // would: with SIGKILL, no word to peers, no drain.
 type Crash struct{}
 
-// NothingServesError is a crash that found nothing to kill.
+// NothingServesError is a fault that found nothing to strike.
 type NothingServesError struct{ Culprit string }
 
 func (e *NothingServesError) Error() string {
-	return fmt.Sprintf("crash: no process serves %s", e.Culprit)
+	return fmt.Sprintf("no process serves %s", e.Culprit)
 }
 
 // Name is part of Fault.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
 )
@@ -30,6 +31,10 @@ type Target struct {
 	Node    string // where it runs
 	// Serving finds the processes that carry the culprit's bytes now.
 	Serving func() ([]Process, error)
+	// Strike has what serves the culprit fail from inside, by the name of the data
+	// plane's own fault; Calm takes that back.
+	Strike func(ctx context.Context, order string, lasts time.Duration) error
+	Calm   func(context.Context) error
 	// Signal and Now are the system's unless a test says otherwise.
 	Signal func(pid int, s syscall.Signal) error
 	Now    func() int64
@@ -62,7 +67,7 @@ type Injected struct {
 func nothing(context.Context) error { return nil }
 
 // All is every fault, by name.
-func All() []Fault { return []Fault{Crash{}, Null{}} }
+func All() []Fault { return []Fault{Crash{}, OOM, CPUHog, FDLeak, CrashLoop, Hang, Null{}} }
 
 // UnknownError is a name that no fault has.
 type UnknownError struct{ Name string }

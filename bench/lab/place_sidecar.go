@@ -23,6 +23,7 @@ type sidecarConfig struct {
 	CA       caConfig `json:"ca"`
 	Drain    string   `json:"drain"`
 	Ready    string   `json:"ready"`
+	Faults   string   `json:"faults"`
 }
 
 // caConfig is where a data plane has its SVIDs signed.
@@ -82,7 +83,7 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 	}
 	config := "sidecar-" + filepath.Base(ready) + ".yaml"
 	err := l.writeYAML(config, sidecarConfig{
-		Workload: p.Name(), Mesh: l.path(meshFile), Ready: ready, Drain: drain.String(),
+		Workload: p.Name(), Mesh: l.path(meshFile), Ready: ready, Faults: l.faultsFile(p), Drain: drain.String(),
 		CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(p.Name())},
 	})
 	if err != nil {

@@ -51,6 +51,9 @@ func (d *Document) may(o *measure.Outcome) string {
 			hit++
 		}
 	}
+	if d.Run.Segments[o.Segment].Absence == 0 {
+		return fmt.Sprintf("%s: %s may be hit or not: an end of theirs is at what was struck; %d of them hit", where(o), count(len(o.May), "flow"), hit)
+	}
 	return fmt.Sprintf("%s: %s may be hit or not: their connections wait for %v at least, less than L and two bins; %d of them hit",
 		where(o), count(len(o.May), "flow"), time.Duration(d.Run.Segments[o.Segment].Absence), hit)
 }

@@ -1,0 +1,44 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+// A hook strikes through its target, and its undo calms it again.
+func TestHooks(t *testing.T) {
+	for _, h := range []hook{OOM, CPUHog, FDLeak, CrashLoop, Hang} {
+		var did []string
+		target := Target{
+			Culprit: "a/b", Node: "n", Now: func() int64 { did = append(did, "now"); return 7 },
+			Serving: func() ([]Process, error) { return []Process{{Name: "cell", PID: 1}}, nil },
+			Strike: func(_ context.Context, order string, lasts time.Duration) error {
+				did = append(did, fmt.Sprint(order, " ", lasts))
+				return nil
+			},
+			Calm: func(context.Context) error { did = append(did, "calm"); return nil },
+		}
+		done, err := h.Inject(t.Context(), target)
+		if err != nil || done.At != 7 {
+			t.Fatalf("%s: %+v, %v", h.name, done, err)
+		}
+		if err := done.Undo(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if want := []string{"now", fmt.Sprint(h.order, " ", h.lasts), "calm"}; !slices.Equal(did, want) {
+			t.Errorf("%s did %v, want %v", h.name, did, want)
+		}
+		target.Serving = func() ([]Process, error) { return nil, nil }
+		var none *NothingServesError
+		if _, err := h.Inject(t.Context(), target); !errors.As(err, &none) {
+			t.Errorf("%s without a data plane: %v", h.name, err)
+		}
+		if f, err := ByName(h.name); err != nil || f != Fault(h) {
+			t.Errorf("%s is not found: %v", h.name, err)
+		}
+	}
+}
