@@ -24,7 +24,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
-	"github.com/bulkhead-mesh/bulkhead/identity/ca"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
@@ -142,13 +141,9 @@ func (n *node) write(t *testing.T, name, text string) {
 	}
 }
 
-// startCA serves a CA of the test on the node's socket.
+// startCA serves the CA of the two pods.
 func (n *node) startCA(t *testing.T) {
 	t.Helper()
-	authority, err := ca.New(ca.Options{TrustDomain: "cluster.local"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	var ids []identity.ID
 	for _, sa := range []string{"client", "server"} {
 		id, err := identity.New("cluster.local", "a", sa)
@@ -157,19 +152,7 @@ func (n *node) startCA(t *testing.T) {
 		}
 		ids = append(ids, id)
 	}
-	tokens, err := ca.NewTokens([]ca.Grant{{Token: "node-token-0123456789", Identities: ids}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.write(t, "token", "node-token-0123456789")
-	l, err := net.Listen("unix", filepath.Join(n.dir, "ca.sock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- authority.Serve(ctx, l, tokens) }()
-	t.Cleanup(func() { cancel(); <-done })
+	n.serveCA(t, ids)
 }
 
 // stop ends the node as a service manager would, and fails if a process is left.
