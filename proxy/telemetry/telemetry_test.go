@@ -51,7 +51,10 @@ func TestABlockedLogDropsAndCounts(t *testing.T) {
 // finish closes the sink and returns its writer's end.
 func (s *Sink) finish(t *testing.T) <-chan struct{} {
 	t.Helper()
-	s.close.Do(func() { close(s.lines) })
+	s.mu.Lock()
+	s.closed = true
+	s.wake.Signal()
+	s.mu.Unlock()
 	return s.done
 }
 
