@@ -39,9 +39,9 @@ func TestDrillMisuse(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{}, "crash or null"},
-		{[]string{"crash", "null"}, "crash or null"},
-		{[]string{"crush"}, "use one of crash, null"},
+		{[]string{}, "hang or null"},
+		{[]string{"crash", "null"}, "hang or null"},
+		{[]string{"crush"}, "use one of crash, oom"},
 		{[]string{"crash", "--isolation", "sidecars"}, "use one of none, sidecar, workload"},
 		{[]string{"crash", "--isolation", ""}, "no isolation"},
 		{[]string{"crash", "--isolation", "shared,shared"}, "given twice"},
