@@ -65,6 +65,9 @@ func judgeSegment(run *Run, i int, flows []strip, late time.Duration) Outcome {
 func (o *Outcome) judgeFlow(run *Run, seg *Segment, s *strip, v map[int]bool, late time.Duration) (last int) {
 	o.count(seg, s, v)
 	cells := bins(s.observed, seg.TFault, int64(late))
+	if run.isBystander(s.flow) {
+		o.BystanderLoad.add(cells, v)
+	}
 	bad, alone := badBins(cells, v)
 	o.LateAlone += alone
 	if isDown(cells, v, binOf(seg.TEnd, seg.TFault)) {
@@ -74,7 +77,7 @@ func (o *Outcome) judgeFlow(run *Run, seg *Segment, s *strip, v map[int]bool, la
 		return -1 << 31
 	}
 	o.Hit = append(o.Hit, s.flow.ID)
-	if s.flow.Client != run.Culprit && s.flow.Server != run.Culprit {
+	if run.isBystander(s.flow) {
 		o.Bystanders = append(o.Bystanders, s.flow.ID)
 	}
 	if hitByLateness(cells, bad) {

@@ -28,6 +28,8 @@ type Outcome struct {
 	ByLateness []int `json:"byLateness"` // hit by lateness alone
 	Down       []int `json:"down"`
 
+	BystanderLoad BystanderLoad `json:"bystanderLoad"`
+
 	Victims    []Victim    `json:"victims"` // hit bystander workloads, by name
 	Deviations []Deviation `json:"deviations"`
 
@@ -78,11 +80,12 @@ type Deviation struct {
 type Row struct {
 	Subject  string  `json:"subject"` // empty for the null row
 	Outcomes []int   `json:"outcomes"`
-	PSS      int64   `json:"pss"`      // bytes of the data plane at the end of the sample's baseline
-	Private  int64   `json:"private"`  // ditto
-	Sample   int     `json:"sample"`   // the outcome whose PSS is the (lower) median over outcomes
-	CPUPer1k float64 `json:"cpuPer1k"` // CPU milliseconds of the data plane per 1,000 requests, before the fault
-	Measured bool    `json:"measured"` // the three above are known
+	PSS      int64   `json:"pss"`              // bytes of the data plane at the end of the sample's baseline
+	Private  int64   `json:"private"`          // ditto
+	Sample   int     `json:"sample"`           // the outcome whose PSS is the (lower) median over outcomes
+	CPUPer1k float64 `json:"cpuPer1k"`         // CPU milliseconds of the data plane per 1,000 requests, before the fault
+	Measured bool    `json:"measured"`         // the three above are known
+	Paired   *Paired `json:"paired,omitempty"` // nil: fewer than two repeats
 }
 
 // Noise is what null segments and baselines show without any fault.

@@ -18,6 +18,7 @@ func rows(run *Run, outcomes []Outcome) (all []Row, null *Row) {
 		}
 		if len(row.Outcomes) > 0 {
 			row.use(run, func(seg *Segment) bool { return seg.Subject == s.Name })
+			row.Paired = paired(run, outcomes, s.Name)
 			all = append(all, row)
 		}
 	}

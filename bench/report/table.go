@@ -23,9 +23,12 @@ func (d *Document) Table() string {
 	var b strings.Builder
 	d.writeHead(&b)
 	d.writeRows(&b)
-	for _, section := range []func() []string{d.bystanders, d.deviations, d.memory, d.notes} {
-		b.WriteByte('\n')
-		for _, line := range section() {
+	for _, section := range []func() []string{d.bystanders, d.paired, d.deviations, d.memory, d.notes} {
+		lines := section()
+		if len(lines) > 0 {
+			b.WriteByte('\n')
+		}
+		for _, line := range lines {
 			b.WriteString(line)
 			b.WriteByte('\n')
 		}
