@@ -16,8 +16,9 @@ type wall struct {
 }
 
 // Limits of containers, as a pod's manifest would have them. A sidecar has what a
-// cell of one workload has on a node (wallsConfig), so that the two compare. An application has no CPU limit,
-// as most have none: it is also the sampler, and a throttled sampler measures itself.
+// cell of one workload has on a node (nodeWalls), so that the two compare. An
+// application has no CPU limit, as most have none: it is also the sampler, and a
+// throttled sampler measures itself.
 var (
 	sidecarWall = wall{memory: 128 << 20, cpu: 0.5, pids: 96, files: 9216}
 	appWall     = wall{memory: 512 << 20}

@@ -36,7 +36,7 @@ func newDrillListCommand() *cobra.Command {
 		Use: "list", Short: "List the faults that a drill can inject", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			for _, f := range fault.All() {
-				_, err := fmt.Fprintf(c.OutOrStdout(), "%-8s %s\n", f.Name(), f.Describe(fault.Target{Culprit: "the culprit", Node: "its node"}))
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%-10s %s\n", f.Name(), f.Describe(fault.Target{Culprit: "the culprit", Node: "its node"}))
 				if err != nil {
 					return err
 				}

@@ -69,7 +69,7 @@ func TestDrillMisuse(t *testing.T) {
 
 func TestDrillList(t *testing.T) {
 	out, _, code := try("drill", "list")
-	if code != 0 || !strings.Contains(out, "crash    crash of the data plane") || !strings.Contains(out, "null     nothing at all") {
+	if code != 0 || !strings.Contains(out, "crash      crash of the data plane") || !strings.Contains(out, "null       nothing at all") {
 		t.Errorf("exit %d, %q", code, out)
 	}
 }
