@@ -86,7 +86,10 @@ func (s *cell) serve(ctx context.Context, a *Assignment, done func(error)) {
 	if v := s.served[a.Workload.UID]; v != nil {
 		v.work.SetView(a.View)
 		a.close()
-		done(nil)
+		if !a.Patient {
+			v.hasten()
+		}
+		s.running.Go(func() { v.whenServing(done) })
 		return
 	}
 	v, err := s.newServed(ctx, a)

@@ -176,7 +176,7 @@ func assignment(s *Serve, files []*os.File) (*Assignment, error) {
 	if err != nil {
 		return nil, &MalformedError{err}
 	}
-	a := &Assignment{Workload: w, View: proxy.View{Services: s.Services, Policies: s.Policies}, Ports: s.Ports, Listeners: map[string]*os.File{}}
+	a := &Assignment{Workload: w, View: proxy.View{Services: s.Services, Policies: s.Policies}, Ports: s.Ports, Patient: s.Patient, Listeners: map[string]*os.File{}}
 	for i, name := range s.Files {
 		switch {
 		case name == FileNetns && a.Netns == nil:

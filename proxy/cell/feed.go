@@ -38,6 +38,7 @@ type Assignment struct {
 	Workload  mesh.Workload
 	View      proxy.View
 	Ports     redirect.Ports
+	Patient   bool                // see Serve
 	Netns     *os.File            // nil: the process's own namespace
 	Listeners map[string]*os.File // FileOutbound, FilePlaintext, FileHBONE; nil: make them
 }

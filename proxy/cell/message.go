@@ -64,6 +64,9 @@ type Serve struct {
 	Policies []mesh.Policy   `json:"policies,omitempty"`
 	Ports    redirect.Ports  `json:"ports"`
 	Files    []string        `json:"files,omitempty"`
+	// Patient: another process serves the workload meanwhile. Nothing is accepted before
+	// the SVID is there; a Serve without it ends the patience.
+	Patient bool `json:"patient,omitempty"`
 }
 
 // Drop asks the cell to stop serving a workload; open connections drain.

@@ -29,6 +29,9 @@ type served struct {
 	listeners proxy.Listeners
 	ctx       context.Context
 	stop      context.CancelFunc
+	hurry     chan struct{} // closed when nobody else serves the workload: see identityWait
+	hastened  bool          // hurry is closed
+	serving   chan struct{} // closed when it accepts
 	ended     chan struct{}
 }
 
@@ -52,7 +55,12 @@ func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
 		listeners: l,
 		ctx:       ctx,
 		stop:      stop,
+		hurry:     make(chan struct{}),
+		serving:   make(chan struct{}),
 		ended:     make(chan struct{}),
+	}
+	if !a.Patient {
+		v.hasten()
 	}
 	v.work = proxy.New(proxy.Config{
 		Workload: a.Workload, View: a.View, Ports: a.Ports,
@@ -66,13 +74,46 @@ func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
 func (v *served) run(done func(error)) {
 	defer close(v.ended)
 	defer v.netns.Close()
+	v.awaitIdentity()
+	if v.ctx.Err() != nil {
+		v.listeners.Close() // dropped before it began: accept nothing
+	}
+	close(v.serving)
+	done(nil)
+	_ = v.work.Run(v.ctx, v.listeners) // only errors of closing listeners
+}
+
+// awaitIdentity returns when the first SVID is there, or nobody may wait longer.
+func (v *served) awaitIdentity() {
+	select {
+	case <-v.source.Ready():
+		return
+	case <-v.ctx.Done():
+		return
+	case <-v.hurry:
+	}
+	limit := time.NewTimer(identityWait)
+	defer limit.Stop()
 	select {
 	case <-v.source.Ready():
 	case <-v.ctx.Done():
-	case <-time.After(identityWait):
+	case <-limit.C:
 	}
+}
+
+// hasten ends the patience of a workload that another process serves no longer.
+func (v *served) hasten() {
+	if !v.hastened {
+		v.hastened = true
+		close(v.hurry)
+	}
+}
+
+// whenServing reports once the workload is accepted for; a refresh says no more
+// than the first Serve does.
+func (v *served) whenServing(done func(error)) {
+	<-v.serving
 	done(nil)
-	_ = v.work.Run(v.ctx, v.listeners) // only errors of closing listeners
 }
 
 // cutNow ends open connections without a drain: their pod is gone.

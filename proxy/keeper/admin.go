@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -73,6 +74,7 @@ func (k *Keeper) routes() http.Handler {
 	m.HandleFunc("POST /pods", k.postPod)
 	m.HandleFunc("DELETE /pods", k.deletePod)
 	m.HandleFunc("GET /cells", k.getCells)
+	m.HandleFunc("POST /move", k.postMove)
 	m.HandleFunc("POST /faults", k.postFault)
 	m.HandleFunc("DELETE /faults", k.deleteFault)
 	m.HandleFunc("POST /upgrade", k.postUpgrade)
@@ -123,15 +125,17 @@ func (k *Keeper) deletePod(w http.ResponseWriter, r *http.Request) {
 
 // CellStatus is one cell in GET /cells.
 type CellStatus struct {
-	Name      string    `json:"name"`
-	PID       int       `json:"pid"`
-	Workloads []string  `json:"workloads"`
-	State     string    `json:"state"`
-	Restarts  int       `json:"restarts"`
-	Since     time.Time `json:"since"`
-	UID       int       `json:"uid"`
-	Walls     Wall      `json:"walls"`    // in force; zero: none
-	OOMKills  int64     `json:"oomKills"` // processes that ended at the memory wall
+	Name       string        `json:"name"`
+	PID        int           `json:"pid"`
+	Generation int           `json:"generation"`
+	Draining   []DrainStatus `json:"draining,omitempty"` // earlier processes
+	Workloads  []string      `json:"workloads"`
+	State      string        `json:"state"`
+	Restarts   int           `json:"restarts"`
+	Since      time.Time     `json:"since"`
+	UID        int           `json:"uid"`
+	Walls      Wall          `json:"walls"`    // in force; zero: none
+	OOMKills   int64         `json:"oomKills"` // processes that ended at the memory wall
 }
 
 func (k *Keeper) getCells(w http.ResponseWriter, _ *http.Request) {
@@ -146,12 +150,23 @@ func (k *Keeper) getCells(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (c *keptCell) status() CellStatus {
-	s := CellStatus{Name: c.group, PID: c.pid, State: string(c.state), Restarts: c.restarts, Since: c.since, UID: c.uid, Walls: c.walls.wall, OOMKills: c.walls.oomKills, Workloads: []string{}}
+	s := CellStatus{Name: c.group, PID: c.pid(), Generation: c.generation, State: string(c.state), Restarts: c.restarts, Since: c.since, UID: c.uid(), Walls: c.walls.wall, OOMKills: c.walls.oomKills, Workloads: []string{}}
 	for _, p := range c.snapshotPods() {
 		s.Workloads = append(s.Workloads, p.UID)
 	}
 	slices.Sort(s.Workloads)
+	for _, x := range c.draining {
+		d := DrainStatus{PID: x.pid, Generation: x.generation, Workloads: slices.Sorted(maps.Keys(x.snapshot()))}
+		s.Draining = append(s.Draining, d)
+	}
 	return s
+}
+
+// DrainStatus is an earlier process of a cell, which ends its connections.
+type DrainStatus struct {
+	PID        int      `json:"pid"`
+	Generation int      `json:"generation"`
+	Workloads  []string `json:"workloads"`
 }
 
 func answer(w http.ResponseWriter, err error, ok any) {

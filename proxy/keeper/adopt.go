@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ func (k *Keeper) adopt(inv *anchor.Inventory) {
 		k.drop(heldChannel + name)
 		f.Close()
 	}
+	k.adoptCells()
 	k.razeStale()
 	for uid, p := range k.pods {
 		if err := k.completePod(p); err != nil {
@@ -43,15 +45,55 @@ func (k *Keeper) adopt(inv *anchor.Inventory) {
 			delete(k.pods, uid)
 			continue
 		}
+		k.adoptDuties(p)
+	}
+	for _, p := range k.pods { // after all duties are known: nobody is tidied away
 		k.assign(p)
 	}
+	for _, c := range k.cells {
+		k.tidy(c)
+	}
+}
+
+// adoptCells makes each cell's newest process its current one.
+func (k *Keeper) adoptCells() {
+	for _, c := range k.cells {
+		slices.SortFunc(c.draining, func(a, b *process) int { return a.generation - b.generation })
+		last := len(c.draining) - 1
+		c.current, c.draining = c.draining[last], c.draining[:last]
+		c.generation, c.state = c.current.generation, cellUp
+		if err := k.enclose(c); err != nil {
+			k.log.Error("walls not built", "cell", c.group, "error", err)
+		}
+		k.countOOMKills(c)
+		c.walls.size = 0 // the process may live by another keeper's: fit tells it
+		k.log.Info("cell adopted", "cell", c.group, "pid", c.current.pid, "draining", len(c.draining))
+	}
+}
+
+// adoptDuties takes over what the pod's label says about who serves it. A Drop is
+// said again: its answer may have died with the last keeper.
+func (k *Keeper) adoptDuties(p *pod) {
+	for name, dropping := range p.noted {
+		x := k.processes[name]
+		if x == nil {
+			continue
+		}
+		d := &duty{pod: p, process: x, ready: !dropping}
+		p.duties[x] = d
+		x.pods[p.UID] = p
+		if dropping {
+			k.release(d)
+		}
+	}
+	p.noted = nil
 }
 
 func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 	kind, rest, _ := strings.Cut(h.Name, "/")
 	switch kind + "/" {
 	case heldNetns:
-		var d Pod
+		var d podLabel
 		if err := json.Unmarshal(h.Label, &d); err != nil {
 			return err
 		}
@@ -60,7 +102,7 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 			return err
 		}
 		p := k.adopted(rest)
-		p.Pod, p.netns = d, ns
+		p.Pod, p.noted, p.netns = d.Pod, d.By, ns
 	case heldListener:
 		which, uid, _ := strings.Cut(rest, "/")
 		k.adopted(uid).listeners[which] = true
@@ -77,14 +119,14 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 func (k *Keeper) adopted(uid string) *pod {
 	p := k.pods[uid]
 	if p == nil {
-		p = &pod{Pod: Pod{UID: uid}, listeners: map[string]bool{}, served: make(chan struct{})}
+		p = newPod(Pod{UID: uid}, nil)
 		k.pods[uid] = p
 	}
 	return p
 }
 
 func (k *Keeper) adoptProcess(p anchor.Process, channels map[string]*os.File) error {
-	var l cellLabel
+	var l processLabel
 	if err := json.Unmarshal(p.Label, &l); err != nil {
 		return err
 	}
@@ -93,28 +135,22 @@ func (k *Keeper) adoptProcess(p anchor.Process, channels map[string]*os.File) er
 		return fmt.Errorf("its channel is not held")
 	}
 	delete(channels, p.Name)
-	c := &keptCell{
-		group: l.Group, generation: l.Generation, restarts: l.Restarts, uid: l.UID, pid: p.PID,
-		state: cellUp, since: time.Now(), pods: map[string]*pod{},
-		before: map[string]telemetry.Counts{}, now: map[string]telemetry.Counts{},
+	c := k.cells[l.Group]
+	if c == nil {
+		c = newCell(l.Group)
 	}
-	if err := k.connect(c, f); err != nil {
+	x := &process{
+		cell: c, generation: l.Generation, pid: p.PID, uid: l.UID, since: time.Now(),
+		pods: map[string]*pod{}, now: map[string]telemetry.Counts{},
+	}
+	if err := k.connect(x, f); err != nil {
 		return err
 	}
 	k.cells[c.group] = c
-	for _, d := range k.pods {
-		if k.config.Isolation.Group(d.Pod) == c.group {
-			c.addPod(d)
-		}
-	}
-	k.log.Info("cell adopted", "cell", c.group, "pid", c.pid)
-	k.greet(c)
-	if err := k.enclose(c); err != nil {
-		k.log.Error("walls not built", "cell", c.group, "error", err)
-	}
-	k.countOOMKills(c)
-	c.walls.size = 0 // the process may live by another keeper's: fit tells it
-	k.fit(c)
+	c.restarts = max(c.restarts, l.Restarts)
+	c.draining = append(c.draining, x)
+	k.processes[p.Name] = x
+	k.greet(x)
 	return nil
 }
 

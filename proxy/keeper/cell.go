@@ -1,11 +1,10 @@
 package keeper
 
 import (
-	"encoding/json"
-	"fmt"
-	"sync"
+	"strings"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
@@ -13,8 +12,8 @@ type cellState string
 
 const (
 	cellNone     cellState = "none"     // not started yet
-	cellUp       cellState = "up"       // its process runs
-	cellBackoff  cellState = "backoff"  // it died and waits for its restart
+	cellUp       cellState = "up"       // its newest process runs
+	cellBackoff  cellState = "backoff"  // that died, and waits for its restart
 	cellStopping cellState = "stopping" // its last pod is gone
 )
 
@@ -22,78 +21,49 @@ const (
 // the first restart delay.
 const aliveLongEnough = time.Minute
 
-// keptCell is one group and the process that serves it. The loop owns it, except for
-// what served guards: the reader asks it with every message.
+// keptCell is one group: the pods that belong to it, and the processes that serve
+// them. It has one process, and for a while more: when a successor takes over, the
+// earlier ones end their connections. The loop owns it.
 type keptCell struct {
 	group      string
-	generation int // of processes; part of the process's name
+	generation int // of the newest process
 	restarts   int // deaths so far
-	uid        int
 	state      cellState
-	pid        int
 	since      time.Time
-	delay      time.Duration // the last restart delay, 0 when none
-	out        *outbox
-	pinged     int // pings without pong
-	ping       uint64
-	before     map[string]telemetry.Counts // counted by earlier processes, by workload
-	now        map[string]telemetry.Counts // last pong of this one
-	lost       uint64                      // access lines dropped
+	delay      time.Duration   // the last restart delay, 0 when none
+	current    *process        // the newest; nil while it is away
+	draining   []*process      // earlier ones, oldest first
+	pods       map[string]*pod // that belong to it, whoever serves them by now
+	before     map[string]telemetry.Counts
+	again      bool            // replace it once more when there is room
+	successors []chan struct{} // closed when the newest process serves every pod
 	walls      enclosure
 	fault      standing
-
-	pushed pushes // by all processes that the cell had
-
-	mu   sync.Mutex
-	pods map[string]*pod
+	pushed     pushes // to all processes that the cell had
 }
 
-func (k *Keeper) newCell(group string) *keptCell {
+func newCell(group string) *keptCell {
 	return &keptCell{
-		group: group, state: cellNone, since: time.Now(), uid: k.freeUID(),
-		pods: map[string]*pod{}, before: map[string]telemetry.Counts{}, now: map[string]telemetry.Counts{},
+		group: group, state: cellNone, since: time.Now(),
+		pods: map[string]*pod{}, before: map[string]telemetry.Counts{},
 	}
 }
 
-// freeUID picks the lowest uid that no cell has; 0 when uids are not configured,
-// and the last of the range when it is used up: then cells share one.
-func (k *Keeper) freeUID() int {
-	if k.config.UIDs == nil {
-		return 0
+// inPod says whether the cell's process starts inside the pod's namespace: only
+// that of a group which can never have a second pod does.
+func (c *keptCell) inPod() bool { return strings.HasPrefix(c.group, string(PerWorkload)+"/") }
+
+// processes are all of the cell's, oldest first.
+func (c *keptCell) processes() []*process {
+	all := c.draining[:len(c.draining):len(c.draining)]
+	if c.current != nil {
+		all = append(all, c.current)
 	}
-	taken := map[int]bool{}
-	for _, c := range k.cells {
-		taken[c.uid] = true
-	}
-	first, last := k.config.UIDs.First, k.config.UIDs.First+k.config.UIDs.Count-1
-	for uid := first; uid < last; uid++ {
-		if !taken[uid] {
-			return uid
-		}
-	}
-	return last
+	return all
 }
 
-// name is the process's name in the anchor; generations tell processes apart.
-func (c *keptCell) name() string { return fmt.Sprintf("%s#%d", c.group, c.generation) }
-
-func (c *keptCell) addPod(p *pod) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.pods[p.UID] = p
-}
-
-// serves says whether the cell may act for a workload (asked by its reader).
-func (c *keptCell) serves(uid string) (*pod, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p, ok := c.pods[uid]
-	return p, ok
-}
-
+// snapshotPods are the pods that belong to the cell.
 func (c *keptCell) snapshotPods() []*pod {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	out := make([]*pod, 0, len(c.pods))
 	for _, p := range c.pods {
 		out = append(out, p)
@@ -101,20 +71,54 @@ func (c *keptCell) snapshotPods() []*pod {
 	return out
 }
 
-// cellLabel is what the next keeper has to know of a process and its channel.
-type cellLabel struct {
-	Group      string `json:"group"`
-	Generation int    `json:"generation"`
-	Restarts   int    `json:"restarts"`
-	UID        int    `json:"uid"`
+// tell queues a message for every process of the cell.
+func (c *keptCell) tell(m *cell.Message) {
+	for _, x := range c.processes() {
+		x.tell(m)
+	}
 }
 
-func (c *keptCell) label() ([]byte, error) {
-	return json.Marshal(cellLabel{c.group, c.generation, c.restarts, c.uid})
+// pid is that of the newest process, 0 while it is away.
+func (c *keptCell) pid() int {
+	if c.current == nil {
+		return 0
+	}
+	return c.current.pid
 }
 
-func (c *keptCell) removePod(p *pod) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.pods, p.UID)
+// uid is that of the newest process.
+func (c *keptCell) uid() int {
+	if c.current == nil {
+		return 0
+	}
+	return c.current.uid
+}
+
+// counts is what all processes of the cell counted for a workload: a crash never
+// looks like a reset to zero.
+func (c *keptCell) counts(uid string) telemetry.Counts {
+	n := c.before[uid]
+	for _, x := range c.processes() {
+		n = n.Add(x.now[uid])
+	}
+	return n
+}
+
+// workloads are those that the cell has counts of: its own, and those that left and
+// still drain.
+func (c *keptCell) workloads() []string {
+	seen := map[string]bool{}
+	for uid := range c.pods {
+		seen[uid] = true
+	}
+	for _, x := range c.processes() {
+		for uid := range x.snapshot() {
+			seen[uid] = true
+		}
+	}
+	out := make([]string, 0, len(seen))
+	for uid := range seen {
+		out = append(out, uid)
+	}
+	return out
 }

@@ -4,20 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"sigs.k8s.io/yaml"
-)
-
-// Isolation is what shares a cell on this node.
-type Isolation string
-
-const (
-	Shared         Isolation = "shared"
-	Namespace      Isolation = "namespace"
-	ServiceAccount Isolation = "service-account"
-	PerWorkload    Isolation = "workload"
 )
 
 // Custody is who keeps the listening sockets.
@@ -46,8 +35,11 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 
 // Config is the node's strict YAML file.
 type Config struct {
+	path string // of the file, watched; empty: not from a file
+
 	Node        string    `json:"node"`
-	Isolation   Isolation `json:"isolation"`          // default shared
+	Isolation   Isolation `json:"isolation"` // default shared
+	Overrides   Overrides `json:"overrides,omitempty"`
 	Custody     Custody   `json:"custody,omitempty"`  // default anchor
 	Liveness    Liveness  `json:"liveness,omitempty"` // default 1 s, 3 misses
 	Restart     Restart   `json:"restart,omitempty"`  // default 500 ms, doubling, at most 60 s
@@ -99,6 +91,7 @@ func LoadConfig(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("node config %s: %w", path, err)
 	}
+	c.path = path
 	return c, nil
 }
 
@@ -140,9 +133,10 @@ func (c *Config) validate() error {
 			errs = append(errs, fmt.Errorf("%s is required", f.name))
 		}
 	}
-	if !slices.Contains([]Isolation{Shared, Namespace, ServiceAccount, PerWorkload}, c.Isolation) {
-		errs = append(errs, fmt.Errorf("isolation %q: use shared, namespace, service-account or workload", c.Isolation))
+	if !c.Isolation.valid() {
+		errs = append(errs, isolationError("isolation", c.Isolation))
 	}
+	errs = append(errs, c.Overrides.validate())
 	if c.Custody != CustodyAnchor && c.Custody != CustodyCell {
 		errs = append(errs, fmt.Errorf("custody %q: use anchor or cell", c.Custody))
 	}
@@ -157,19 +151,4 @@ func (c *Config) validate() error {
 	}
 	errs = append(errs, c.Walls.validate())
 	return errors.Join(errs...)
-}
-
-// Group is the key of the cell that serves a pod: the only thing in which the
-// isolations of a node differ.
-func (i Isolation) Group(p Pod) string {
-	switch i {
-	case Namespace:
-		return "namespace/" + p.Namespace
-	case ServiceAccount:
-		return "service-account/" + p.Namespace + "/" + p.ServiceAccount
-	case PerWorkload:
-		return "workload/" + p.UID
-	default:
-		return "shared"
-	}
 }

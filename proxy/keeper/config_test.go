@@ -58,6 +58,36 @@ func TestGroup(t *testing.T) {
 	}
 }
 
+func TestOverrides(t *testing.T) {
+	c, err := ParseConfig([]byte(nodeFile + "overrides: {namespaces: {b: namespace}, workloads: {b/db: workload, a/web: service-account}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct{ namespace, name, chosen, want string }{
+		{"a", "api", "", c.Isolation.Group(Pod{UID: "a/api", Name: "api", Namespace: "a", ServiceAccount: "sa"})},
+		{"a", "web", "", "service-account/a/sa"},
+		{"b", "web", "", "namespace/b"},
+		{"b", "db", "", "workload/b/db"},
+		{"b", "db", "shared", "shared"},
+		{"a", "web", "workload", "workload/a/web"},
+	} {
+		p := Pod{UID: x.namespace + "/" + x.name, Name: x.name, Namespace: x.namespace, ServiceAccount: "sa", Isolation: Isolation(x.chosen)}
+		if got := c.Group(p); got != x.want {
+			t.Errorf("%+v: group %q", x, got)
+		}
+	}
+	for text, want := range map[string]string{
+		"overrides: {namespaces: {b: mine}}":      "use shared, namespace",
+		"overrides: {workloads: {web: workload}}": "write namespace/name",
+		"overrides: {namespaces: {a/b: shared}}":  "is no namespace",
+		"overrides: {pods: {}}":                   "unknown field",
+	} {
+		if _, err := ParseConfig([]byte(nodeFile + text + "\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", text, err, want)
+		}
+	}
+}
+
 func TestRestartDelay(t *testing.T) {
 	r := Restart{Initial: Duration(500 * time.Millisecond), Factor: 2, Max: Duration(3 * time.Second)}
 	var d time.Duration

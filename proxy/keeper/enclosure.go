@@ -64,11 +64,11 @@ func (k *Keeper) fit(c *keptCell) {
 	k.build(c)
 	w := c.walls.wall
 	c.tell(&cell.Message{Limits: &cell.Limits{Memory: w.collectable()}})
-	if w.Files == 0 || c.pid <= 0 {
+	if w.Files == 0 || c.pid() <= 0 {
 		return
 	}
 	n := uint64(w.Files)
-	err := unix.Prlimit(c.pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: n}, nil)
+	err := unix.Prlimit(c.pid(), unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: n}, nil)
 	if err != nil { // EPERM without CAP_SYS_RESOURCE on the machine: it keeps the limit that it started with
 		k.log.Debug("descriptor limit not changed", "cell", c.group, "files", n, "error", err)
 	}

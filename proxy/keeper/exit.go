@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -8,43 +9,42 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
-	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
 // exited takes the anchor's word that a process has ended.
 func (k *Keeper) exited(e anchor.Event) {
-	c := k.cellOf(e.Name)
-	if c == nil {
-		return // of an earlier generation
+	x := k.processes[e.Name]
+	if x == nil || x.pid != e.PID {
+		return // of an earlier keeper's time
 	}
-	k.drop(heldChannel + c.name())
-	for uid, n := range c.now {
+	c := x.cell
+	delete(k.processes, e.Name)
+	k.drop(heldChannel + e.Name)
+	for uid, n := range x.now {
 		c.before[uid] = c.before[uid].Add(n)
 	}
-	c.now = map[string]telemetry.Counts{}
-	c.out = nil
-	c.pid = 0
+	x.out = nil
 	status := statusText(e.Status)
 	if k.countOOMKills(c) {
 		status += " by the kernel, out of memory"
 	}
-	for _, p := range c.snapshotPods() {
-		if p.dropped != nil { // its removal was under way; there is nothing left to drain
-			c.removePod(p)
-			close(p.dropped)
+	if x.stopping {
+		k.log.Info("cell ended", "cell", c.group, "generation", x.generation, "status", status)
+	} else {
+		k.log.Error("cell died", "cell", c.group, "generation", x.generation, "status", status, "lived", time.Since(x.since).Round(time.Millisecond))
+	}
+	if c.current == x {
+		c.current = nil
+		k.backOff(c)
+	} else {
+		c.draining = slices.DeleteFunc(c.draining, func(y *process) bool { return y == x })
+	}
+	for _, p := range x.snapshot() {
+		if d := p.duties[x]; d != nil {
+			k.end(d)
 		}
 	}
-	if len(c.snapshotPods()) == 0 {
-		k.remove(c)
-		k.log.Info("cell ended", "cell", c.group, "status", status)
-		return
-	}
-	if c.state == cellStopping { // a pod came while it was on its way out
-		k.start(c)
-		return
-	}
-	k.log.Error("cell died", "cell", c.group, "status", status, "lived", time.Since(c.since).Round(time.Millisecond))
-	k.backOff(c)
+	k.tidy(c)
 }
 
 // remove forgets a cell that has no process and will have none.
@@ -84,7 +84,7 @@ func (k *Keeper) restartAfter(c *keptCell, delay time.Duration) {
 	}
 	k.do(func() {
 		switch {
-		case k.cells[c.group] != c || c.state != cellBackoff:
+		case k.cells[c.group] != c || c.state != cellBackoff || c.current != nil:
 		case len(c.snapshotPods()) == 0:
 			k.remove(c)
 		default:
@@ -93,45 +93,36 @@ func (k *Keeper) restartAfter(c *keptCell, delay time.Duration) {
 	})
 }
 
-// stopIfEmpty ends a cell that serves nobody any more.
-func (k *Keeper) stopIfEmpty(c *keptCell) {
-	if len(c.snapshotPods()) == 0 && c.state == cellUp {
-		c.state = cellStopping
-		k.kill(c, unix.SIGTERM, "its last workload is gone")
-	}
-}
-
 // checkLiveness pings every cell, and kills those that missed too many pings or
 // let their queue overflow. Without it custody would turn a hang into an endless
 // wait for everybody who connects.
 func (k *Keeper) checkLiveness() {
 	for _, c := range k.cells {
-		if c.state != cellUp || c.out == nil {
-			continue
-		}
 		k.fit(c)
-		if !k.config.Liveness.Off && (c.pinged >= k.config.Liveness.Misses || c.out.full) {
-			c.pinged = 0 // the exit follows; do not kill it twice a second
-			k.kill(c, unix.SIGKILL, "it does not answer")
+	}
+	for _, x := range k.processes {
+		if !k.config.Liveness.Off && (x.pinged >= k.config.Liveness.Misses || x.out.full) {
+			x.pinged = 0 // the exit follows; do not kill it twice a second
+			k.kill(x, unix.SIGKILL, "it does not answer")
 			continue
 		}
-		c.ping++
-		c.pinged++
-		c.tell(&cell.Message{Ping: &cell.Ping{N: c.ping}})
+		x.ping++
+		x.pinged++
+		x.tell(&cell.Message{Ping: &cell.Ping{N: x.ping}})
 	}
 }
 
-// pong takes a sign of life and what it counted. Counts of workloads that the cell
-// does not serve are ignored: they are a claim of the cell.
-func (k *Keeper) pong(c *keptCell, p *cell.Pong) {
-	if p.N > c.ping {
+// pong takes a sign of life and what it counted. Counts of workloads that the
+// process does not serve are ignored: they are a claim of the cell.
+func (k *Keeper) pong(x *process, p *cell.Pong) {
+	if p.N > x.ping {
 		return // invented
 	}
-	c.pinged = 0
-	c.lost = p.Dropped
+	x.pinged = 0
+	x.lost = p.Dropped
 	for uid, n := range p.Counts {
-		if _, ok := c.serves(uid); ok {
-			c.now[uid] = n
+		if _, ok := x.serves(uid); ok {
+			x.now[uid] = n
 		}
 	}
 }

@@ -45,10 +45,10 @@ func (k *Keeper) postFault(w http.ResponseWriter, r *http.Request) {
 
 func (k *Keeper) strike(uid string, o fault.Order) error {
 	for _, c := range k.cells {
-		if _, ok := c.serves(uid); !ok {
+		if c.pods[uid] == nil {
 			continue
 		}
-		if c.state != cellUp {
+		if c.current == nil {
 			return fmt.Errorf("the cell of %s does not run", uid)
 		}
 		k.log.Warn("fault ordered", "cell", c.group, "fault", o.Name, "for", o.For)
@@ -56,7 +56,7 @@ func (k *Keeper) strike(uid string, o fault.Order) error {
 		if o.Name == fault.Exit {
 			c.fault = standing{o, time.Now().Add(o.For)}
 		}
-		c.tell(&cell.Message{Fault: &o})
+		c.current.tell(&cell.Message{Fault: &o})
 		return nil
 	}
 	return &notFound{fmt.Errorf("no cell serves %q", uid)}
@@ -70,7 +70,7 @@ func (k *Keeper) deleteFault(w http.ResponseWriter, r *http.Request) {
 	}
 	k.do(func() {
 		for _, c := range k.cells {
-			if _, ok := c.serves(r.URL.Query().Get("workload")); ok {
+			if c.pods[r.URL.Query().Get("workload")] != nil {
 				c.fault = standing{}
 			}
 		}
@@ -81,6 +81,6 @@ func (k *Keeper) deleteFault(w http.ResponseWriter, r *http.Request) {
 // strikeAgain is for a process that has just been greeted.
 func (c *keptCell) strikeAgain() {
 	if time.Now().Before(c.fault.until) {
-		c.tell(&cell.Message{Fault: &c.fault.order})
+		c.current.tell(&cell.Message{Fault: &c.fault.order})
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 )
@@ -42,8 +42,9 @@ type Keeper struct {
 	adding   singleflight.Group // by pod UID
 
 	// Owned by the loop.
-	pods  map[string]*pod      // by UID
-	cells map[string]*keptCell // by group
+	pods      map[string]*pod      // by UID
+	cells     map[string]*keptCell // by group
+	processes map[string]*process  // by name, that run
 }
 
 // ErrAnchorGone ends a keeper whose anchor has ended.
@@ -59,7 +60,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 		config: c, log: log, anchor: client,
 		signer: caclient.New(c.CA.Socket, c.CA.Token),
 		calls:  make(chan func()), ended: make(chan struct{}),
-		pods: map[string]*pod{}, cells: map[string]*keptCell{},
+		pods: map[string]*pod{}, cells: map[string]*keptCell{}, processes: map[string]*process{},
 	}
 	if err := k.prepare(); err != nil {
 		return err
@@ -72,6 +73,9 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	defer endLife()
 	k.adopt(inventory)
 	k.running.Go(func() { mesh.Watch(ctx, c.Mesh, log, func(s *mesh.Snapshot) { k.use(s) }) })
+	if c.path != "" {
+		k.running.Go(func() { k.watchConfig(ctx) })
+	}
 	k.running.Go(func() {
 		if err := k.serveAdmin(ctx); err != nil {
 			cancel(err)
@@ -145,15 +149,13 @@ func (k *Keeper) loop(ctx context.Context, cancel context.CancelCauseFunc) {
 // endCells has every cell drain and end. It is for the end of the node's proxy: a
 // keeper that merely crashes leaves its cells running.
 func (k *Keeper) endCells() {
-	for _, c := range k.cells {
-		if c.state == cellUp {
-			k.kill(c, unix.SIGTERM, "the node's proxy ends")
-		}
-		c.state = cellStopping
+	for _, x := range k.processes {
+		x.stopping = true
+		k.kill(x, unix.SIGTERM, "the node's proxy ends")
 	}
 	limit := time.NewTimer(time.Duration(k.config.Drain) + time.Second)
 	defer limit.Stop()
-	for k.processes() > 0 {
+	for len(k.processes) > 0 {
 		select {
 		case f := <-k.calls:
 			f()
@@ -161,34 +163,14 @@ func (k *Keeper) endCells() {
 			if !ok {
 				return
 			}
-			if c := k.cellOf(e.Name); c != nil {
-				c.pid = 0
-				k.raze(c)
+			if x := k.processes[e.Name]; x != nil {
+				delete(k.processes, e.Name)
+				k.raze(x.cell)
 			}
 		case <-limit.C:
 			return // the anchor kills what is left
 		}
 	}
-}
-
-// processes counts the cells that have one.
-func (k *Keeper) processes() int {
-	n := 0
-	for _, c := range k.cells {
-		if c.pid != 0 {
-			n++
-		}
-	}
-	return n
-}
-
-// cellOf finds the cell of a process by its name; nil for an earlier generation.
-func (k *Keeper) cellOf(process string) *keptCell {
-	group, _, _ := strings.Cut(process, "#")
-	if c := k.cells[group]; c != nil && c.name() == process {
-		return c
-	}
-	return nil
 }
 
 // do runs f on the loop and waits for it. It says whether f ran: not when the
@@ -208,8 +190,8 @@ func (k *Keeper) do(f func()) bool {
 func (k *Keeper) use(s *mesh.Snapshot) {
 	k.snapshot.Store(s)
 	k.do(func() {
-		for _, c := range k.cells {
-			c.invalidate(s.Version())
+		for _, x := range k.processes {
+			x.tell(&cell.Message{Invalidate: &cell.Invalidate{Version: s.Version()}})
 		}
 		for _, p := range k.pods {
 			k.assign(p)
@@ -217,20 +199,29 @@ func (k *Keeper) use(s *mesh.Snapshot) {
 	})
 }
 
-// assign sees to it that a pod's cell exists and serves it.
+// assign sees to it that a pod's cell exists and serves it. A pod that had another
+// cell is handed over: see duty.
 func (k *Keeper) assign(p *pod) {
-	group := k.config.Isolation.Group(p.Pod)
+	group := k.config.Group(p.Pod)
 	c := k.cells[group]
 	if c == nil {
-		c = k.newCell(group)
+		c = newCell(group)
 		k.cells[group] = c
 	}
-	c.addPod(p)
-	if c.state == cellNone {
-		k.start(c)
+	old := p.cell
+	if old != nil {
+		delete(old.pods, p.UID)
 	}
-	if c.state == cellUp {
-		k.fit(c)
-		k.sendServe(c, p)
+	p.cell = c
+	c.pods[p.UID] = p
+	switch {
+	case c.current == nil && c.state != cellBackoff:
+		k.start(c) // and serves its pods
+	default:
+		k.serve(p)
+	}
+	k.fit(c)
+	if old != nil && old != c {
+		k.tidy(old)
 	}
 }

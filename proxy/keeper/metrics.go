@@ -54,18 +54,21 @@ func (c *keptCell) metrics() []prometheus.Metric {
 	if c.state == cellUp {
 		up = 1
 	}
-	pods := c.snapshotPods()
+	var lost uint64
+	for _, x := range c.processes() {
+		lost += x.lost
+	}
 	out := []prometheus.Metric{
 		prometheus.MustNewConstMetric(descUp, prometheus.GaugeValue, up, c.group),
 		prometheus.MustNewConstMetric(descRestarts, prometheus.CounterValue, float64(c.restarts), c.group),
-		prometheus.MustNewConstMetric(descWorkloads, prometheus.GaugeValue, float64(len(pods)), c.group),
+		prometheus.MustNewConstMetric(descWorkloads, prometheus.GaugeValue, float64(len(c.pods)), c.group),
 		prometheus.MustNewConstMetric(descOOM, prometheus.CounterValue, float64(c.walls.oomKills), c.group),
-		prometheus.MustNewConstMetric(descLost, prometheus.GaugeValue, float64(c.lost), c.group),
+		prometheus.MustNewConstMetric(descLost, prometheus.GaugeValue, float64(lost), c.group),
 		prometheus.MustNewConstMetric(descPushes, prometheus.CounterValue, float64(c.pushed.messages.Load()), c.group),
 		prometheus.MustNewConstMetric(descPushed, prometheus.CounterValue, float64(c.pushed.bytes.Load()), c.group),
 	}
-	for _, p := range pods {
-		out = append(out, workloadMetrics(c.group, p.UID, c.before[p.UID].Add(c.now[p.UID]))...)
+	for _, uid := range c.workloads() {
+		out = append(out, workloadMetrics(c.group, uid, c.counts(uid))...)
 	}
 	return out
 }

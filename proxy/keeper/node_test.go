@@ -374,7 +374,6 @@ func TestWithoutCustodyACrashRefuses(t *testing.T) {
 	if err := n.roundTrip(); err != nil {
 		t.Fatal(err)
 	}
-	n.write(t, "node.yaml", "") // not read again
 	if err := syscall.Kill(n.cellOf(t, "a/server").PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

@@ -21,11 +21,16 @@ type Pod struct {
 	Name           string `json:"name"`
 	Namespace      string `json:"namespace"`
 	ServiceAccount string `json:"serviceAccount"`
+	// Isolation is chosen for this pod alone, by a move; empty: as the configuration says.
+	Isolation Isolation `json:"isolation,omitempty"`
 }
 
 func (p Pod) validate() error {
 	if p.UID == "" || p.Name == "" || p.Namespace == "" || p.ServiceAccount == "" {
 		return errors.New("uid, name, namespace and serviceAccount are required")
+	}
+	if p.Isolation != "" && !p.Isolation.valid() {
+		return isolationError("isolation", p.Isolation)
 	}
 	return nil
 }
@@ -39,6 +44,20 @@ type pod struct {
 	reported  bool            // served is closed
 	err       error           // what the cell said, once served is closed
 	dropped   chan struct{}   // set while the pod is being removed
+	moving    chan struct{}   // one slot: moves of a pod are one after another
+
+	// Owned by the loop.
+	cell    *keptCell
+	duties  map[*process]*duty
+	answers chan error      // of the move under way
+	noted   map[string]bool // podLabel.By, until it is adopted
+}
+
+func newPod(d Pod, ns *netns.Namespace) *pod {
+	return &pod{
+		Pod: d, netns: ns, listeners: map[string]bool{}, served: make(chan struct{}),
+		moving: make(chan struct{}, 1), duties: map[*process]*duty{},
+	}
 }
 
 // Names under which the anchor holds things; what follows the slash is a UID, so
@@ -131,8 +150,8 @@ func (k *Keeper) admit(ctx context.Context, d Pod, path string) (*pod, error) {
 
 // takePod has the anchor hold the pod's namespace and listeners.
 func (k *Keeper) takePod(d Pod, ns *netns.Namespace) (*pod, error) {
-	p := &pod{Pod: d, netns: ns, listeners: map[string]bool{}, served: make(chan struct{})}
-	label, err := json.Marshal(d)
+	p := newPod(d, ns)
+	label, err := json.Marshal(podLabel{Pod: d})
 	if err != nil {
 		return nil, err
 	}
@@ -228,6 +247,7 @@ func (k *Keeper) removePod(ctx context.Context, uid string) error {
 		}
 		delete(k.pods, uid)
 		p.dropped = make(chan struct{})
+		p.answer(errMovedAway)
 		k.unassign(p)
 	})
 	if p == nil {

@@ -12,17 +12,14 @@ import (
 )
 
 // greet begins the conversation with a process, new or adopted.
-func (k *Keeper) greet(c *keptCell) {
-	c.tell(&cell.Message{Hello: &cell.Hello{Version: cell.ProtocolVersion, Cell: c.group, Drain: time.Duration(k.config.Drain), Faults: k.config.AllowFaults}})
-	c.strikeAgain()
-	for _, p := range c.snapshotPods() {
-		k.sendServe(c, p)
-	}
+func (k *Keeper) greet(x *process) {
+	x.tell(&cell.Message{Hello: &cell.Hello{Version: cell.ProtocolVersion, Cell: x.cell.group, Drain: time.Duration(k.config.Drain), Faults: k.config.AllowFaults}})
 }
 
-// sendServe tells a cell to serve a pod. A pod that the mesh does not know yet is
+// sendServe tells a process to serve a pod. A pod that the mesh does not know yet is
 // served as soon as a snapshot knows it: its connections wait until then.
-func (k *Keeper) sendServe(c *keptCell, p *pod) {
+func (k *Keeper) sendServe(d *duty) {
+	p, x := d.pod, d.process
 	s := k.snapshot.Load()
 	if s == nil {
 		return
@@ -37,9 +34,9 @@ func (k *Keeper) sendServe(c *keptCell, p *pod) {
 		p.report(err)
 		return
 	}
-	m := &cell.Serve{Workload: wire, Services: s.Services(w.UID), Policies: s.Policies(w), Ports: redirect.NodePorts}
+	m := &cell.Serve{Workload: wire, Services: s.Services(w.UID), Policies: s.Policies(w), Ports: redirect.NodePorts, Patient: d.patient()}
 	var files []*os.File
-	if !k.livesInPod() {
+	if !x.cell.inPod() {
 		m.Files, files = append(m.Files, cell.FileNetns), append(files, p.netns.File())
 	}
 	var borrowed []*os.File
@@ -55,7 +52,8 @@ func (k *Keeper) sendServe(c *keptCell, p *pod) {
 		}
 		m.Files, borrowed = append(m.Files, l.name), append(borrowed, f)
 	}
-	c.send(packet{message: &cell.Message{Serve: m}, files: append(files, borrowed...), borrowed: borrowed})
+	d.serves++
+	x.send(packet{message: &cell.Message{Serve: m}, files: append(files, borrowed...), borrowed: borrowed})
 }
 
 func closeAll(files []*os.File) {
@@ -64,10 +62,15 @@ func closeAll(files []*os.File) {
 	}
 }
 
-func (c *keptCell) invalidate(version uint64) {
-	if c.state == cellUp {
-		c.tell(&cell.Message{Invalidate: &cell.Invalidate{Version: version}})
+// patient says whether another process serves the pod meanwhile: then this one
+// accepts nothing before it has an SVID, however long that takes.
+func (d *duty) patient() bool {
+	for x, other := range d.pod.duties {
+		if x != d.process && (other.ready || other.dropping) {
+			return !d.ready
+		}
 	}
+	return false
 }
 
 // report says how serving the pod went, and wakes whoever waits for it.
@@ -79,23 +82,10 @@ func (p *pod) report(err error) {
 	}
 }
 
-// unassign takes a pod from its cell; a cell without pods is stopped.
-func (k *Keeper) unassign(p *pod) {
-	c := k.cells[k.config.Isolation.Group(p.Pod)]
-	if c == nil || c.state != cellUp {
-		if c != nil {
-			c.removePod(p)
-		}
-		close(p.dropped)
-		return
-	}
-	c.tell(&cell.Message{Drop: &cell.Drop{UID: p.UID}})
-}
-
-// kill ends a process of this cell by its name in the anchor.
-func (k *Keeper) kill(c *keptCell, sig unix.Signal, why string) {
-	k.log.Warn("cell signalled", "cell", c.group, "pid", c.pid, "signal", sig.String(), "why", why)
-	if err := k.anchor.Signal(c.name(), sig); err != nil {
-		k.log.Error("anchor", "signal", c.name(), "error", err)
+// kill ends a process by its name in the anchor.
+func (k *Keeper) kill(x *process, sig unix.Signal, why string) {
+	k.log.Warn("cell signalled", "cell", x.cell.group, "generation", x.generation, "pid", x.pid, "signal", sig.String(), "why", why)
+	if err := k.anchor.Signal(x.name(), sig); err != nil {
+		k.log.Error("anchor", "signal", x.name(), "error", err)
 	}
 }

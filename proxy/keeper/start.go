@@ -2,53 +2,57 @@ package keeper
 
 import (
 	"os"
-	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
 	"github.com/bulkhead-mesh/bulkhead/proxy/channel"
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail"
 )
 
-// start has the anchor start the cell's process, and serves all its pods.
+// start has the anchor start the cell's next process, and has it serve its pods.
 func (k *Keeper) start(c *keptCell) {
-	c.generation++
-	if err := k.spawn(c); err != nil {
+	x := k.newProcess(c)
+	if err := k.spawn(x); err != nil {
 		k.log.Error("cell not started", "cell", c.group, "error", err)
 		k.backOff(c)
 		return
 	}
-	c.state, c.since, c.pinged = cellUp, time.Now(), 0
-	k.log.Info("cell started", "cell", c.group, "pid", c.pid, "restarts", c.restarts)
-	k.greet(c)
+	k.processes[x.name()] = x
+	c.current, c.state, c.since = x, cellUp, x.since
+	k.log.Info("cell started", "cell", c.group, "generation", x.generation, "pid", x.pid, "restarts", c.restarts)
+	k.greet(x)
+	for _, p := range c.pods {
+		k.serve(p)
+	}
+	c.strikeAgain()
 }
 
-func (k *Keeper) spawn(c *keptCell) error {
+func (k *Keeper) spawn(x *process) error {
 	ours, theirs, err := channel.Pair()
 	if err != nil {
 		return err
 	}
 	defer theirs.Close()
-	label, err := c.label()
+	label, err := x.label()
 	if err != nil {
 		ours.Close()
 		return err
 	}
 	// Hold first: if this keeper dies now, the next finds the channel.
-	if err := k.anchor.Hold(heldChannel+c.name(), label, ours); err != nil {
+	if err := k.anchor.Hold(heldChannel+x.name(), label, ours); err != nil {
 		ours.Close()
 		return err
 	}
-	spec, err := k.processSpec(c, theirs)
+	spec, err := k.processSpec(x, theirs)
 	if err == nil {
 		spec.Label = label
-		c.pid, err = k.anchor.Start(spec)
+		x.pid, err = k.anchor.Start(spec)
 	}
 	if err == nil {
-		err = k.connect(c, ours)
+		err = k.connect(x, ours)
 		ours = nil
 	}
 	if err != nil {
-		k.drop(heldChannel + c.name())
+		k.drop(heldChannel + x.name())
 		if ours != nil {
 			ours.Close()
 		}
@@ -58,10 +62,11 @@ func (k *Keeper) spawn(c *keptCell) error {
 
 // processSpec is the shim's command line and descriptors: fd 3 is the channel, and
 // fd 4 the pod's namespace for a cell that lives inside it.
-func (k *Keeper) processSpec(c *keptCell, channelEnd *os.File) (anchor.Spec, error) {
-	s := jail.Spec{Netns: -1, UID: c.uid, GID: c.uid, NoNewPrivs: true, Argv: []string{k.config.Cell, "channel", "--name", c.group}}
+func (k *Keeper) processSpec(x *process, channelEnd *os.File) (anchor.Spec, error) {
+	c := x.cell
+	s := jail.Spec{Netns: -1, UID: x.uid, GID: x.uid, NoNewPrivs: true, Argv: []string{k.config.Cell, "channel", "--name", c.group}}
 	files := []*os.File{channelEnd}
-	if k.livesInPod() {
+	if c.inPod() {
 		for _, p := range c.snapshotPods() { // exactly one
 			s.Netns = 4
 			files = append(files, p.netns.File())
@@ -83,9 +88,5 @@ func (k *Keeper) processSpec(c *keptCell, channelEnd *os.File) (anchor.Spec, err
 		return anchor.Spec{}, err
 	}
 	argv := append([]string{self, "shim"}, s.Args()...)
-	return anchor.Spec{Name: c.name(), Argv: argv, Env: c.walls.wall.environment(), Files: files}, nil
+	return anchor.Spec{Name: x.name(), Argv: argv, Env: c.walls.wall.environment(), Files: files}, nil
 }
-
-// livesInPod says whether cells start inside the pod's namespace: only a cell that
-// can never have a second pod does.
-func (k *Keeper) livesInPod() bool { return k.config.Isolation == PerWorkload }

@@ -38,32 +38,32 @@ type packet struct {
 }
 
 // connect starts reader and writer of a process's channel.
-func (k *Keeper) connect(c *keptCell, f *os.File) error {
+func (k *Keeper) connect(x *process, f *os.File) error {
 	conn, err := channel.New(f)
 	if err != nil {
 		return err
 	}
-	o := &outbox{conn: conn, packets: make(chan packet, outboxDepth), done: make(chan struct{}), signing: make(chan struct{}, maxSigning), pushed: &c.pushed}
-	c.out = o
+	o := &outbox{conn: conn, packets: make(chan packet, outboxDepth), done: make(chan struct{}), signing: make(chan struct{}, maxSigning), pushed: &x.cell.pushed}
+	x.out = o
 	k.running.Go(func() { k.write(o) })
-	k.running.Go(func() { k.read(c, o) })
+	k.running.Go(func() { k.read(x, o) })
 	return nil
 }
 
 // tell queues a message without descriptors.
-func (c *keptCell) tell(m *cell.Message) { c.send(packet{message: m}) }
+func (x *process) tell(m *cell.Message) { x.send(packet{message: m}) }
 
 // send queues a packet; files that are not borrowed must live as long as the pod.
-func (c *keptCell) send(p packet) {
-	if c.out == nil {
+func (x *process) send(p packet) {
+	if x.out == nil {
 		closeAll(p.borrowed)
 		return
 	}
 	select {
-	case c.out.packets <- p:
+	case x.out.packets <- p:
 	default:
 		closeAll(p.borrowed)
-		c.out.full = true // the liveness check kills it
+		x.out.full = true // the liveness check kills it
 	}
 }
 
@@ -105,7 +105,7 @@ func (o *outbox) discard() {
 
 // read serves one process's requests until its channel ends. A packet that is no
 // message kills the cell: it is broken or hostile, and neither gets better.
-func (k *Keeper) read(c *keptCell, o *outbox) {
+func (k *Keeper) read(x *process, o *outbox) {
 	defer close(o.done)
 	defer o.conn.Close()
 	stop := context.AfterFunc(k.life, func() { o.conn.Close() })
@@ -121,48 +121,48 @@ func (k *Keeper) read(c *keptCell, o *outbox) {
 		}
 		var malformed *cell.MalformedError
 		if errors.As(err, &malformed) {
-			k.ifCurrent(c, o, func() { k.kill(c, unix.SIGKILL, err.Error()) })
+			k.ifCurrent(x, o, func() { k.kill(x, unix.SIGKILL, err.Error()) })
 		}
 		if err != nil {
 			return
 		}
-		k.receive(c, o, m)
+		k.receive(x, o, m)
 	}
 }
 
-func (k *Keeper) receive(c *keptCell, o *outbox, m *cell.Message) {
+func (k *Keeper) receive(x *process, o *outbox, m *cell.Message) {
 	switch {
 	case m.Hello != nil:
 		if m.Hello.Version != cell.ProtocolVersion {
 			why := fmt.Sprintf("it speaks version %d, this keeper %d", m.Hello.Version, cell.ProtocolVersion)
-			k.ifCurrent(c, o, func() { k.kill(c, unix.SIGKILL, why) })
+			k.ifCurrent(x, o, func() { k.kill(x, unix.SIGKILL, why) })
 		}
 	case m.Resolve != nil:
-		a := k.resolve(c, m.Resolve)
-		k.ifCurrent(c, o, func() { c.tell(&cell.Message{Answer: a}) })
+		a := k.resolve(x, m.Resolve)
+		k.ifCurrent(x, o, func() { x.tell(&cell.Message{Answer: a}) })
 	case m.Sign != nil:
-		k.sign(c, o, m.Sign)
+		k.sign(x, o, m.Sign)
 	case m.Pong != nil:
-		k.ifCurrent(c, o, func() { k.pong(c, m.Pong) })
+		k.ifCurrent(x, o, func() { k.pong(x, m.Pong) })
 	case m.Done != nil:
-		k.ifCurrent(c, o, func() { k.doneServing(c, m.Done) })
+		k.ifCurrent(x, o, func() { k.doneServing(x, m.Done) })
 	}
 }
 
 // ifCurrent runs f on the loop if the process that o talks to is still the cell's.
 // An answer to its predecessor must not reach it: questions are numbered anew by
 // every process, and one workload would get the destination of another's question.
-func (k *Keeper) ifCurrent(c *keptCell, o *outbox, f func()) {
+func (k *Keeper) ifCurrent(x *process, o *outbox, f func()) {
 	k.do(func() {
-		if c.out == o {
+		if x.out == o {
 			f()
 		}
 	})
 }
 
 // resolve answers for workloads of the asking cell only.
-func (k *Keeper) resolve(c *keptCell, q *cell.Resolve) *cell.Answer {
-	if _, ok := c.serves(q.UID); !ok {
+func (k *Keeper) resolve(x *process, q *cell.Resolve) *cell.Answer {
+	if _, ok := x.serves(q.UID); !ok {
 		return &cell.Answer{ID: q.ID, Error: fmt.Sprintf("this cell does not serve %q", q.UID)}
 	}
 	return &cell.Answer{ID: q.ID, Answer: k.snapshot.Load().Resolve(q.Dst)}
@@ -170,16 +170,16 @@ func (k *Keeper) resolve(c *keptCell, q *cell.Resolve) *cell.Answer {
 
 // sign has the CA sign a CSR, if the identity is one of a workload that the cell
 // serves: a stolen cell can ask for no others.
-func (k *Keeper) sign(c *keptCell, o *outbox, q *cell.Sign) {
-	id, err := k.authorize(c, q.Identity)
+func (k *Keeper) sign(x *process, o *outbox, q *cell.Sign) {
+	id, err := k.authorize(x, q.Identity)
 	if err != nil {
-		k.signed(c, o, &cell.Signed{ID: q.ID, Error: err.Error()})
+		k.signed(x, o, &cell.Signed{ID: q.ID, Error: err.Error()})
 		return
 	}
 	select {
 	case o.signing <- struct{}{}:
 	default:
-		k.signed(c, o, &cell.Signed{ID: q.ID, Error: "too many CSRs under way, ask again"})
+		k.signed(x, o, &cell.Signed{ID: q.ID, Error: "too many CSRs under way, ask again"})
 		return
 	}
 	k.running.Go(func() {
@@ -189,21 +189,21 @@ func (k *Keeper) sign(c *keptCell, o *outbox, q *cell.Sign) {
 		if err != nil {
 			s.Error = err.Error()
 		}
-		k.signed(c, o, s)
+		k.signed(x, o, s)
 	})
 }
 
-func (k *Keeper) signed(c *keptCell, o *outbox, s *cell.Signed) {
-	k.ifCurrent(c, o, func() { c.tell(&cell.Message{Signed: s}) })
+func (k *Keeper) signed(x *process, o *outbox, s *cell.Signed) {
+	k.ifCurrent(x, o, func() { x.tell(&cell.Message{Signed: s}) })
 }
 
-func (k *Keeper) authorize(c *keptCell, text string) (identity.ID, error) {
+func (k *Keeper) authorize(x *process, text string) (identity.ID, error) {
 	id, err := identity.Parse(text)
 	if err != nil {
 		return id, err
 	}
 	s := k.snapshot.Load()
-	for _, p := range c.snapshotPods() {
+	for _, p := range x.snapshot() {
 		if w, ok := workloadOf(s, p.UID); ok && w.Identity == id {
 			return id, nil
 		}
@@ -218,25 +218,38 @@ func workloadOf(s *mesh.Snapshot, uid string) (mesh.Workload, bool) {
 	return s.Workload(uid)
 }
 
-// doneServing takes a cell's report about one workload.
-func (k *Keeper) doneServing(c *keptCell, d *cell.Done) {
-	p, ok := c.serves(d.UID)
+// doneServing takes a process's report about one workload. Each answers one message;
+// only the answer to the last one says how things are.
+func (k *Keeper) doneServing(x *process, m *cell.Done) {
+	p, ok := x.serves(m.UID)
 	if !ok {
 		return
 	}
-	if !d.Dropped {
-		var err error
-		if d.Error != "" {
-			err = fmt.Errorf("cell %s: %s", c.group, d.Error)
-			k.log.Error("workload not served", "cell", c.group, "workload", d.UID, "error", d.Error)
+	d := p.duties[x]
+	switch {
+	case d == nil:
+	case m.Dropped && d.drops > 0:
+		if d.drops--; d.drops == 0 && d.dropping {
+			k.end(d)
 		}
+	case !m.Dropped && d.serves > 0:
+		d.serves--
+		k.served(d, m.Error)
+	}
+}
+
+func (k *Keeper) served(d *duty, failure string) {
+	p, c := d.pod, d.process.cell
+	if failure != "" {
+		err := fmt.Errorf("cell %s: %s", c.group, failure)
+		k.log.Error("workload not served", "cell", c.group, "workload", p.UID, "error", failure)
 		p.report(err)
+		if p.cell.current == d.process {
+			p.answer(err)
+		}
 		return
 	}
-	if p.dropped == nil {
-		return // never asked for
+	if d.serves == 0 && !d.dropping {
+		k.serving(d)
 	}
-	c.removePod(p)
-	close(p.dropped)
-	k.stopIfEmpty(c)
 }

@@ -180,5 +180,6 @@ func TestGroupsAreRemoved(t *testing.T) {
 		}
 		return nil
 	})
+	n.ready(t)
 	n.cellOf(t, "a/server")
 }

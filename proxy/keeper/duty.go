@@ -1,0 +1,152 @@
+package keeper
+
+import (
+	"encoding/json"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+)
+
+// A duty is one process serving one pod. A pod has one, or two while it is handed
+// over from one process to another: then both accept from the same listeners, which
+// the anchor holds, so that no connection is refused or waits.
+type duty struct {
+	pod      *pod
+	process  *process
+	ready    bool // the process has said that it accepts
+	dropping bool // it was told to stop: open connections drain
+	serves   int  // Serves that are not answered yet
+	drops    int  // Drops that are not answered yet
+}
+
+// duty finds or begins that of process x. It is written down with the anchor before
+// the process hears of it, so that the next keeper knows at least as much.
+func (k *Keeper) duty(p *pod, x *process) *duty {
+	d := p.duties[x]
+	if d == nil {
+		d = &duty{pod: p, process: x}
+		p.duties[x] = d
+		k.note(p)
+	}
+	x.mu.Lock()
+	x.pods[p.UID] = p
+	x.mu.Unlock()
+	return d
+}
+
+// serve has the pod served by its cell's newest process, and refreshes what others
+// that still serve it know.
+func (k *Keeper) serve(p *pod) {
+	x := p.cell.current
+	if k.config.Custody == CustodyCell && k.releaseOthers(p, x) {
+		return // they listen themselves: x cannot before they have let go
+	}
+	for y, d := range p.duties {
+		if y != x && !d.dropping {
+			k.sendServe(d)
+		}
+	}
+	if x != nil && !x.stopping {
+		d := k.duty(p, x)
+		if d.dropping {
+			d.dropping = false
+			k.note(p)
+		}
+		k.sendServe(d)
+	}
+}
+
+// releaseOthers tells every process but x to let go of a pod, and says whether any
+// still has it.
+func (k *Keeper) releaseOthers(p *pod, x *process) bool {
+	busy := false
+	for y, d := range p.duties {
+		if y != x {
+			busy = true
+			k.release(d)
+		}
+	}
+	return busy
+}
+
+// release tells a process to stop serving a pod; its open connections drain there.
+func (k *Keeper) release(d *duty) {
+	if d.dropping {
+		return
+	}
+	d.dropping, d.ready = true, false
+	d.drops++
+	k.note(d.pod)
+	d.process.tell(&cell.Message{Drop: &cell.Drop{UID: d.pod.UID}})
+}
+
+// serving takes a process's word that it accepts the pod's connections. If it is the
+// one that shall, the others stop: only now, so that somebody always accepts.
+func (k *Keeper) serving(d *duty) {
+	d.ready = true
+	p := d.pod
+	p.report(nil)
+	if p.dropped != nil || p.cell.current != d.process {
+		return
+	}
+	p.answer(nil)
+	for y, other := range p.duties {
+		if y != d.process {
+			k.release(other)
+			k.retire(p, y)
+		}
+	}
+	k.settle(p.cell)
+}
+
+// end forgets a duty: its drain is over, or its process.
+func (k *Keeper) end(d *duty) {
+	p, x := d.pod, d.process
+	delete(p.duties, x)
+	x.mu.Lock()
+	delete(x.pods, p.UID)
+	x.mu.Unlock()
+	switch {
+	case p.dropped == nil:
+		k.note(p)
+		k.serve(p) // whoever is left need not wait for x
+	case len(p.duties) == 0:
+		close(p.dropped)
+	}
+	k.tidy(x.cell)
+}
+
+// podLabel is what the next keeper has to know of a pod.
+type podLabel struct {
+	Pod
+	By map[string]bool `json:"by,omitempty"` // the processes that may serve it; true: it drains there
+}
+
+// note writes down with the anchor what the keeper knows of a pod.
+func (k *Keeper) note(p *pod) {
+	if p.dropped != nil {
+		return // on its way out
+	}
+	l := podLabel{Pod: p.Pod, By: map[string]bool{}}
+	for x, d := range p.duties {
+		l.By[x.name()] = d.dropping
+	}
+	b, err := json.Marshal(l)
+	if err == nil {
+		err = k.anchor.Hold(heldNetns+p.UID, b, p.netns.File())
+	}
+	if err != nil {
+		k.log.Error("anchor", "note", p.UID, "error", err)
+	}
+}
+
+// unassign takes a pod out of its cell and of every process.
+func (k *Keeper) unassign(p *pod) {
+	delete(p.cell.pods, p.UID)
+	if len(p.duties) == 0 {
+		close(p.dropped)
+	}
+	for _, d := range p.duties {
+		k.release(d)
+	}
+	k.tidy(p.cell)
+}

@@ -1,0 +1,91 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Isolation is what shares a cell on this node.
+type Isolation string
+
+const (
+	Shared         Isolation = "shared"
+	Namespace      Isolation = "namespace"
+	ServiceAccount Isolation = "service-account"
+	PerWorkload    Isolation = "workload"
+)
+
+func (i Isolation) valid() bool {
+	return slices.Contains([]Isolation{Shared, Namespace, ServiceAccount, PerWorkload}, i)
+}
+
+func isolationError(field string, i Isolation) error {
+	return fmt.Errorf("%s %q: use shared, namespace, service-account or workload", field, i)
+}
+
+// Overrides give some pods another isolation than the node's.
+type Overrides struct {
+	Namespaces map[string]Isolation `json:"namespaces,omitempty"`
+	Workloads  map[string]Isolation `json:"workloads,omitempty"` // by namespace/name
+}
+
+func (o Overrides) validate() error {
+	var errs []error
+	for name, i := range o.Namespaces {
+		if name == "" || strings.Contains(name, "/") {
+			errs = append(errs, fmt.Errorf("overrides.namespaces: %q is no namespace", name))
+		}
+		if !i.valid() {
+			errs = append(errs, isolationError("overrides.namespaces."+name, i))
+		}
+	}
+	for name, i := range o.Workloads {
+		if ns, pod, ok := strings.Cut(name, "/"); !ok || ns == "" || pod == "" || strings.Contains(pod, "/") {
+			errs = append(errs, fmt.Errorf("overrides.workloads: %q: write namespace/name", name))
+		}
+		if !i.valid() {
+			errs = append(errs, isolationError("overrides.workloads."+name, i))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Group is the key of the cell that serves a pod. What was chosen for the pod by a
+// move wins over the configuration, there the workload over the namespace, and that
+// over the node.
+func (c *Config) Group(p Pod) string {
+	i := c.Isolation
+	if x, ok := c.Overrides.Namespaces[p.Namespace]; ok {
+		i = x
+	}
+	if x, ok := c.Overrides.Workloads[p.Namespace+"/"+p.Name]; ok {
+		i = x
+	}
+	if p.Isolation != "" {
+		i = p.Isolation
+	}
+	return i.Group(p)
+}
+
+// Group is the key of a pod's cell under one isolation: the only thing in which the
+// isolations of a node differ.
+func (i Isolation) Group(p Pod) string {
+	switch i {
+	case Namespace:
+		return "namespace/" + p.Namespace
+	case ServiceAccount:
+		return "service-account/" + p.Namespace + "/" + p.ServiceAccount
+	case PerWorkload:
+		return "workload/" + p.UID
+	default:
+		return "shared"
+	}
+}
+
+// isolationOf reads it back from a group.
+func isolationOf(group string) Isolation {
+	i, _, _ := strings.Cut(group, "/")
+	return Isolation(i)
+}

@@ -1,0 +1,86 @@
+package keeper
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+)
+
+// process is one process of a cell, from its start to its exit. The loop owns it,
+// except for pods: the reader asks that with every message.
+type process struct {
+	cell       *keptCell
+	generation int // tells the processes of a cell apart
+	pid, uid   int
+	since      time.Time
+	out        *outbox
+	pinged     int // pings without pong
+	ping       uint64
+	now        map[string]telemetry.Counts // last pong, by workload
+	lost       uint64                      // access lines dropped
+	stopping   bool                        // told to end
+
+	mu   sync.Mutex
+	pods map[string]*pod // that it may act for: from its Serve to the end of their drain
+}
+
+// newProcess is the next generation of a cell, not started yet.
+func (k *Keeper) newProcess(c *keptCell) *process {
+	c.generation++
+	return &process{
+		cell: c, generation: c.generation, uid: k.freeUID(), since: time.Now(),
+		pods: map[string]*pod{}, now: map[string]telemetry.Counts{},
+	}
+}
+
+// freeUID picks the lowest uid that no process has; 0 when uids are not configured,
+// and the last of the range when it is used up: then processes share one.
+func (k *Keeper) freeUID() int {
+	if k.config.UIDs == nil {
+		return 0
+	}
+	taken := map[int]bool{}
+	for _, x := range k.processes {
+		taken[x.uid] = true
+	}
+	first, last := k.config.UIDs.First, k.config.UIDs.First+k.config.UIDs.Count-1
+	for uid := first; uid < last; uid++ {
+		if !taken[uid] {
+			return uid
+		}
+	}
+	return last
+}
+
+// name is the process's name in the anchor.
+func (x *process) name() string { return fmt.Sprintf("%s#%d", x.cell.group, x.generation) }
+
+// serves says whether the process may act for a workload (asked by its reader).
+func (x *process) serves(uid string) (*pod, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	p, ok := x.pods[uid]
+	return p, ok
+}
+
+func (x *process) snapshot() map[string]*pod {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return maps.Clone(x.pods)
+}
+
+// processLabel is what the next keeper has to know of a process and its channel.
+type processLabel struct {
+	Group      string `json:"group"`
+	Generation int    `json:"generation"`
+	Restarts   int    `json:"restarts"`
+	UID        int    `json:"uid"`
+}
+
+func (x *process) label() ([]byte, error) {
+	return json.Marshal(processLabel{x.cell.group, x.generation, x.cell.restarts, x.uid})
+}
