@@ -103,6 +103,10 @@ func (w *Workload) Cut() { w.cutOnce.Do(func() { close(w.cut) }) }
 func (w *Workload) Run(ctx context.Context, l Listeners) error {
 	cut, kill := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer kill(nil)
+	// Tunnels hear of the drain once nothing is accepted here any more: a peer that is
+	// told to come back at once must reach the next holder of the listener.
+	drain, goAway := context.WithCancel(cut)
+	defer goAway()
 	var loops sync.WaitGroup
 	loops.Go(func() {
 		w.acceptLoop(ctx, l.Outbound, func(c *net.TCPConn) { w.serve(cut, c, telemetry.Outbound, w.outbound) })
@@ -110,10 +114,11 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 	loops.Go(func() {
 		w.acceptLoop(ctx, l.Plaintext, func(c *net.TCPConn) { w.serve(cut, c, telemetry.Plaintext, w.plaintext) })
 	})
-	loops.Go(func() { w.acceptLoop(ctx, l.HBONE, func(c *net.TCPConn) { w.serveTunnel(ctx, cut, c) }) })
+	loops.Go(func() { w.acceptLoop(ctx, l.HBONE, func(c *net.TCPConn) { w.serveTunnel(drain, cut, c) }) })
 	<-ctx.Done()
 	err := l.Close()
 	loops.Wait()
+	goAway()
 	w.drain(kill)
 	w.pool.Close()
 	return err

@@ -54,6 +54,8 @@ func (c *conn) begin(head hbone.Head) (*stream, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case c.err == errOrderly: // a GOAWAY that came before our first stream
+		return nil, &tunnel.RefusedError{Reason: tunnel.GoAway}
 	case c.err != nil:
 		return nil, &tunnel.LostError{Err: c.err}
 	case c.leaving.any(), c.nextID > maxStreamID:
