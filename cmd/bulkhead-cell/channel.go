@@ -31,7 +31,6 @@ func newChannelCommand() *cobra.Command {
 }
 
 func runChannel(ctx context.Context, name string) error {
-	setComm()
 	if kind, err := unix.GetsockoptInt(channelFD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_SEQPACKET {
 		return &misuse{fmt.Errorf("no channel on descriptor %d: a keeper starts this command", channelFD)}
 	}
@@ -58,7 +57,3 @@ func runChannel(ctx context.Context, name string) error {
 func readChannel(ctx context.Context, feed *cell.Channel, ended chan<- error) {
 	ended <- feed.Run(ctx)
 }
-
-// setComm names the process: started through a descriptor, it would be called by
-// the descriptor's number in ps.
-func setComm() { _ = os.WriteFile("/proc/self/comm", []byte("bulkhead-cell"), 0) }

@@ -78,7 +78,6 @@ func loadSidecar(path string) (sidecarConfig, error) {
 }
 
 func runSidecar(ctx context.Context, c sidecarConfig) error {
-	setComm()
 	log := newLogger("sidecar/" + c.Workload)
 	served := func(err error) {
 		if err == nil && c.Ready != "" {

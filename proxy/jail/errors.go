@@ -15,6 +15,7 @@ const (
 	StepArguments    Step = "arguments"
 	StepProgram      Step = "program"
 	StepNetns        Step = "network namespace"
+	StepLimits       Step = "resource limits"
 	StepCgroup       Step = "cgroup"
 	StepBounding     Step = "bounding set"
 	StepUID          Step = "uid and gid"
@@ -22,6 +23,8 @@ const (
 	StepNoFile       Step = "descriptor limit"
 	StepNoNewPrivs   Step = "no_new_privs"
 	StepDescriptors  Step = "descriptors"
+	StepLandlock     Step = "landlock"
+	StepSeccomp      Step = "seccomp"
 	StepExec         Step = "exec"
 )
 
@@ -60,6 +63,8 @@ func (e *Error) advice() string {
 		return "the group belongs to another user: run as root, or configure no cgroup"
 	case [2]any{StepCgroup, unix.EBUSY}:
 		return "cgroup v2 takes no processes into a group that distributes controllers: use a leaf"
+	case [2]any{StepLimits, unix.EPERM}:
+		return "more than this process may have itself: raise `ulimit -n` of the node proxy, or configure fewer"
 	case [2]any{StepUID, unix.EPERM}:
 		return "needs CAP_SETUID and CAP_SETGID, and a user namespace that allows setgroups: configure no uids for an ordinary user"
 	case [2]any{StepUID, unix.EINVAL}:

@@ -7,9 +7,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,6 +32,7 @@ func (s Spec) Exec() error {
 		{StepNetns, s.enterNetns},
 		{StepCgroup, s.joinCgroups},
 		{StepNoFile, s.limitFiles},
+		{StepLimits, s.limit},
 		{StepBounding, s.bound},
 		{StepUID, s.changeUser},
 		{StepCapabilities, s.retainCaps},
@@ -194,8 +195,9 @@ func (s Spec) closeRest() error {
 }
 
 // exec tries the path first: it gives the process its name. The path may lead through
-// directories that the new uid cannot search, like root's home; the opened program
-// needs only its own permission.
+// directories that the new uid cannot search, like root's home; the link to the opened
+// program needs only the program's own permission. (execveat of the descriptor would do
+// as well, but the filter denies it: a cell could run with it what is in no file system.)
 func (s Spec) exec(path string, fd int) error {
 	env := s.Env
 	if env == nil {
@@ -203,34 +205,7 @@ func (s Spec) exec(path string, fd int) error {
 	}
 	err := syscall.Exec(path, s.Argv, env)
 	if err == unix.EACCES {
-		err = execDescriptor(fd, s.Argv, env)
+		err = syscall.Exec("/proc/self/fd/"+strconv.Itoa(fd), s.Argv, env)
 	}
 	return fmt.Errorf("%s: %w", path, err)
-}
-
-// execAttempts bounds the retries when another thread of the runtime was just being
-// cloned; syscall.Exec has a lock for that, which is not for us.
-const execAttempts = 100
-
-func execDescriptor(fd int, argv, env []string) error {
-	empty, err := unix.BytePtrFromString("")
-	if err != nil {
-		return err
-	}
-	argvp, err := syscall.SlicePtrFromStrings(argv)
-	if err != nil {
-		return err
-	}
-	envp, err := syscall.SlicePtrFromStrings(env)
-	if err != nil {
-		return err
-	}
-	for range execAttempts {
-		_, _, e := unix.RawSyscall6(unix.SYS_EXECVEAT, uintptr(fd), uintptr(unsafe.Pointer(empty)),
-			uintptr(unsafe.Pointer(&argvp[0])), uintptr(unsafe.Pointer(&envp[0])), unix.AT_EMPTY_PATH, 0)
-		if err = e; e != unix.EAGAIN {
-			break
-		}
-	}
-	return err
 }

@@ -50,6 +50,7 @@ type sight struct {
 	Netns   uint64            // inode
 	Files   []string          // "3 socket"
 	Cgroups string
+	Limits  string // /proc/self/limits
 	Raw     string // why no raw socket could be opened
 	Args    []string
 }
@@ -67,6 +68,8 @@ func look() sight {
 	}
 	b, _ = os.ReadFile("/proc/self/cgroup")
 	s.Cgroups = string(b)
+	b, _ = os.ReadFile("/proc/self/limits")
+	s.Limits = string(b)
 	if fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP); err != nil {
 		s.Raw = err.Error()
 	} else {

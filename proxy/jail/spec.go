@@ -16,7 +16,12 @@ type Spec struct {
 	UID, GID   int      // 0: keep. With either, supplementary groups are given up
 	Caps       []string // the capabilities that the program has: "net_raw", "sys_admin"
 	NoNewPrivs bool
-	NoFile     int // descriptors that the program may have open; 0: as many as the shim
+	NoFile     int  // descriptors that the program may have open; 0: as many as the shim
+	Seccomp    bool // only the system calls that a cell makes; needs NoNewPrivs
+	Landlock   bool // no file but the program itself; needs NoNewPrivs
+	// Listen are the TCP ports that the program may bind and listen on, where Seccomp
+	// and Landlock otherwise let it do neither: custody: cell.
+	Listen []uint16
 	// Files is how many descriptors, from 3 on, the program inherits. 0: one, the
 	// channel on fd 3. -1: none. All others are closed.
 	Files int
@@ -48,6 +53,15 @@ func (s Spec) Args() []string {
 	if s.NoNewPrivs {
 		args = append(args, "--no-new-privs")
 	}
+	if s.Seccomp {
+		args = append(args, "--seccomp")
+	}
+	if s.Landlock {
+		args = append(args, "--landlock")
+	}
+	for _, port := range s.Listen {
+		args = append(args, "--listen="+strconv.Itoa(int(port)))
+	}
 	return append(append(args, "--"), s.Argv...)
 }
 
@@ -62,6 +76,13 @@ func ParseArgs(args []string) (Spec, error) {
 	flags.IntVar(&s.Files, "files", 0, "")
 	flags.IntVar(&s.NoFile, "nofile", 0, "")
 	flags.BoolVar(&s.NoNewPrivs, "no-new-privs", false, "")
+	flags.BoolVar(&s.Seccomp, "seccomp", false, "")
+	flags.BoolVar(&s.Landlock, "landlock", false, "")
+	flags.Func("listen", "", func(text string) error {
+		port, err := strconv.ParseUint(text, 10, 16)
+		s.Listen = append(s.Listen, uint16(port))
+		return err
+	})
 	flags.Func("cgroup", "", func(dir string) error {
 		s.Cgroups = append(s.Cgroups, dir)
 		return nil
@@ -98,6 +119,9 @@ func (s Spec) check() error {
 	// 1<<32-1 means "as it is" to setresuid: it would silently leave root.
 	if s.UID < 0 || s.UID >= 1<<32-1 || s.GID < 0 || s.GID >= 1<<32-1 {
 		return fmt.Errorf("--uid %d --gid %d: not from 0 to %d", s.UID, s.GID, 1<<32-2)
+	}
+	if (s.Seccomp || s.Landlock) && !s.NoNewPrivs {
+		return fmt.Errorf("--seccomp and --landlock need --no-new-privs: a program with more privileges than its user could be fooled by them")
 	}
 	for _, dir := range s.Cgroups {
 		if !filepath.IsAbs(dir) {

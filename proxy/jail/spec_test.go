@@ -33,6 +33,11 @@ func randomSpec(r *rand.Rand) Spec {
 	if r.IntN(2) == 0 {
 		s.NoFile = 16 + r.IntN(1000)
 	}
+	s.Seccomp = s.NoNewPrivs && r.IntN(2) == 0
+	s.Landlock = s.NoNewPrivs && r.IntN(2) == 0
+	for range r.IntN(3) {
+		s.Listen = append(s.Listen, uint16(r.IntN(1<<16)))
+	}
 	for range r.IntN(3) {
 		s.Cgroups = append(s.Cgroups, "/sys/fs/cgroup/"+[]string{"a", "a b", "a,b=c"}[r.IntN(3)])
 	}
@@ -50,7 +55,8 @@ func TestParseArgsRefuses(t *testing.T) {
 		"", "--", "--netns-fd=-1", "--uid=-1 -- x", "--gid=-3 -- x", "--uid=x -- x", "--uid=4294967295 -- x", "--gid=4294967295 -- x", "--files=-2 -- x", "--files=9999 -- x",
 		"--netns-fd=3 -- x", "--netns-fd=2 --files=-1 -- x", "--netns-fd=5 --files=3 -- x", "--netns-fd=-2 -- x",
 		"--caps=raw -- x", "--caps= -- x", "--caps=net_raw,,sys_admin -- x", "--cgroup=a -- x", "--cgroup= -- x", "--unknown -- x",
-		"--no-new-privs=maybe -- x",
+		"--no-new-privs=maybe -- x", "--listen=65536 -- x", "--listen=x -- x",
+		"--seccomp -- x", "--landlock -- x",
 	} {
 		_, err := ParseArgs(strings.Fields(args))
 		var e *Error
@@ -61,7 +67,7 @@ func TestParseArgsRefuses(t *testing.T) {
 }
 
 func FuzzParseArgs(f *testing.F) {
-	f.Add("--netns-fd=4\n--cgroup=/a\n--uid=7\n--gid=7\n--caps=net_raw,sys_admin\n--no-new-privs\n--\nx\n--y")
+	f.Add("--netns-fd=4\n--cgroup=/a\n--uid=7\n--gid=7\n--caps=net_raw,sys_admin\n--no-new-privs\n--seccomp\n--landlock\n--listen=15001\n--\nx\n--y")
 	f.Add("-files\n2\n--netns-fd\n5\nx")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := ParseArgs(strings.Split(text, "\n"))

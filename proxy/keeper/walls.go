@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 )
 
@@ -74,10 +73,11 @@ const mostFiles = 1 << 20
 // of the executable.
 func (w Wall) collectable() int64 { return int64(w.Memory) / 10 * 9 }
 
-// environment is that of a cell's process.
+// environment is that of a cell's process, in full: what the keeper was given, tokens
+// perhaps, is not for cells.
 func (w Wall) environment() []string {
 	if w.Memory == 0 {
-		return os.Environ()
+		return nil
 	}
-	return append(os.Environ(), "GOMEMLIMIT="+strconv.FormatInt(w.collectable(), 10))
+	return []string{"GOMEMLIMIT=" + strconv.FormatInt(w.collectable(), 10)}
 }
