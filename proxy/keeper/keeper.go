@@ -165,12 +165,23 @@ func (k *Keeper) endCells() {
 			}
 			if x := k.processes[e.Name]; x != nil {
 				delete(k.processes, e.Name)
-				k.raze(x.cell)
+				if !k.hasProcess(x.cell) { // another one, draining, keeps the group busy
+					k.raze(x.cell)
+				}
 			}
 		case <-limit.C:
 			return // the anchor kills what is left
 		}
 	}
+}
+
+func (k *Keeper) hasProcess(c *keptCell) bool {
+	for _, x := range k.processes {
+		if x.cell == c {
+			return true
+		}
+	}
+	return false
 }
 
 // do runs f on the loop and waits for it. It says whether f ran: not when the
