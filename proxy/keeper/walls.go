@@ -74,10 +74,15 @@ const mostFiles = 1 << 20
 func (w Wall) collectable() int64 { return int64(w.Memory) / 10 * 9 }
 
 // environment is that of a cell's process, in full: what the keeper was given, tokens
-// perhaps, is not for cells.
-func (w Wall) environment() []string {
-	if w.Memory == 0 {
-		return nil
+// perhaps, is not for cells. A cell that stays alone with one pod and has one core at
+// most runs Go on one thread at a time: a second would only share the same quota, and
+// the runtime keeps caches of 0.3 MiB for it.
+func (w Wall) environment(onePod bool) (env []string) {
+	if w.Memory != 0 {
+		env = append(env, "GOMEMLIMIT="+strconv.FormatInt(w.collectable(), 10))
 	}
-	return []string{"GOMEMLIMIT=" + strconv.FormatInt(w.collectable(), 10)}
+	if onePod && w.CPU > 0 && w.CPU <= 1 {
+		env = append(env, "GOMAXPROCS=1")
+	}
+	return env
 }

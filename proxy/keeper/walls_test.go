@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -182,4 +183,23 @@ func TestGroupsAreRemoved(t *testing.T) {
 	})
 	n.ready(t)
 	n.cellOf(t, "a/server")
+}
+
+// A cell that may come to serve more pods is given more cores later: its runtime
+// must not be held to one from the start.
+func TestOnlyACellOfOnePodAndOneCoreRunsOnOneThread(t *testing.T) {
+	for name, tc := range map[string]struct {
+		wall   Wall
+		onePod bool
+		want   []string
+	}{
+		"one pod, half a core": {Wall{Memory: 100, CPU: 0.5}, true, []string{"GOMEMLIMIT=90", "GOMAXPROCS=1"}},
+		"one pod, two cores":   {Wall{Memory: 100, CPU: 2}, true, []string{"GOMEMLIMIT=90"}},
+		"may grow":             {Wall{Memory: 100, CPU: 0.5}, false, []string{"GOMEMLIMIT=90"}},
+		"no walls":             {Wall{}, true, nil},
+	} {
+		if got := tc.wall.environment(tc.onePod); !slices.Equal(got, tc.want) {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
 }
