@@ -5,7 +5,17 @@ import (
 	"errors"
 	"net"
 	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 )
+
+// ear is what a listener's connections are: how they are admitted, served, and
+// refused.
+type ear struct {
+	admit  func(context.Context) (*budget.Place, error)
+	serve  func(context.Context, *net.TCPConn)
+	refuse func(*net.TCPConn, error)
+}
 
 // acceptLoop hands every accepted connection to serve on a goroutine of its own,
 // until ctx ends and the listener is closed.
@@ -13,13 +23,16 @@ import (
 // An error that is not the end (EMFILE, ENFILE, ECONNABORTED) backs off from 5 ms
 // to 1 s: retrying at once, as ztunnel does, spins every listener of every
 // workload when descriptors run out, at the moment when CPU is needed most.
-func (w *Workload) acceptLoop(ctx context.Context, l *net.TCPListener, serve func(*net.TCPConn)) {
+//
+// A workload over its budget is waited for here, with one connection in hand: the
+// others stay in its own backlog.
+func (w *Workload) acceptLoop(ctx, cut context.Context, l *net.TCPListener, e ear) {
 	backoff := time.Duration(0)
 	for {
 		c, err := l.AcceptTCP()
 		if err == nil {
 			backoff = 0
-			w.open.Go(func() { serve(c) })
+			w.admit(ctx, cut, c, e)
 			continue
 		}
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
@@ -33,4 +46,18 @@ func (w *Workload) acceptLoop(ctx context.Context, l *net.TCPListener, serve fun
 			return
 		}
 	}
+}
+
+// admit serves a connection, on a goroutine of its own, once it has its place.
+func (w *Workload) admit(ctx, cut context.Context, c *net.TCPConn, e ear) {
+	place, err := e.admit(ctx)
+	if err != nil && ctx.Err() == nil { // the end of accepting is no reason to refuse what was accepted
+		e.refuse(c, err)
+		_ = TCPLeg(c).Reset()
+		return
+	}
+	w.open.Go(func() {
+		defer place.Leave()
+		e.serve(place.Under(cut), c)
+	})
 }

@@ -22,6 +22,11 @@ type peer struct {
 	local  netip.AddrPort // the workload's address that the peer called
 }
 
+// peerOf is what is known of a peer before its handshake.
+func peerOf(c *net.TCPConn) peer {
+	return peer{remote: addrOf(c.RemoteAddr()), local: addrOf(c.LocalAddr())}
+}
+
 // serveTunnel accepts one tunnel: handshake, verify the peer's SVID, then its
 // streams. drain ends it gracefully (GOAWAY), cut at once.
 func (w *Workload) serveTunnel(drain, cut context.Context, c *net.TCPConn) {
@@ -41,11 +46,11 @@ func (w *Workload) serveTunnel(drain, cut context.Context, c *net.TCPConn) {
 
 // verify does the TLS handshake; the checks are in identity.ServerTLS.
 func (w *Workload) verify(ctx context.Context, c *net.TCPConn) (peer, *tls.Conn, error) {
-	p := peer{remote: addrOf(c.RemoteAddr()), local: addrOf(c.LocalAddr())}
-	t := tls.Server(c, w.serverTLS)
+	p := peerOf(c)
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	if err := t.HandshakeContext(ctx); err != nil {
+	t, err := w.Account.Handshake(ctx, c, nil, func(c net.Conn) *tls.Conn { return tls.Server(c, w.serverTLS) })
+	if err != nil {
 		return p, nil, err
 	}
 	id, err := identity.PeerID(t.ConnectionState())
@@ -68,12 +73,23 @@ func (w *Workload) serveStream(ctx context.Context, in tunnel.Incoming, p peer) 
 	r.Peer, r.HBONE = p.id, p.local
 	defer w.end(r)
 	defer func() { w.recovered(r, recover()) }()
-	r.Err = w.inbound(ctx, in, p, r)
+	r.Err = w.admitStream(ctx, in, p, r)
 	var refused *refusal
 	if errors.As(r.Err, &refused) {
 		r.Status = refused.status
 		_ = in.Reject(refused.status)
 	}
+}
+
+// admitStream is admit for a stream, which is a connection like any other. Only its
+// own handler waits here, not its tunnel.
+func (w *Workload) admitStream(ctx context.Context, in tunnel.Incoming, p peer, r *telemetry.Record) error {
+	place, err := w.Account.Connection(in.Context())
+	if err != nil {
+		return &refusal{hbone.StatusUnavailable, err}
+	}
+	defer place.Leave()
+	return w.inbound(place.Under(ctx), in, p, r)
 }
 
 // inbound carries one CONNECT of a peer to the application:
@@ -105,7 +121,7 @@ func (w *Workload) inbound(ctx context.Context, in tunnel.Incoming, p peer, r *t
 	}
 	r.Status = hbone.StatusOK
 
-	return w.relay(ctx, r, stream, TCPLeg(app))
+	return w.relay(ctx, r, stream, w.leg(app))
 }
 
 // readConnect checks what the peer asks for: 400 for anything that is no CONNECT

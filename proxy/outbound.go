@@ -41,7 +41,7 @@ func (w *Workload) outbound(ctx context.Context, app *net.TCPConn, r *telemetry.
 		return err
 	}
 
-	return w.relay(ctx, r, TCPLeg(app), next)
+	return w.relay(ctx, r, w.leg(app), next)
 }
 
 // classify rejects what must not be carried: a call to one of our own ports at
@@ -111,11 +111,11 @@ func (w *Workload) passthrough(ctx context.Context, r *telemetry.Record, dst net
 	r.Next = dst
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	c, err := w.Netns.Dial(ctx, netns.DialOptions{Remote: dst, Mark: redirect.MarkProxy})
+	c, err := w.dial(ctx, netns.DialOptions{Remote: dst, Mark: redirect.MarkProxy})
 	if err != nil {
 		return nil, err
 	}
-	return TCPLeg(c), nil
+	return w.leg(c), nil
 }
 
 // dialTunnel makes one tunnel for the pool: connect, handshake, preface.
@@ -126,13 +126,19 @@ func (w *Workload) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel,
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout+handshakeTimeout)
 	defer cancel()
-	raw, err := w.dialPeer(ctx, k)
+	place, err := w.Account.Tunnel(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := tls.Client(raw, identity.ClientTLS(w.Source, accept))
-	if err := c.HandshakeContext(ctx); err != nil {
-		raw.Close()
+	raw, err := w.dialPeer(ctx, k)
+	if err != nil {
+		place.Leave()
+		return nil, err
+	}
+	c, err := w.Account.Handshake(ctx, raw, place, func(c net.Conn) *tls.Conn {
+		return tls.Client(c, identity.ClientTLS(w.Source, accept))
+	})
+	if err != nil {
 		return nil, fmt.Errorf("TLS with %s: %w", k.Address, err)
 	}
 	return w.Transport.Client(ctx, c)
@@ -141,7 +147,7 @@ func (w *Workload) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel,
 func (w *Workload) dialPeer(ctx context.Context, k tunnel.Key) (*net.TCPConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	c, err := w.Netns.Dial(ctx, netns.DialOptions{Remote: k.Address, Source: k.SourceIP, Mark: redirect.MarkProxy})
+	c, err := w.dial(ctx, netns.DialOptions{Remote: k.Address, Source: k.SourceIP, Mark: redirect.MarkProxy})
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("connection to %s timed out, maybe a NetworkPolicy is blocking HBONE port %d: %w", k.Address, redirect.HBONEPort, err)
 	}

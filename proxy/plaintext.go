@@ -33,7 +33,7 @@ func (w *Workload) plaintext(ctx context.Context, client *net.TCPConn, r *teleme
 		return err
 	}
 
-	return w.relay(ctx, r, TCPLeg(client), TCPLeg(app))
+	return w.relay(ctx, r, w.leg(client), w.leg(app))
 }
 
 // classifyPlaintext rejects every port of ours, at whatever address it was called.

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"io"
-	"sync"
 	"sync/atomic"
 )
 
@@ -16,12 +15,6 @@ import (
 // bufferSize is one read of a TCP leg. Four TLS records: larger ones gain
 // nothing against the cost of sealing them, 16 KiB costs a system call for each.
 const bufferSize = 64 << 10
-
-type buffer [bufferSize]byte
-
-// buffers is pooled because a connection that waits needs none: with a buffer
-// of its own for each direction, ten thousand idle connections would hold 1.2 GiB.
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 // move copies from one leg to the other until EOF.
 func move(from, to half, n *atomic.Int64) error {
@@ -49,7 +42,7 @@ func move(from, to half, n *atomic.Int64) error {
 func moveBuffered(from, to half, src *tcpLeg, n *atomic.Int64, upgrade bool) (bulk bool, err error) {
 	const fullReads = 4
 	for full := 0; !upgrade || full < fullReads; {
-		b, m, err := src.readPooled()
+		p, m, err := src.readPooled()
 		if err == io.EOF {
 			return false, nil
 		}
@@ -60,9 +53,9 @@ func moveBuffered(from, to half, src *tcpLeg, n *atomic.Int64, upgrade bool) (bu
 		if m < bufferSize {
 			full = 0
 		}
-		w, err := to.Write(b[:m])
+		w, err := to.Write(p.b[:m])
 		n.Add(int64(w))
-		buffers.Put(b)
+		p.put(src.account)
 		if err != nil {
 			return false, to.failed("write", err)
 		}

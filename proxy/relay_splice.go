@@ -18,6 +18,11 @@ const spliceSize = 256 << 10
 // two descriptors, and the kernel allows an ordinary user about a thousand of
 // full size.
 func moveSpliced(from, to half, src, dst *tcpLeg, n *atomic.Int64) error {
+	if !src.account.Take(spliceSize) { // what a pipe holds is buffered too
+		_, err := moveBuffered(from, to, src, n, false)
+		return err
+	}
+	defer src.account.Give(spliceSize)
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		// No descriptor to spare is no reason to break a connection that works.

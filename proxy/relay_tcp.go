@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 )
 
 // TCPLeg makes a leg of a TCP connection, which it owns from then on.
@@ -20,11 +22,19 @@ func TCPLeg(c *net.TCPConn) Leg {
 	return &tcpLeg{c: c, raw: raw}
 }
 
+// tcpLegOn is TCPLeg with its buffers on an account.
+func tcpLegOn(c *net.TCPConn, a *budget.Account) Leg {
+	l := TCPLeg(c).(*tcpLeg)
+	l.account = a
+	return l
+}
+
 type tcpLeg struct {
 	c         *net.TCPConn
 	raw       syscall.RawConn
 	halfClose atomic.Bool // CloseWrite was called
 	watched   atomic.Bool // AwaitBreak was called
+	account   *budget.Account
 }
 
 func (l *tcpLeg) Write(p []byte) (int, error) { return l.c.Write(p) }
@@ -70,17 +80,16 @@ func (l *tcpLeg) Read(p []byte) (int, error) {
 
 // readPooled waits until there is something to read and only then takes a
 // buffer, which its caller puts back. There is none with an error.
-func (l *tcpLeg) readPooled() (b *buffer, n int, err error) {
+func (l *tcpLeg) readPooled() (p piece, n int, err error) {
 	n, err = l.read(func(fd int) (int, error) {
-		b = buffers.Get().(*buffer)
-		n, err := unix.Read(fd, b[:])
+		p = take(l.account)
+		n, err := unix.Read(fd, p.b)
 		if err != nil || n == 0 {
-			buffers.Put(b)
-			b = nil
+			p.put(l.account)
 		}
 		return n, err
 	})
-	return b, n, err
+	return p, n, err
 }
 
 // read calls f, which reads from fd without blocking, as soon as it can.

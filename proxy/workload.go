@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
@@ -42,8 +43,8 @@ type View struct {
 	Policies []mesh.Policy  // those that apply to it
 }
 
-// Config is all that the data path of a workload needs. Every field but View is
-// required.
+// Config is all that the data path of a workload needs. Every field but View and
+// Account is required.
 type Config struct {
 	Workload  mesh.Workload
 	View      View
@@ -52,6 +53,7 @@ type Config struct {
 	Source    identity.Source  // the workload's SVID
 	Resolver  Resolver
 	Transport tunnel.Transport
+	Account   *budget.Account // nil: budgets are off
 	Sink      *telemetry.Sink
 	Counters  *telemetry.Counters
 	Log       *slog.Logger
@@ -108,13 +110,15 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 	drain, goAway := context.WithCancel(cut)
 	defer goAway()
 	var loops sync.WaitGroup
+	loops.Go(func() { w.acceptLoop(ctx, cut, l.Outbound, w.ear(telemetry.Outbound, w.outbound)) })
+	loops.Go(func() { w.acceptLoop(ctx, cut, l.Plaintext, w.ear(telemetry.Plaintext, w.plaintext)) })
 	loops.Go(func() {
-		w.acceptLoop(ctx, l.Outbound, func(c *net.TCPConn) { w.serve(cut, c, telemetry.Outbound, w.outbound) })
+		w.acceptLoop(ctx, cut, l.HBONE, ear{
+			admit:  w.Account.Tunnel,
+			serve:  func(cut context.Context, c *net.TCPConn) { w.serveTunnel(drain, cut, c) },
+			refuse: func(c *net.TCPConn, err error) { w.refuseTunnel(peerOf(c), err) },
+		})
 	})
-	loops.Go(func() {
-		w.acceptLoop(ctx, l.Plaintext, func(c *net.TCPConn) { w.serve(cut, c, telemetry.Plaintext, w.plaintext) })
-	})
-	loops.Go(func() { w.acceptLoop(ctx, l.HBONE, func(c *net.TCPConn) { w.serveTunnel(drain, cut, c) }) })
 	<-ctx.Done()
 	err := l.Close()
 	loops.Wait()
@@ -140,8 +144,23 @@ func (w *Workload) drain(kill context.CancelCauseFunc) {
 	<-done
 }
 
+// side is one of outbound and plaintext.
+type side func(context.Context, *net.TCPConn, *telemetry.Record) error
+
+func (w *Workload) ear(d telemetry.Direction, s side) ear {
+	return ear{
+		admit: w.Account.Connection,
+		serve: func(ctx context.Context, c *net.TCPConn) { w.serve(ctx, c, d, s) },
+		refuse: func(c *net.TCPConn, err error) {
+			r := w.begin(d, addrOf(c.RemoteAddr()))
+			r.Err = err
+			w.end(r)
+		},
+	}
+}
+
 // serve runs one connection of any side: record, panic, reset on failure.
-func (w *Workload) serve(ctx context.Context, c *net.TCPConn, d telemetry.Direction, side func(context.Context, *net.TCPConn, *telemetry.Record) error) {
+func (w *Workload) serve(ctx context.Context, c *net.TCPConn, d telemetry.Direction, s side) {
 	r := w.begin(d, addrOf(c.RemoteAddr()))
 	defer w.end(r)
 	defer func() { w.recovered(r, recover()) }()
@@ -150,7 +169,7 @@ func (w *Workload) serve(ctx context.Context, c *net.TCPConn, d telemetry.Direct
 		c.Close()
 		return
 	}
-	if r.Err = side(ctx, c, r); r.Err != nil {
+	if r.Err = s(ctx, c, r); r.Err != nil {
 		// Reset, not close: a clean end would tell the application that the
 		// answer was complete. After a relay the leg is closed already.
 		_ = TCPLeg(c).Reset()
@@ -204,8 +223,21 @@ func (w *Workload) deliver(ctx context.Context, r *telemetry.Record, dst netip.A
 	if src := r.Source.Addr().Unmap(); src.Is4() == dst.Addr().Is4() {
 		o.Source, o.Transparent = src, true
 	}
+	return w.dial(ctx, o)
+}
+
+// dial connects from the pod's network namespace, within the workload's budget.
+func (w *Workload) dial(ctx context.Context, o netns.DialOptions) (*net.TCPConn, error) {
+	place, err := w.Account.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer place.Leave()
 	return w.Netns.Dial(ctx, o)
 }
+
+// leg is TCPLeg with its buffers on the workload's account.
+func (w *Workload) leg(c *net.TCPConn) Leg { return tcpLegOn(c, w.Account) }
 
 // own says whether an address is one of the workload's.
 func (w *Workload) own(a netip.Addr) bool {

@@ -28,7 +28,7 @@ func (c *conn) recvData(fh http2.FrameHeader) error {
 	if err != nil {
 		return err
 	}
-	if err := c.fillInbox(s, left-padding); err != nil {
+	if s, err = c.fillInbox(s, left-padding); err != nil {
 		return err
 	}
 	if _, err := c.recv.br.Discard(padding); err != nil {
@@ -72,20 +72,29 @@ func (c *conn) admit(fh http2.FrameHeader) (s *stream, streamErr, err error) {
 	return s, streamErr, err
 }
 
-// fillInbox moves n bytes of payload into the inbox of s as they come.
-func (c *conn) fillInbox(s *stream, n int) error {
+// fillInbox moves n bytes of payload into the inbox of s as they come, and returns
+// s, or nil when it was reset because they did not fit.
+func (c *conn) fillInbox(s *stream, n int) (*stream, error) {
 	for n > 0 {
 		if _, err := c.recv.br.Peek(1); err != nil {
-			return err
+			return s, err
 		}
 		b, _ := c.recv.br.Peek(min(n, c.recv.br.Buffered()))
-		if s != nil {
-			s.in.write(b)
+		if s != nil && !s.in.write(b) {
+			c.overflow(s)
+			s = nil // the rest of the payload belongs to nobody
 		}
 		_, _ = c.recv.br.Discard(len(b))
 		n -= len(b)
 	}
-	return nil
+	return s, nil
+}
+
+// overflow resets a stream whose bytes its workload has no budget for.
+func (c *conn) overflow(s *stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.abort(http2.ErrCodeEnhanceYourCalm, c.o.Account.Overflow())
 }
 
 // endRecv notes the peer's END_STREAM.

@@ -101,7 +101,7 @@ func TestAStalledStreamCostsItsWindow(t *testing.T) {
 // Small frames share chunks.
 func TestSmallFramesShareMemory(t *testing.T) {
 	var b inbox
-	b.init(1 << 20)
+	b.init(1<<20, nil)
 	for range 100_000 {
 		b.write([]byte{1})
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
@@ -18,6 +19,9 @@ type Options struct {
 	PingTimeout      time.Duration // silence after the PING after which the tunnel is lost; 20 s
 	WriteTimeout     time.Duration // for the peer's TCP to take what is queued; 30 s
 	LingerTimeout    time.Duration // after an orderly end, for the peer to close first; 1 s
+
+	// Account is charged with what streams hold that was not read yet; nil: nobody's.
+	Account *budget.Account
 
 	// OnPanic is told of a panic that a handler let escape, with its stack. The
 	// stream is reset; everything else goes on. nil: the panic is dropped.

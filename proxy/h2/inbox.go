@@ -3,6 +3,8 @@ package h2
 import (
 	"io"
 	"sync"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 )
 
 const chunkSize = 16 << 10
@@ -34,32 +36,42 @@ type inbox struct {
 
 	portion int // credit is given back in portions of this
 	credit  int // read, not given back
+	held    int // bytes in it
+	account *budget.Account
 }
 
-func (b *inbox) init(window int) {
+func (b *inbox) init(window int, a *budget.Account) {
 	b.wake.L = &b.mu
 	b.portion = window / 2
+	b.account = a
 }
 
-// write takes a copy of p; after a failure it takes nothing.
-func (b *inbox) write(p []byte) {
+// write takes a copy of p; after a failure it takes nothing. It reports false when
+// the account has no room for p.
+func (b *inbox) write(p []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err != nil {
-		return
+		return true
 	}
 	for len(p) > 0 {
-		if b.tail == nil || b.tail.w == chunkSize {
-			b.grow()
+		if (b.tail == nil || b.tail.w == chunkSize) && !b.grow() {
+			return false
 		}
 		n := copy(b.tail.b[b.tail.w:], p)
 		b.tail.w += n
+		b.held += n
 		p = p[n:]
 	}
 	b.wake.Signal()
+	return true
 }
 
-func (b *inbox) grow() {
+// grow adds a chunk, which is charged until put.
+func (b *inbox) grow() bool {
+	if !b.account.Take(chunkSize) {
+		return false
+	}
 	k := chunks.Get().(*chunk)
 	if b.tail == nil {
 		b.head = k
@@ -67,6 +79,13 @@ func (b *inbox) grow() {
 		b.tail.next = k
 	}
 	b.tail = k
+	return true
+}
+
+// put frees a chunk that was popped. It needs no lock.
+func (b *inbox) put(k *chunk) {
+	k.free()
+	b.account.Give(chunkSize)
 }
 
 // read blocks for bytes. back is the credit that is now due to the peer.
@@ -82,15 +101,16 @@ func (b *inbox) read(p []byte) (n, back int, err error) {
 	for n < len(p) && b.head != nil {
 		m := copy(p[n:], b.head.b[b.head.r:b.head.w])
 		b.head.r += m
+		b.held -= m
 		n += m
 		if b.head.r == b.head.w {
-			b.pop().free()
+			b.put(b.pop())
 		}
 	}
 	return n, b.due(n), nil
 }
 
-// take blocks for a whole chunk, which its receiver frees.
+// take blocks for a whole chunk, which its receiver puts back.
 func (b *inbox) take() (k *chunk, back int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -121,6 +141,7 @@ func (b *inbox) pop() *chunk {
 		b.tail = nil
 	}
 	k.next = nil
+	b.held -= k.w - k.r
 	return k
 }
 
@@ -131,12 +152,23 @@ func (b *inbox) skip(n int) (back int) {
 	return b.due(n)
 }
 
+// due adds n bytes to the credit and returns what of it the peer is to get now.
+//
+// While the account is pressed the peer gets no more than leaves it pressedWindow to
+// send: a stream whose reader goes on goes on, and none can pile up a whole window.
+// What was kept back follows with the first read after that.
 func (b *inbox) due(n int) int {
-	if b.credit += n; b.credit < b.portion {
+	b.credit += n
+	back, least := b.credit, b.portion
+	if b.account.Pressed() {
+		ahead := 2*b.portion - b.credit - b.held
+		back, least = min(b.credit, pressedWindow-ahead), pressedWindow/2
+	}
+	if back < least {
 		return 0
 	}
-	n, b.credit = b.credit, 0
-	return n
+	b.credit -= back
+	return back
 }
 
 // end lets the reader see io.EOF after the bytes that are there.
@@ -154,7 +186,7 @@ func (b *inbox) fail(err error, drop bool) {
 	defer b.mu.Unlock()
 	if drop {
 		for b.head != nil {
-			b.pop().free()
+			b.put(b.pop())
 		}
 		b.ended = false
 	}

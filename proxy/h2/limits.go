@@ -16,6 +16,10 @@ const (
 	// what one stream can cost in memory.
 	streamWindow = 256 << 10
 
+	// pressedWindow is what a peer may send ahead while its workload's budget of
+	// bytes is half used.
+	pressedWindow = 32 << 10
+
 	// connWindow only has to be larger than what is in flight: connection
 	// credit is given back when DATA arrives, not when it is read (flow.go).
 	connWindow = 16 << 20
@@ -56,19 +60,19 @@ const (
 // up on an application that hangs reset streams too, up to a tunnel full of them
 // a second: the budget must be above that.
 var (
-	resetBudget = budget{burst: 1000, perSecond: 500}
-	noiseBudget = budget{burst: 2000, perSecond: 500}
+	resetBudget = allowance{burst: 1000, perSecond: 500}
+	noiseBudget = allowance{burst: 2000, perSecond: 500}
 )
 
-// budget is a token bucket; the zero time fills it. It belongs to one goroutine.
-type budget struct {
+// allowance is a token bucket; the zero time fills it. It belongs to one goroutine.
+type allowance struct {
 	burst, perSecond float64
 	left             float64
 	last             time.Time
 }
 
 // spend takes one token and reports whether there was one.
-func (b *budget) spend(now time.Time) bool {
+func (b *allowance) spend(now time.Time) bool {
 	if b.last.IsZero() {
 		b.left = b.burst
 	} else {

@@ -13,8 +13,8 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
-func TestBudget(t *testing.T) {
-	b := budget{burst: 3, perSecond: 2}
+func TestAllowance(t *testing.T) {
+	b := allowance{burst: 3, perSecond: 2}
 	now := time.Unix(1, 0)
 	spent := func() (n int) {
 		for b.spend(now) {

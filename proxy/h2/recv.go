@@ -22,8 +22,8 @@ type recvState struct {
 	hpack   *hpack.Decoder
 	block   headerBlock // the one being collected
 	greeted bool
-	resets  budget
-	noise   budget
+	resets  allowance
+	noise   allowance
 }
 
 // source remembers the error of the connection: the Framer has the same

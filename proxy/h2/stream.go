@@ -64,7 +64,7 @@ func (c *conn) newStream(id uint32) *stream {
 		cancel:     func() {},
 	}
 	s.writable.L = &c.mu
-	s.in.init(c.o.StreamWindow)
+	s.in.init(c.o.StreamWindow, c.o.Account)
 	c.streams[id] = s
 	return s
 }
@@ -89,7 +89,7 @@ func (s *stream) WriteTo(w io.Writer) (int64, error) {
 			return total, err
 		}
 		n, err := w.Write(k.b[k.r:k.w])
-		k.free()
+		s.in.put(k)
 		total += int64(n)
 		s.giveBack(back)
 		if err != nil {

@@ -1,0 +1,38 @@
+package budget
+
+// Take charges n bytes of buffer if the budget has them; Give returns them. Both are
+// one atomic operation, made for a buffer and never for a byte.
+func (a *Account) Take(n int) bool {
+	if a == nil {
+		return true
+	}
+	if a.bytes.Add(int64(n)) <= int64(a.limit(Bytes)) {
+		return true
+	}
+	a.bytes.Add(-int64(n))
+	return false
+}
+
+// Give returns n bytes that Take charged.
+func (a *Account) Give(n int) {
+	if a != nil {
+		a.bytes.Add(-int64(n))
+	}
+}
+
+// Pressed says that half of the bytes are in use: then windows and buffers are to be
+// small, so that those who read go on and those who do not read hold little.
+func (a *Account) Pressed() bool {
+	return a != nil && a.bytes.Load() > int64(a.limit(Bytes)/2)
+}
+
+// Buffered is how many bytes are charged now.
+func (a *Account) Buffered() int64 {
+	if a == nil {
+		return 0
+	}
+	return a.bytes.Load()
+}
+
+// Overflow is the error of a stream whose bytes did not fit; it is counted.
+func (a *Account) Overflow() error { return a.refuse(Bytes) }
