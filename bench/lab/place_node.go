@@ -16,6 +16,7 @@ type nodeConfig struct {
 	Isolation string         `json:"isolation"`
 	Custody   string         `json:"custody"`
 	Liveness  livenessConfig `json:"liveness"`
+	Budgets   string         `json:"budgets,omitempty"`
 	Restart   restartConfig  `json:"restart"`
 	Mesh      string         `json:"mesh"`
 	CA        caConfig       `json:"ca"`
@@ -143,7 +144,7 @@ func (l *Lab) nodeConfig(n Node, s Subject, socket string) nodeConfig {
 		s.Cells = KeeperPolicy
 	}
 	c := nodeConfig{
-		Node: n.Name, Isolation: s.Isolation, Custody: s.Custody, Liveness: livenessConfig{Off: !s.Liveness},
+		Node: n.Name, Isolation: s.Isolation, Custody: s.Custody, Liveness: livenessConfig{Off: !s.Liveness}, Budgets: s.Budgets,
 		Restart: restartConfig{Initial: s.Cells.Initial.String(), Factor: s.Cells.Factor, Max: s.Cells.Max.String()},
 		Mesh:    l.path(meshFile), CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(n.Name)},
 		Admin: socket, Cell: l.bin("bulkhead-cell"), Drain: drain.String(), Cgroup: l.groups.node(n.Name),

@@ -26,6 +26,9 @@ const (
 	CustodyCell   = "cell"   // they are refused, as with ztunnel
 )
 
+// BudgetsOff lets every workload of a cell use what it likes, as ztunnel does.
+const BudgetsOff = "off"
+
 // Policy is how long a thing that died stays dead: Initial, times Factor for each
 // death that follows soon, at most Max.
 type Policy struct {
@@ -69,6 +72,7 @@ type Subject struct {
 	Isolation string // one of Isolations
 	Custody   string // of a node's isolations; empty: CustodyAnchor
 	Liveness  bool   // the keeper pings its cells
+	Budgets   string // BudgetsOff, or empty: on, with their defaults
 	Restart   Policy // of containers, by the lab's kubelet: sidecars, node proxies whose anchor died
 	Cells     Policy // of cells, by their keeper; zero: KeeperPolicy
 }
@@ -82,7 +86,7 @@ func NodeSubject(isolation string, kubelet Policy) Subject {
 // SharedAsZtunnel is shared as ztunnel is: listening sockets die with the process,
 // nobody pings it, and a kubelet restarts it.
 func SharedAsZtunnel(kubelet Policy) Subject {
-	return Subject{Name: "shared (as ztunnel)", Isolation: Shared, Custody: CustodyCell, Restart: kubelet, Cells: kubelet}
+	return Subject{Name: "shared (as ztunnel)", Isolation: Shared, Custody: CustodyCell, Budgets: BudgetsOff, Restart: kubelet, Cells: kubelet}
 }
 
 // SubjectOf is the usual subject of an isolation.
@@ -108,6 +112,9 @@ func (s Subject) validate() error {
 	}
 	if s.Custody != "" && s.Custody != CustodyAnchor && s.Custody != CustodyCell {
 		return fmt.Errorf("custody %q: use %s or %s", s.Custody, CustodyAnchor, CustodyCell)
+	}
+	if s.Budgets != "" && s.Budgets != BudgetsOff {
+		return fmt.Errorf("budgets %q: leave it empty or use %s", s.Budgets, BudgetsOff)
 	}
 	if err := s.Restart.validate(); err != nil {
 		return err

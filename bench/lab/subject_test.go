@@ -58,6 +58,7 @@ func TestSubjectValidate(t *testing.T) {
 	for name, spoil := range map[string]func(*Subject){
 		"isolation":     func(s *Subject) { s.Isolation = "" },
 		"custody":       func(s *Subject) { s.Custody = "nobody" },
+		"budgets":       func(s *Subject) { s.Budgets = "many" },
 		"no restart":    func(s *Subject) { s.Restart = Policy{} },
 		"restart grows": func(s *Subject) { s.Restart.Factor = 0.5 },
 		"cells":         func(s *Subject) { s.Cells.Max = 0 },
@@ -84,6 +85,9 @@ func TestNodeConfigIsAccepted(t *testing.T) {
 		}
 		if string(c.Isolation) != s.Isolation || c.Liveness.Off == s.Liveness || c.UIDs == nil || c.UIDs.First != 71_000 {
 			t.Errorf("%+v became %+v", s, c)
+		}
+		if off := s.Budgets == BudgetsOff; c.Budgets.Off != off {
+			t.Errorf("budgets %q became %+v", s.Budgets, c.Budgets)
 		}
 		want := s.Cells
 		if want == (Policy{}) {

@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
 // channelFD is where the anchor puts the cell's end of the channel.
@@ -45,7 +47,7 @@ func runChannel(ctx context.Context, name string) error {
 	talk, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go readChannel(talk, feed, ended)
-	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: h2.New(h2.Options{}), Log: log, Drain: feed.Drain})
+	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: transport, Log: log, Drain: feed.Drain})
 	hangUp()
 	if channelErr := <-ended; errors.Is(err, cell.ErrFeedGone) && !errors.Is(channelErr, io.EOF) {
 		return errors.Join(err, channelErr)
@@ -57,3 +59,6 @@ func runChannel(ctx context.Context, name string) error {
 func readChannel(ctx context.Context, feed *cell.Channel, ended chan<- error) {
 	ended <- feed.Run(ctx)
 }
+
+// transport is how tunnels of one workload are made.
+func transport(a *budget.Account) tunnel.Transport { return h2.New(h2.Options{Account: a}) }

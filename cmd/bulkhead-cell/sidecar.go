@@ -14,9 +14,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
-	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
 )
 
 // sidecarConfig is the sidecar's strict YAML file.
@@ -31,8 +31,9 @@ type sidecarConfig struct {
 	Ready string `json:"ready,omitempty"` // file that is written when the workload is served
 	// Faults is for labs: a file with the order of a fault, read at the start and at
 	// SIGUSR1. Without it a sidecar takes no orders.
-	Faults string `json:"faults,omitempty"`
-	drain  time.Duration
+	Faults  string        `json:"faults,omitempty"`
+	Budgets budget.Config `json:"budgets,omitzero"` // off, or limits; default: on
+	drain   time.Duration
 }
 
 func newSidecarCommand() *cobra.Command {
@@ -87,7 +88,7 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 			log.Error("not served", "error", err)
 		}
 	}
-	feed := cell.NewAlone(c.Workload, c.Mesh, caclient.New(c.CA.Socket, c.CA.Token), log, served)
+	feed := cell.NewAlone(c.Workload, c.Mesh, c.Budgets, caclient.New(c.CA.Socket, c.CA.Token), log, served)
 	endOrders := func() {}
 	if c.Faults != "" {
 		endOrders = takeOrders(feed, c.Faults, log)
@@ -95,7 +96,7 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go watchMesh(watch, feed, ended)
-	err := cell.Run(ctx, cell.Config{Feed: feed, Transport: h2.New(h2.Options{}), Log: log, Drain: func() time.Duration { return c.drain }})
+	err := cell.Run(ctx, cell.Config{Feed: feed, Transport: transport, Log: log, Drain: func() time.Duration { return c.drain }})
 	endOrders() // before the feed's end closes what orders are sent on
 	stop()
 	<-ended

@@ -34,8 +34,8 @@ type Account struct {
 
 // NewAccount makes an account.
 func NewAccount(l Limits, t *Turns) *Account {
-	now := time.Now()
-	l = l.Over(Defaults) // a limit of 0 would be a division by it
+	now := time.Now().Add(-time.Second) // the first second's worth is there at once
+	l = l.Over(Defaults)                // a limit of 0 would be a division by it
 	a := &Account{turns: t, arrivals: rate{born: now}, handshakes: rate{born: now}}
 	a.limits.Store(&l)
 	return a

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
@@ -19,7 +21,7 @@ var ErrFeedGone = errors.New("the feed is gone: keeper and anchor have ended")
 // Config is what a cell is made of.
 type Config struct {
 	Feed      Feed
-	Transport tunnel.Transport
+	Transport func(*budget.Account) tunnel.Transport // of one workload
 	Log       *slog.Logger
 	Drain     func() time.Duration // asked when a drain begins
 }
@@ -29,6 +31,7 @@ type Config struct {
 type cell struct {
 	Config
 	sink    *telemetry.Sink
+	turns   *budget.Turns
 	served  map[string]*served
 	issuers map[identity.ID]*issuing
 	running sync.WaitGroup // each Add is one served.run or issuing.run goroutine
@@ -40,6 +43,7 @@ func Run(ctx context.Context, c Config) error {
 	s := &cell{
 		Config:  c,
 		sink:    telemetry.NewSink(c.Log.Handler()),
+		turns:   budget.NewTurns(runtime.GOMAXPROCS(0)),
 		served:  map[string]*served{},
 		issuers: map[identity.ID]*issuing{},
 	}
@@ -85,6 +89,7 @@ func (s *cell) handle(ctx context.Context, e Event) {
 func (s *cell) serve(ctx context.Context, a *Assignment, done func(error)) {
 	if v := s.served[a.Workload.UID]; v != nil {
 		v.work.SetView(a.View)
+		v.setLimits(a.Budget)
 		a.close()
 		if !a.Patient {
 			v.hasten()
@@ -127,7 +132,9 @@ func (s *cell) dropAll() {
 func (s *cell) counts() map[string]telemetry.Counts {
 	out := make(map[string]telemetry.Counts, len(s.served))
 	for uid, v := range s.served {
-		out[uid] = v.counters.Counts()
+		n := v.counters.Counts()
+		n.Budget = v.account.Counts()
+		out[uid] = n
 	}
 	return out
 }

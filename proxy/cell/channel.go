@@ -176,7 +176,12 @@ func assignment(s *Serve, files []*os.File) (*Assignment, error) {
 	if err != nil {
 		return nil, &MalformedError{err}
 	}
-	a := &Assignment{Workload: w, View: proxy.View{Services: s.Services, Policies: s.Policies}, Ports: s.Ports, Patient: s.Patient, Listeners: map[string]*os.File{}}
+	if s.Budget != nil {
+		if err := s.Budget.Validate(); err != nil {
+			return nil, &MalformedError{err}
+		}
+	}
+	a := &Assignment{Workload: w, View: proxy.View{Services: s.Services, Policies: s.Policies}, Ports: s.Ports, Budget: s.Budget, Patient: s.Patient, Listeners: map[string]*os.File{}}
 	for i, name := range s.Files {
 		switch {
 		case name == FileNetns && a.Netns == nil:

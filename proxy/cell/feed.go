@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 	"github.com/bulkhead-mesh/bulkhead/proxy"
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
@@ -38,6 +39,7 @@ type Assignment struct {
 	Workload  mesh.Workload
 	View      proxy.View
 	Ports     redirect.Ports
+	Budget    *budget.Limits      // nil: off
 	Patient   bool                // see Serve
 	Netns     *os.File            // nil: the process's own namespace
 	Listeners map[string]*os.File // FileOutbound, FilePlaintext, FileHBONE; nil: make them

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
@@ -63,6 +64,7 @@ type Serve struct {
 	Services []mesh.Service  `json:"services,omitempty"`
 	Policies []mesh.Policy   `json:"policies,omitempty"`
 	Ports    redirect.Ports  `json:"ports"`
+	Budget   *budget.Limits  `json:"budget,omitempty"` // absent: off
 	Files    []string        `json:"files,omitempty"`
 	// Patient: another process serves the workload meanwhile. Nothing is accepted before
 	// the SVID is there; a Serve without it ends the patience.

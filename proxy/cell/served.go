@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy"
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
@@ -24,6 +25,7 @@ type served struct {
 	work      *proxy.Workload
 	resolver  *resolver
 	counters  *telemetry.Counters
+	account   *budget.Account // nil: budgets are off
 	source    *issuing
 	netns     *netns.Namespace
 	listeners proxy.Listeners
@@ -50,6 +52,7 @@ func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
 		identity:  a.Workload.Identity,
 		resolver:  newResolver(s.Feed, a.Workload.UID),
 		counters:  &telemetry.Counters{},
+		account:   s.account(a),
 		source:    s.source(ctx, a.Workload.Identity),
 		netns:     ns,
 		listeners: l,
@@ -64,7 +67,7 @@ func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
 	}
 	v.work = proxy.New(proxy.Config{
 		Workload: a.Workload, View: a.View, Ports: a.Ports,
-		Netns: ns, Source: v.source, Resolver: v.resolver, Transport: s.Transport,
+		Netns: ns, Source: v.source, Resolver: v.resolver, Transport: s.Transport(v.account), Account: v.account,
 		Sink: s.sink, Counters: v.counters, Log: s.Log, Drain: s.Drain(),
 	})
 	return v, nil
@@ -114,6 +117,22 @@ func (v *served) hasten() {
 func (v *served) whenServing(done func(error)) {
 	<-v.serving
 	done(nil)
+}
+
+// account is the workload's budget in this cell.
+func (s *cell) account(a *Assignment) *budget.Account {
+	if a.Budget == nil {
+		return nil
+	}
+	return budget.NewAccount(*a.Budget, s.turns)
+}
+
+// setLimits changes a budget. Off and on are for cells that start later: what runs
+// was never counted, or is.
+func (v *served) setLimits(l *budget.Limits) {
+	if l != nil {
+		v.account.SetLimits(*l)
+	}
 }
 
 // cutNow ends open connections without a drain: their pod is gone.

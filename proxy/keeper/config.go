@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 )
 
 // Custody is who keeps the listening sockets.
@@ -37,21 +39,22 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 type Config struct {
 	path string // of the file, watched; empty: not from a file
 
-	Node        string    `json:"node"`
-	Isolation   Isolation `json:"isolation"` // default shared
-	Overrides   Overrides `json:"overrides,omitempty"`
-	Custody     Custody   `json:"custody,omitempty"`  // default anchor
-	Liveness    Liveness  `json:"liveness,omitempty"` // default 1 s, 3 misses
-	Restart     Restart   `json:"restart,omitempty"`  // default 500 ms, doubling, at most 60 s
-	Mesh        string    `json:"mesh"`               // mesh file, watched
-	CA          CA        `json:"ca"`                 //
-	Admin       string    `json:"admin"`              // unix socket
-	Cell        string    `json:"cell,omitempty"`     // the executable; default: bulkhead-cell beside this one
-	Drain       Duration  `json:"drain,omitempty"`    // default 5 s
-	Cgroup      string    `json:"cgroup,omitempty"`   // parent group of the cells; empty: none
-	UIDs        *UIDs     `json:"uids,omitempty"`     // one uid per cell; absent: the keeper's own
-	AllowFaults bool      `json:"-"`                  // from the command line: POST /faults strikes cells
-	Walls       Walls     `json:"walls,omitempty"`    // limits of the cells, by the workloads that they serve
+	Node        string        `json:"node"`
+	Isolation   Isolation     `json:"isolation"` // default shared
+	Overrides   Overrides     `json:"overrides,omitempty"`
+	Custody     Custody       `json:"custody,omitempty"`  // default anchor
+	Liveness    Liveness      `json:"liveness,omitempty"` // default 1 s, 3 misses
+	Budgets     budget.Config `json:"budgets,omitzero"`   // off, or limits of each workload; default: on
+	Restart     Restart       `json:"restart,omitempty"`  // default 500 ms, doubling, at most 60 s
+	Mesh        string        `json:"mesh"`               // mesh file, watched
+	CA          CA            `json:"ca"`                 //
+	Admin       string        `json:"admin"`              // unix socket
+	Cell        string        `json:"cell,omitempty"`     // the executable; default: bulkhead-cell beside this one
+	Drain       Duration      `json:"drain,omitempty"`    // default 5 s
+	Cgroup      string        `json:"cgroup,omitempty"`   // parent group of the cells; empty: none
+	UIDs        *UIDs         `json:"uids,omitempty"`     // one uid per cell; absent: the keeper's own
+	AllowFaults bool          `json:"-"`                  // from the command line: POST /faults strikes cells
+	Walls       Walls         `json:"walls,omitempty"`    // limits of the cells, by the workloads that they serve
 }
 
 // Liveness is how a cell that hangs is noticed.

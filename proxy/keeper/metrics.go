@@ -3,6 +3,7 @@ package keeper
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
@@ -13,6 +14,7 @@ type collector struct{ keeper *Keeper }
 var (
 	cellLabels     = []string{"cell"}
 	workloadLabels = []string{"cell", "workload"}
+	budgetLabels   = []string{"cell", "workload", "resource"}
 
 	descUp        = prometheus.NewDesc("bulkhead_cell_up", "1 while the cell's process runs.", cellLabels, nil)
 	descRestarts  = prometheus.NewDesc("bulkhead_cell_restarts_total", "Deaths of the cell's processes.", cellLabels, nil)
@@ -26,11 +28,13 @@ var (
 	descFailed    = prometheus.NewDesc("bulkhead_connections_failed_total", "Connections that ended with an error.", workloadLabels, nil)
 	descSent      = prometheus.NewDesc("bulkhead_sent_bytes_total", "Bytes towards the destination, of connections that ended.", workloadLabels, nil)
 	descReceived  = prometheus.NewDesc("bulkhead_received_bytes_total", "Bytes back from the destination, of connections that ended.", workloadLabels, nil)
+	descRefused   = prometheus.NewDesc("bulkhead_budget_refused_total", "Connections, tunnels, streams and dials refused because the workload's budget was used up.", budgetLabels, nil)
+	descWaited    = prometheus.NewDesc("bulkhead_budget_waited_total", "Those that waited for the budget.", budgetLabels, nil)
 	descPanics    = prometheus.NewDesc("bulkhead_panics_total", "Panics recovered in connections.", workloadLabels, nil)
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descRestarts, descWorkloads, descOOM, descLost, descPushes, descPushed, descOpened, descClosed, descFailed, descSent, descReceived, descPanics} {
+	for _, d := range []*prometheus.Desc{descUp, descRestarts, descWorkloads, descOOM, descLost, descPushes, descPushed, descOpened, descClosed, descFailed, descSent, descReceived, descPanics, descRefused, descWaited} {
 		ch <- d
 	}
 }
@@ -77,8 +81,14 @@ func workloadMetrics(group, uid string, n telemetry.Counts) []prometheus.Metric 
 	counter := func(d *prometheus.Desc, v uint64) prometheus.Metric {
 		return prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), group, uid)
 	}
-	return []prometheus.Metric{
+	out := []prometheus.Metric{
 		counter(descOpened, n.Opened), counter(descClosed, n.Closed), counter(descFailed, n.Failed),
 		counter(descSent, n.Sent), counter(descReceived, n.Received), counter(descPanics, n.Panics),
 	}
+	for _, r := range budget.Resources() {
+		out = append(out,
+			prometheus.MustNewConstMetric(descRefused, prometheus.CounterValue, float64(n.Budget.Refused[r]), group, uid, r.String()),
+			prometheus.MustNewConstMetric(descWaited, prometheus.CounterValue, float64(n.Budget.Waited[r]), group, uid, r.String()))
+	}
+	return out
 }

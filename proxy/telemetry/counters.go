@@ -1,6 +1,10 @@
 package telemetry
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+)
 
 // Counters are what one workload did in one cell, since that cell began to serve
 // it. Opened equals Closed plus the connections open now; Failed is contained in
@@ -17,17 +21,26 @@ type Counts struct {
 	Sent     uint64 `json:"sent"`
 	Received uint64 `json:"received"`
 	Panics   uint64 `json:"panics"`
+
+	// Budget is what the workload was refused and made to wait for, by its account.
+	Budget budget.Counts `json:"budget,omitzero"`
 }
 
 // Counts copies the counters. The fields are read one after another, so a
 // connection that ends meanwhile may show in one and not yet in the next.
 func (c *Counters) Counts() Counts {
-	return Counts{c.Opened.Load(), c.Closed.Load(), c.Failed.Load(), c.Sent.Load(), c.Received.Load(), c.Panics.Load()}
+	return Counts{
+		Opened: c.Opened.Load(), Closed: c.Closed.Load(), Failed: c.Failed.Load(),
+		Sent: c.Sent.Load(), Received: c.Received.Load(), Panics: c.Panics.Load(),
+	}
 }
 
 // Add returns the sum of both, field by field.
 func (a Counts) Add(b Counts) Counts {
-	return Counts{a.Opened + b.Opened, a.Closed + b.Closed, a.Failed + b.Failed, a.Sent + b.Sent, a.Received + b.Received, a.Panics + b.Panics}
+	return Counts{
+		a.Opened + b.Opened, a.Closed + b.Closed, a.Failed + b.Failed,
+		a.Sent + b.Sent, a.Received + b.Received, a.Panics + b.Panics, a.Budget.Add(b.Budget),
+	}
 }
 
 // Open counts the begin of a connection.

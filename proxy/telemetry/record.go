@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -73,6 +74,7 @@ const (
 	keyDuration    = "duration"
 	keyTrace       = "traceparent"
 	keyError       = "error"
+	keyReason      = "reason" // one word, of errors that have one
 )
 
 // line turns the record into one slog record; only keys that are known appear.
@@ -99,6 +101,10 @@ func (r *Record) line(now time.Time) slog.Record {
 	l.AddAttrs(slog.Int64(keySent, r.Sent), slog.Int64(keyReceived, r.Received), slog.Duration(keyDuration, now.Sub(r.Start)))
 	if r.Err != nil {
 		l.AddAttrs(slog.String(keyError, r.Err.Error()))
+		var why interface{ Reason() string }
+		if errors.As(r.Err, &why) {
+			l.AddAttrs(slog.String(keyReason, why.Reason()))
+		}
 	}
 	return l
 }
