@@ -60,7 +60,8 @@ func setLimits(g *cgroup.Group, w wall) error {
 }
 
 // environment is what the manifest of a Go program passes on of its memory limit,
-// a tenth less: socket buffers and pages of the executable count as well.
+// a tenth less: socket buffers and pages of the executable count as well. Go runs on
+// one thread at a time, as a keeper has it for a cell of one pod (decision 11).
 func (w wall) environment() []string {
-	return []string{"GOMEMLIMIT=" + strconv.FormatInt(w.memory/10*9, 10)}
+	return []string{"GOMEMLIMIT=" + strconv.FormatInt(w.memory/10*9, 10), "GOMAXPROCS=1"}
 }
