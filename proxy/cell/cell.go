@@ -32,6 +32,7 @@ type cell struct {
 	Config
 	sink    *telemetry.Sink
 	turns   *budget.Turns
+	memory  *memory
 	served  map[string]*served
 	issuers map[identity.ID]*issuing
 	running sync.WaitGroup // each Add is one served.run or issuing.run goroutine
@@ -47,6 +48,8 @@ func Run(ctx context.Context, c Config) error {
 		served:  map[string]*served{},
 		issuers: map[identity.ID]*issuing{},
 	}
+	s.memory = newMemory()
+	defer s.memory.stop()
 	err := s.loop(ctx)
 	s.dropAll()
 	s.running.Wait()
@@ -62,6 +65,8 @@ func (s *cell) loop(ctx context.Context) error {
 				return ErrFeedGone
 			}
 			s.handle(ctx, e)
+		case <-s.memory.look:
+			s.relieve()
 		case <-ctx.Done():
 			return nil
 		}

@@ -1,0 +1,98 @@
+package cell
+
+import (
+	"math"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	calm  = time.Second           // between looks at the memory while half of it is free
+	alert = 50 * time.Millisecond // and while it is not
+)
+
+// memory is how much of its limit a cell uses. The limit is GOMEMLIMIT's, which the
+// keeper sets; without one nothing is ever shed.
+//
+// It counts what the last collection found alive, and stacks. The whole heap would be
+// the obvious number and is none: with garbage it comes close to the limit in the best
+// of health, since the collector lets it.
+type memory struct {
+	limit   int64
+	samples []metrics.Sample
+	timer   *time.Timer // nil: no limit
+	look    <-chan time.Time
+}
+
+func newMemory() *memory {
+	m := &memory{limit: debug.SetMemoryLimit(-1)}
+	if m.limit == math.MaxInt64 {
+		return m
+	}
+	m.samples = newSamples()
+	m.timer = time.NewTimer(calm)
+	m.look = m.timer.C
+	return m
+}
+
+func newSamples() []metrics.Sample {
+	return []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+}
+
+func (m *memory) stop() {
+	if m.timer != nil {
+		m.timer.Stop()
+	}
+}
+
+// used is the memory in use now.
+func (m *memory) used() int64 {
+	metrics.Read(m.samples)
+	var sum uint64
+	for _, s := range m.samples {
+		sum += s.Value.Uint64()
+	}
+	return int64(sum)
+}
+
+// relieve looks at the memory and sheds connections of the greediest workload while
+// nine tenths of it are used.
+func (s *cell) relieve() {
+	used := s.memory.used()
+	next := calm
+	if used > s.memory.limit/2 {
+		next = alert
+	}
+	defer s.memory.timer.Reset(next)
+	if used <= s.memory.limit/10*9 {
+		return
+	}
+	uid, v := s.greediest()
+	if v == nil {
+		return
+	}
+	weight := v.account.Weight()
+	n := v.account.Shed()
+	s.Log.Warn("short of memory: the greediest workload is shed", "workload", uid, "connections", n,
+		"holds", weight, "used", used, "limit", s.memory.limit)
+	runtime.GC() // or the next look would see what is gone already as alive
+}
+
+// greediest is the workload with a budget that holds the most.
+func (s *cell) greediest() (uid string, most *served) {
+	for u, v := range s.served {
+		if v.account.Weight() > most.weight() {
+			uid, most = u, v
+		}
+	}
+	return uid, most
+}
+
+func (v *served) weight() int64 {
+	if v == nil {
+		return 0
+	}
+	return v.account.Weight()
+}

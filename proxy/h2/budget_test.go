@@ -1,0 +1,94 @@
+package h2
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+)
+
+// flood opens streams that nobody reads and sends a whole window on each.
+func flood(t *testing.T, tn tunnel.Tunnel, a *accepted, n int) []tunnel.Stream {
+	t.Helper()
+	var theirs []tunnel.Stream
+	for range n {
+		s := open(t, tn)
+		theirs = append(theirs, a.next(t))
+		go func() { _, _ = s.Write(make([]byte, streamWindow)) }() // ends with the tunnel at the latest
+	}
+	return theirs
+}
+
+// I4: streams that nobody reads hold no more than their workload's budget; one whose
+// bytes do not fit is reset with the reason, and the tunnel goes on.
+func TestSlowReadersPinTheirBudget(t *testing.T) {
+	account := budget.NewAccount(budget.Limits{Bytes: 1 << 20}, budget.NewTurns(1))
+	tn, _, a := acceptPair(t, Options{Account: account})
+	theirs := flood(t, tn, a, 20)
+	deadline := time.Now().Add(hang)
+	for account.Counts().Refused[budget.Bytes] < 16 { // four windows fit
+		if account.Buffered() > 1<<20 {
+			t.Fatalf("%d bytes are buffered", account.Buffered())
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("counted %+v, %d buffered", account.Counts(), account.Buffered())
+		}
+		time.Sleep(time.Millisecond)
+	}
+	reset := 0
+	for _, s := range theirs {
+		var e *budget.Error
+		if w, ok := s.(*stream); ok {
+			w.c.mu.Lock()
+			if errors.As(w.sendErr, &e) && e.Resource == budget.Bytes {
+				reset++
+			}
+			w.c.mu.Unlock()
+		}
+		s.Close()
+	}
+	if reset < 16 {
+		t.Errorf("%d streams know why they were reset, want at least 16", reset)
+	}
+	s := open(t, tn)
+	far := a.next(t)
+	if _, err := s.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(far, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The control: without a budget all of it is held.
+func TestSlowReadersWithoutABudget(t *testing.T) {
+	tn, _, a := acceptPair(t, Options{})
+	for _, s := range flood(t, tn, a, 20) {
+		if _, err := io.ReadFull(s, make([]byte, streamWindow)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A stream whose reader reads is not stopped by those that hold half of the budget.
+func TestAPressedBudgetStopsNoReader(t *testing.T) {
+	account := budget.NewAccount(budget.Limits{Bytes: 4 << 20}, budget.NewTurns(1))
+	if !account.Take(3 << 20) {
+		t.Fatal("no room")
+	}
+	tn, _ := pair(t, Options{Account: account}, echo)
+	s := open(t, tn)
+	data := bytes.Repeat([]byte("0123456789abcdef"), 4<<20/16)
+	go func() { _, _ = s.Write(data); _ = s.CloseWrite() }()
+	got, err := io.ReadAll(s)
+	if err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes came back, error %v", len(got), err)
+	}
+	if n := account.Counts().Refused[budget.Bytes]; n != 0 {
+		t.Errorf("%d resets", n)
+	}
+}
