@@ -38,6 +38,8 @@ func (s Spec) Exec() error {
 		{StepCapabilities, s.retainCaps},
 		{StepNoNewPrivs, s.noNewPrivs},
 		{StepDescriptors, s.closeRest},
+		{StepLandlock, func() error { return s.confine(fd) }},
+		{StepSeccomp, s.installFilter},
 		{StepExec, func() error { return s.exec(path, fd) }},
 	} {
 		if err := step.do(); err != nil {

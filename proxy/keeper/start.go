@@ -87,6 +87,6 @@ func (k *Keeper) processSpec(x *process, channelEnd *os.File) (anchor.Spec, erro
 	if err != nil {
 		return anchor.Spec{}, err
 	}
-	argv := append([]string{self, "shim"}, s.Args()...)
+	argv := append([]string{self, "shim"}, k.jailed(s).Args()...)
 	return anchor.Spec{Name: x.name(), Argv: argv, Env: c.walls.wall.environment(c.inPod()), Files: files}, nil
 }
