@@ -19,6 +19,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/jail"
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 )
@@ -29,6 +30,7 @@ type Keeper struct {
 	log      *slog.Logger
 	anchor   *anchor.Client
 	signer   issuer.Signer
+	powers   jail.Powers       // what this machine can enforce on cells
 	cgroups  *cgroup.Hierarchy // nil: cells run in the keeper's own
 	snapshot atomic.Pointer[mesh.Snapshot]
 	calls    chan func()   // run one after another by the loop
@@ -107,6 +109,7 @@ func (k *Keeper) prepare() error {
 	if _, err := os.Stat(k.config.Cell); err != nil {
 		return fmt.Errorf("cell executable: %w", err)
 	}
+	k.probeJail()
 	if k.config.Cgroup == "" {
 		return nil
 	}

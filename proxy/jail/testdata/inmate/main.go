@@ -55,7 +55,7 @@ var attempts = map[string]func() error{
 	"attach filter":      attachFilter,
 	"lock filter":        func() error { return option(unix.SO_LOCK_FILTER) },
 	"attach reuseport":   func() error { return option(unix.SO_ATTACH_REUSEPORT_CBPF) },
-	"blocking listener":  func() error { return unix.SetNonblock(listener, false) },
+	"blocking listener":  func() error { _, err := unix.FcntlInt(listener, unix.F_SETFL, 0); return err },
 	"raw socket":         func() error { return open(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP) },
 	"packet socket":      func() error { return open(unix.AF_PACKET, unix.SOCK_RAW, 0) },
 	"netlink socket":     func() error { return open(unix.AF_NETLINK, unix.SOCK_RAW, 0) },
