@@ -93,7 +93,7 @@ func TestInmate(t *testing.T) {
 	// Controls, those that need nothing that the sandbox may lack.
 	for _, name := range []string{
 		"listen", "lock filter", "blocking listener", "raw socket", "netlink socket", "unix socket", "udp socket",
-		"memfd", "executable memory", "ptrace", "pidfd", "dumpable",
+		"memfd", "executable memory", "pidfd", "dumpable",
 	} {
 		if free[name] != "done" {
 			t.Errorf("control: %s without the filter: %q", name, free[name])

@@ -65,7 +65,7 @@ var attempts = map[string]func() error{
 	"unshare":            func() error { return unix.Unshare(unix.CLONE_NEWUTS) },
 	"setns of mount":     func() error { return unix.Setns(listener, unix.CLONE_NEWNS) },
 	"setns of anything":  func() error { return unix.Setns(listener, 0) },
-	"ptrace":             func() error { return raw(unix.SYS_PTRACE, unix.PTRACE_TRACEME, 0) },
+	"ptrace":             func() error { return raw(unix.SYS_PTRACE, unix.PTRACE_PEEKTEXT, 0) },
 	"bpf":                func() error { return raw(unix.SYS_BPF, 99, 0) },
 	"io_uring":           func() error { return raw(unix.SYS_IO_URING_SETUP, 1, 0) },
 	"keyctl":             func() error { return raw(unix.SYS_KEYCTL, 0, 0) },
