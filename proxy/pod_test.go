@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/identity/ca"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 	"github.com/bulkhead-mesh/bulkhead/proxy"
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
@@ -105,6 +106,12 @@ func newTwo(t *testing.T, policies ...mesh.Policy) *two {
 
 func (w *two) start(t *testing.T, uid string, ns *netns.Namespace) *pod {
 	t.Helper()
+	return w.startOn(t, uid, ns, nil)
+}
+
+// startOn is start with a budget.
+func (w *two) startOn(t *testing.T, uid string, ns *netns.Namespace, a *budget.Account) *pod {
+	t.Helper()
 	workload, ok := w.snapshot.Workload(uid)
 	if !ok {
 		t.Fatalf("no workload %s", uid)
@@ -114,7 +121,7 @@ func (w *two) start(t *testing.T, uid string, ns *netns.Namespace) *pod {
 	sink := telemetry.NewSink(slog.NewTextHandler(p.lines, nil))
 	p.work = proxy.New(proxy.Config{
 		Workload: workload, View: proxy.View{Policies: w.snapshot.Policies(workload), Services: w.snapshot.Services(uid)},
-		Ports: redirect.NodePorts, Netns: ns, Source: p.source, Resolver: resolver{w.snapshot}, Transport: h2.New(h2.Options{}),
+		Ports: redirect.NodePorts, Netns: ns, Source: p.source, Resolver: resolver{w.snapshot}, Transport: h2.New(h2.Options{Account: a}), Account: a,
 		Sink: sink, Counters: &telemetry.Counters{}, Log: slog.New(slog.NewTextHandler(p.lines, nil)), Drain: time.Second,
 	})
 	l := proxy.Listeners{Outbound: listen(t, ns, redirect.NodePorts.Outbound), Plaintext: listen(t, ns, redirect.NodePorts.Plaintext), HBONE: listen(t, ns, redirect.NodePorts.HBONE)}

@@ -1,0 +1,97 @@
+package proxy_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+)
+
+// onBudgets puts both pods on accounts that share the turns of one cell.
+func (w *two) onBudgets(t *testing.T, client, server budget.Limits) (c, s *budget.Account) {
+	t.Helper()
+	turns := budget.NewTurns(1)
+	c, s = budget.NewAccount(client, turns), budget.NewAccount(server, turns)
+	w.client.stop()
+	w.server.stop()
+	w.client = w.startOn(t, "a/client", w.A, c)
+	w.server = w.startOn(t, "a/server", w.B, s)
+	return c, s
+}
+
+func echoes(t *testing.T, c net.Conn) {
+	t.Helper()
+	fmt.Fprint(c, "x")
+	if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+		t.Fatalf("echo: %v", err)
+	}
+}
+
+// I4: over its budget a workload waits and is then refused, with the reason; who
+// shares the cell is served meanwhile, and so is the workload once it gives way.
+func TestOverBudgetOnlyThatWorkloadIsRefused(t *testing.T) {
+	w := newTwo(t)
+	account, _ := w.onBudgets(t, budget.Limits{Connections: 5}, budget.Limits{})
+	w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+	to := at(w.B4, 8080)
+	var held []*net.TCPConn
+	for range 5 {
+		c := w.client.dial(t, to)
+		echoes(t, c)
+		held = append(held, c)
+	}
+	over := w.client.dial(t, to) // accepted by the kernel; waits, and in the end is reset
+	// Meanwhile the server's workload carries connections of its own, to itself.
+	bystander := w.server.dial(t, netip.MustParseAddrPort("10.96.0.1:80"))
+	echoes(t, bystander)
+	if _, err := over.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("over budget: %v, want a reset", err)
+	}
+	w.client.waitLine(t, "direction=outbound", "stage=accept", "reason=budget-connections")
+	if n := account.Counts(); n.Refused[budget.Connections] != 1 || n.Waited[budget.Connections] != 1 {
+		t.Errorf("counted %+v", n)
+	}
+	again := w.client.dial(t, to)
+	held[0].Close()
+	echoes(t, again)
+}
+
+// I4: downloads that nobody reads hold no more than the budget of whoever asked for
+// them, and a connection that is read goes on.
+func TestSlowReadersHoldTheirBudget(t *testing.T) {
+	const limit = 1 << 20
+	w := newTwo(t)
+	account, far := w.onBudgets(t, budget.Limits{Bytes: limit}, budget.Limits{Bytes: limit})
+	w.server.serve(t, 8080, func(c *net.TCPConn) {
+		b := make([]byte, 1<<20)
+		for {
+			if _, err := c.Write(b); err != nil {
+				return
+			}
+		}
+	})
+	w.server.serve(t, 8081, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+	for range 30 {
+		c := w.client.dial(t, at(w.B4, 8080))
+		_ = c.SetReadBuffer(4096)
+		if _, err := c.Read(make([]byte, 1)); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+			t.Fatal(err)
+		}
+	}
+	deadline := time.Now().Add(patience)
+	for !account.Pressed() && account.Counts().Refused[budget.Bytes] == 0 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	for name, a := range map[string]*budget.Account{"client": account, "server": far} {
+		if n := a.Buffered(); n > limit {
+			t.Errorf("%s: %d bytes are buffered, the budget is %d", name, n, limit)
+		}
+	}
+	echoes(t, w.client.dial(t, at(w.B4, 8081)))
+}
