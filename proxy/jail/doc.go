@@ -19,7 +19,8 @@
 // # Order, and why
 //
 //  1. setns: needs CAP_SYS_ADMIN, which is about to go.
-//  2. cgroups: the groups belong to the keeper's uid.
+//  2. cgroups: the groups belong to the keeper's uid. Limits, as some may only be
+//     lowered later.
 //  3. descriptor limit: raising it needs CAP_SYS_RESOURCE.
 //  4. bounding set: needs CAP_SETPCAP.
 //  5. groups, gid, uid, with PR_SET_KEEPCAPS, so that the permitted set stays.
