@@ -60,6 +60,12 @@ func (m *memory) used() int64 {
 // relieve looks at the memory and sheds connections of the greediest workload while
 // nine tenths of it are used.
 func (s *cell) relieve() {
+	if s.weight() < s.memory.limit/8 {
+		// Nothing that cutting would give back; and an idle cell, of which there are
+		// many, never pays for the tables that runtime/metrics builds when first read.
+		s.memory.timer.Reset(calm)
+		return
+	}
 	used := s.memory.used()
 	next := calm
 	if used > s.memory.limit/2 {
@@ -80,10 +86,18 @@ func (s *cell) relieve() {
 	runtime.GC() // or the next look would see what is gone already as alive
 }
 
+// weight is what all workloads of the cell hold.
+func (s *cell) weight() (sum int64) {
+	for _, v := range s.served {
+		sum += v.weight()
+	}
+	return sum
+}
+
 // greediest is the workload with a budget that holds the most.
 func (s *cell) greediest() (uid string, most *served) {
 	for u, v := range s.served {
-		if v.account.Weight() > most.weight() {
+		if v.weight() > most.weight() {
 			uid, most = u, v
 		}
 	}
