@@ -100,18 +100,32 @@ func burn(until time.Time) {
 	}
 }
 
-// leakFiles opens descriptors until there are no more, and keeps them for d.
+// leakEvery is how soon a descriptor that somebody gave back is taken as well.
+const leakEvery = time.Millisecond
+
+// leakFiles takes every descriptor that can be had, for d: also those that others
+// give back meanwhile, as a leak in a busy process does.
 func leakFiles(d time.Duration) {
 	var leaked []int
+	defer func() {
+		for _, fd := range leaked {
+			unix.Close(fd)
+		}
+	}()
+	over := time.NewTimer(d)
+	defer over.Stop()
+	again := time.NewTicker(leakEvery)
+	defer again.Stop()
 	for {
 		fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 3)
-		if err != nil {
-			break
+		if err == nil {
+			leaked = append(leaked, fd)
+			continue
 		}
-		leaked = append(leaked, fd)
-	}
-	time.Sleep(d)
-	for _, fd := range leaked {
-		unix.Close(fd)
+		select {
+		case <-again.C:
+		case <-over.C:
+			return
+		}
 	}
 }
