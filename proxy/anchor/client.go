@@ -52,6 +52,9 @@ type Spec struct {
 	Argv  []string   // the first is the path; /proc/self/exe is the anchor's own
 	Env   []string   // exactly; nil is none
 	Files []*os.File // become fd 3, 4, …; the caller closes its own
+	// OwnPIDs makes it PID 1 of a pid namespace; needs CAP_SYS_ADMIN. It can be
+	// terminated only once it has installed a handler, as Go programs do at once.
+	OwnPIDs bool
 }
 
 // Hold has the anchor hold a copy of f under a name, in place of what it held there.
@@ -84,7 +87,11 @@ func (c *Client) Fetch(name string) (*os.File, error) {
 // Start has the anchor start a process, which runs when Start returns: its exec
 // succeeded. A name that runs already is refused.
 func (c *Client) Start(s Spec) (pid int, err error) {
-	a, err := c.call(packet{verb: verbStart, name: s.Name, label: s.Label, argv: s.Argv, env: s.Env}, s.Files...)
+	p := packet{verb: verbStart, name: s.Name, label: s.Label, argv: s.Argv, env: s.Env}
+	if s.OwnPIDs {
+		p.number = startOwnPIDs
+	}
+	a, err := c.call(p, s.Files...)
 	return int(a.packet.number), err
 }
 

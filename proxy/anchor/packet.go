@@ -15,7 +15,7 @@ const (
 	verbHold   verb = 'h' // name, label, one descriptor
 	verbDrop   verb = 'd' // name
 	verbFetch  verb = 'f' // name; the ack brings a descriptor
-	verbStart  verb = 's' // name, label, argv, env, descriptors
+	verbStart  verb = 's' // name, label, argv, env, descriptors; number: 0 or startOwnPIDs
 	verbSignal verb = 'k' // name, number: the signal
 	verbSeen   verb = 'r' // name, number: pid. The keeper knows that it has ended; no ack
 	verbQuit   verb = 'q'
@@ -39,6 +39,9 @@ func (v verb) String() string {
 	}
 	return fmt.Sprintf("verb %#x", byte(v))
 }
+
+// startOwnPIDs asks for a pid namespace.
+const startOwnPIDs = 1
 
 const (
 	maxName    = 1024
@@ -192,6 +195,9 @@ func (p packet) checkRequest(fds int) error {
 	case verbStart:
 		if len(p.argv) == 0 || p.argv[0] == "" {
 			return &MalformedError{"start without a program"}
+		}
+		if p.number > startOwnPIDs {
+			return &MalformedError{fmt.Sprintf("start in way %d, which is none", p.number)}
 		}
 		needFDs = fds // any number
 	case verbDrop, verbFetch, verbSignal, verbSeen:

@@ -26,7 +26,7 @@ func (a *anchor) forkWith(f *os.File, argv, env []string) (pid int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if ctlErr := raw.Control(func(fd uintptr) { pid, err = a.fork(argv, env, []int{int(fd)}) }); ctlErr != nil {
+	if ctlErr := raw.Control(func(fd uintptr) { pid, err = a.fork(argv, env, []int{int(fd)}, false) }); ctlErr != nil {
 		return 0, ctlErr
 	}
 	return pid, err
@@ -37,16 +37,16 @@ func (a *anchor) forkWith(f *os.File, argv, env []string) (pid int, err error) {
 // Not os.StartProcess: it takes files, and File.Fd may set an open file description
 // to blocking, for every process that shares the listener. And its Process.Wait
 // costs a thread per child, where SIGCHLD costs nothing.
-func (a *anchor) fork(argv, env []string, fds []int) (int, error) {
+func (a *anchor) fork(argv, env []string, fds []int, ownPIDs bool) (int, error) {
 	files := []uintptr{a.null.Fd(), a.o.Stdout.Fd(), a.o.Stderr.Fd()}
 	for _, fd := range fds {
 		files = append(files, uintptr(fd))
 	}
-	return syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{
-		Env:   env,
-		Files: files,
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
+	sys := &syscall.SysProcAttr{Setsid: true}
+	if ownPIDs {
+		sys.Cloneflags = unix.CLONE_NEWPID
+	}
+	return syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Env: env, Files: files, Sys: sys})
 }
 
 // reap collects every child that has ended, orphans that came to PID 1 included.

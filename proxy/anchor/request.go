@@ -106,7 +106,7 @@ func (a *anchor) start(p packet, fds []int) (int, error) {
 	case old == nil && len(a.processes) >= a.o.MaxProcesses:
 		return 0, fmt.Errorf("the anchor has %d processes already", len(a.processes))
 	}
-	pid, err := a.fork(p.argv, p.env, fds)
+	pid, err := a.fork(p.argv, p.env, fds, p.number == startOwnPIDs)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", p.argv[0], err)
 	}

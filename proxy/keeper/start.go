@@ -88,5 +88,5 @@ func (k *Keeper) processSpec(x *process, channelEnd *os.File) (anchor.Spec, erro
 		return anchor.Spec{}, err
 	}
 	argv := append([]string{self, "shim"}, k.jailed(s).Args()...)
-	return anchor.Spec{Name: x.name(), Argv: argv, Env: c.walls.wall.environment(c.inPod()), Files: files}, nil
+	return anchor.Spec{Name: x.name(), Argv: argv, Env: c.walls.wall.environment(c.inPod()), Files: files, OwnPIDs: k.powers.PIDNamespace == nil}, nil
 }
