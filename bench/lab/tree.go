@@ -45,15 +45,22 @@ func (t tree) below(pid int) []branch {
 }
 
 // translate maps the pids that a container's processes have inside it to those of
-// the lab.
+// the lab. A process may be deeper still, as a cell is: the container's own level is
+// where its first process has its innermost pid.
 func (t tree) translate(container int) map[int]int {
 	pids := make(map[int]int)
-	for _, b := range t.below(container) {
+	level := -1
+	for _, b := range t.below(container) { // the container's first process comes first
 		status, err := b.proc.NewStatus()
-		if err != nil || len(status.NSpids) == 0 {
+		if err != nil {
 			continue // it has just ended
 		}
-		pids[int(status.NSpids[len(status.NSpids)-1])] = b.stat.PID
+		if level == -1 {
+			level = len(status.NSpids) - 1
+		}
+		if level >= 0 && level < len(status.NSpids) {
+			pids[int(status.NSpids[level])] = b.stat.PID
+		}
 	}
 	return pids
 }

@@ -94,7 +94,7 @@ func seeds(f *testing.F) {
 	for _, p := range []packet{
 		{verb: verbAdopt},
 		{verb: verbHold, id: 1, name: "listener/tenant-a/checkout", label: []byte(`{"port":15001}`)},
-		{verb: verbStart, id: 2, name: "cell", argv: []string{"/proc/self/exe", "shim", "--", "x"}, env: []string{"A=b", ""}},
+		{verb: verbStart, id: 2, number: startOwnPIDs, name: "cell", argv: []string{"/proc/self/exe", "shim", "--", "x"}, env: []string{"A=b", ""}},
 		{verb: verbSignal, id: 3, name: "cell", number: 15},
 		{verb: verbSeen, name: "cell", number: 4711},
 		{verb: verbAck, id: 3, name: "no such process runs"},
