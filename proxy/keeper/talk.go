@@ -120,7 +120,8 @@ func (k *Keeper) read(x *process, o *outbox) {
 			m, err = cell.Decode(b)
 		}
 		var malformed *cell.MalformedError
-		if errors.As(err, &malformed) {
+		var truncated *channel.TruncatedError
+		if errors.As(err, &malformed) || errors.As(err, &truncated) {
 			k.ifCurrent(x, o, func() { k.kill(x, unix.SIGKILL, err.Error()) })
 		}
 		if err != nil {
