@@ -396,12 +396,34 @@ func TestAHungCellIsReplaced(t *testing.T) {
 	if err := syscall.Kill(before.PID, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the cell hangs", func() error { return stopped(before.PID) })
 	if err := n.roundTrip(); err != nil {
 		t.Errorf("while the cell hung: %v", err)
 	}
 	if after := n.cellOf(t, "a/server"); after.PID == before.PID {
 		t.Error("the hung cell still serves")
 	}
+}
+
+// stopped is nil when every thread of a process has stopped: until then one may
+// still accept a connection, which would die with it. A process that has been
+// replaced already is fine too.
+func stopped(pid int) error {
+	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		return err
+	}
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue // ended
+		}
+		_, rest, _ := strings.Cut(string(b), ") ")
+		if !strings.HasPrefix(rest, "T") {
+			return fmt.Errorf("%s: %.1s", path, rest)
+		}
+	}
+	return nil
 }
 
 // I5: a keeper's crash takes nothing from flows; the next keeper goes on.
