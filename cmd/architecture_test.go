@@ -63,6 +63,8 @@ var forbidden = []struct{ from, to, why string }{
 	{"proxy/keeper", "identity/ca", "the keeper asks a CA, it is none"},
 	{"proxy/anchor", "proxy/keeper", "the anchor parses nothing"},
 	{"proxy/anchor", "proxy/cell", "the anchor parses nothing"},
+	{"proxy/admin", "proxy/keeper", "it is the other end, and light enough for the lab"},
+	{"proxy/cell", "proxy/admin", "a cell has its channel, and no way to the admin socket"},
 	{"proxy/tunnel", "proxy/h2", "transports implement tunnel, not the other way round"},
 	{"proxy/hbone", "proxy/tunnel", "hbone is pure"},
 	{"proxy/mesh", "proxy/tunnel", "the mesh is pure"},

@@ -1,20 +1,19 @@
 package lab
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
 
 // nodeAdmin speaks to a keeper's admin socket.
-type nodeAdmin struct{ client *http.Client }
+type nodeAdmin struct{ client *admin.Client }
 
 // cellStatus is one element of GET /cells, as far as the lab reads it.
 type cellStatus struct {
@@ -24,14 +23,7 @@ type cellStatus struct {
 	State     string   `json:"state"`
 }
 
-func newNodeAdmin(socket string) *nodeAdmin {
-	return &nodeAdmin{&http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true, // the keeper may be another one next time
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
-		},
-	}}}
-}
+func newNodeAdmin(socket string) *nodeAdmin { return &nodeAdmin{admin.New(socket)} }
 
 // ready reports whether the keeper answers that it is; a keeper that does not
 // answer is not ready either.
@@ -56,45 +48,19 @@ func (a *nodeAdmin) cells(ctx context.Context) ([]cellStatus, error) {
 	return all, a.call(ctx, http.MethodGet, "/cells", nil, &all)
 }
 
-const maxReply = 1 << 20
-
+// call says with a refusal what it was that the keeper refused.
 func (a *nodeAdmin) call(ctx context.Context, method, path string, body, result any) error {
-	b, err := json.Marshal(body)
-	if err != nil {
-		return err
+	err := a.client.Call(ctx, method, path, body, result)
+	var refused *admin.RefusedError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://node"+path, bytes.NewReader(b))
-	if err != nil {
-		return err
-	}
-	resp, err := a.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	reply, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return refusal(method+" "+path, resp.StatusCode, reply)
-	}
-	switch r := result.(type) {
-	case nil:
-		return nil
-	case *text:
-		*r = text(reply)
-		return nil
-	}
-	return json.Unmarshal(reply, result)
+	return err
 }
-
-// text is a reply that is not JSON.
-type text string
 
 // sum adds up one metric over all its labels.
 func (a *nodeAdmin) sum(ctx context.Context, metric string) (int64, error) {
-	var all text
+	var all admin.Text
 	if err := a.call(ctx, http.MethodGet, "/metrics", nil, &all); err != nil {
 		return 0, err
 	}
@@ -110,21 +76,4 @@ func (a *nodeAdmin) sum(ctx context.Context, metric string) (int64, error) {
 		total += n
 	}
 	return int64(total), nil
-}
-
-// refusedError is the answer of a keeper that will not.
-type refusedError struct {
-	what     string
-	status   int
-	sentence string // the keeper's own, where there is one
-}
-
-func (e *refusedError) Error() string { return e.what + ": " + e.sentence }
-
-func refusal(what string, status int, reply []byte) error {
-	var r struct{ Error string }
-	if json.Unmarshal(reply, &r) == nil && r.Error != "" {
-		return &refusedError{what, status, r.Error}
-	}
-	return &refusedError{what, status, http.StatusText(status)}
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
 
 // nodeConfig is the file of `bulkhead-node`. The lab writes it by itself instead of
@@ -86,8 +88,8 @@ func (l *Lab) displaceNodes(ctx context.Context, d *dataPlane) error {
 		if err == nil {
 			return nil
 		}
-		var refused *refusedError
-		if !errors.As(err, &refused) || refused.status == http.StatusNotFound {
+		var refused *admin.RefusedError
+		if !errors.As(err, &refused) || refused.Status == http.StatusNotFound {
 			err = nil
 		}
 		return errors.Join(err, l.capture(ctx, p, "remove", "--timeout", drain.String()))

@@ -56,6 +56,9 @@ func (l *Lab) AddPod(ctx context.Context, name string) error {
 	return nil
 }
 
+// maxPage bounds what Ask reads of a page.
+const maxPage = 1 << 20
+
 // Ask sends one request from a pod to the page of another, on a connection of its
 // own, and returns when it has been answered.
 func (l *Lab) Ask(ctx context.Context, from, to string) error {
@@ -83,7 +86,7 @@ func (l *Lab) Ask(ctx context.Context, from, to string) error {
 		return at("ask", from, err)
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxReply)); err != nil {
+	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxPage)); err != nil {
 		return at("ask", from, err)
 	}
 	if resp.StatusCode != http.StatusOK {

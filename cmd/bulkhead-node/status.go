@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail"
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 	"github.com/bulkhead-mesh/bulkhead/proxy/keeper"
@@ -78,32 +77,22 @@ func cgroupPowers() []jail.Power {
 	return powers
 }
 
-const (
-	askTimeout = 5 * time.Second
-	maxAnswer  = 8 << 20
-)
+const askTimeout = 5 * time.Second
 
 // askCells asks the keeper over its admin socket.
 func askCells(ctx context.Context, socket string) ([]keeper.CellStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://node/cells", nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := client.Do(r)
-	if err != nil {
+	var cells []keeper.CellStatus
+	err := admin.New(socket).Call(ctx, "GET", "/cells", nil, &cells)
+	var refused *admin.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return nil, fmt.Errorf("the keeper says %w", err)
+	case err != nil:
 		return nil, fmt.Errorf("no keeper answers on %s: is the node's proxy running? %w", socket, err)
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, errors.New("the keeper says " + resp.Status)
-	}
-	var cells []keeper.CellStatus
-	return cells, json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&cells)
+	return cells, nil
 }
 
 func (s status) write(w io.Writer, cells bool) error {

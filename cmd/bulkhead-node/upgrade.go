@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
 
 // upgradeTimeout is for the next keeper to be there; the usual time is under a second.
@@ -27,7 +29,7 @@ started anew; the anchor stays the old one until the node's proxy is restarted.`
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), upgradeTimeout)
 			defer cancel()
-			return upgrade(ctx, newAdmin(socket), c.OutOrStdout())
+			return upgrade(ctx, admin.New(socket), c.OutOrStdout())
 		},
 	}
 	c.Flags().StringVar(&socket, "admin", "", "the keeper's admin socket (required)")
@@ -40,13 +42,13 @@ type keeperReply struct {
 }
 
 // upgrade has one keeper go and waits until another one is ready.
-func upgrade(ctx context.Context, a *admin, out io.Writer) error {
+func upgrade(ctx context.Context, a *admin.Client, out io.Writer) error {
 	var old, now keeperReply
-	if err := a.call(ctx, "POST", "/upgrade", &old); err != nil {
+	if err := a.Call(ctx, "POST", "/upgrade", nil, &old); err != nil {
 		return fmt.Errorf("upgrade: %w", err)
 	}
 	err := poll(ctx, func() error {
-		if err := a.call(ctx, "GET", "/ready", &now); err != nil {
+		if err := a.Call(ctx, "GET", "/ready", nil, &now); err != nil {
 			return err
 		}
 		if now.PID == old.PID {

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,13 +12,15 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
 
 // moveTimeout is more than the keeper takes at most.
 const moveTimeout = time.Minute
 
 func newMoveCommand() *cobra.Command {
-	var admin, to string
+	var at, to string
 	c := &cobra.Command{
 		Use:   "move WORKLOAD --to ISOLATION",
 		Short: "Move a workload to the cell of another isolation, live",
@@ -38,7 +37,7 @@ others, its old cell is replaced too, because a process cannot be trusted to for
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), moveTimeout)
 			defer cancel()
-			socket, err := keeperOf(ctx, admin, args[0])
+			socket, err := keeperOf(ctx, at, args[0])
 			if err != nil {
 				return err
 			}
@@ -50,7 +49,7 @@ others, its old cell is replaced too, because a process cannot be trusted to for
 		},
 	}
 	c.Flags().StringVar(&to, "to", "", "the isolation: shared, namespace, service-account or workload (required)")
-	c.Flags().StringVar(&admin, "admin", "", "admin socket of the node's keeper (default: that of the running lab's node)")
+	c.Flags().StringVar(&at, "admin", "", "admin socket of the node's keeper (default: that of the running lab's node)")
 	return c
 }
 
@@ -76,9 +75,9 @@ func (m moved) write(w io.Writer) error {
 }
 
 // keeperOf finds the admin socket of the node that has the workload.
-func keeperOf(ctx context.Context, admin, uid string) (string, error) {
-	if admin != "" {
-		return admin, nil
+func keeperOf(ctx context.Context, at, uid string) (string, error) {
+	if at != "" {
+		return at, nil
 	}
 	dir, err := base()
 	if err != nil {
@@ -92,7 +91,7 @@ func keeperOf(ctx context.Context, admin, uid string) (string, error) {
 		var pods []struct {
 			UID string `json:"uid"`
 		}
-		if askKeeper(ctx, s, http.MethodGet, "/pods", nil, &pods) != nil {
+		if admin.New(s).Call(ctx, "GET", "/pods", nil, &pods) != nil {
 			continue // a socket that a killed lab left
 		}
 		for _, p := range pods {
@@ -109,45 +108,18 @@ func keeperOf(ctx context.Context, admin, uid string) (string, error) {
 
 func askToMove(ctx context.Context, socket, uid, to string) (moved, error) {
 	var m moved
-	err := askKeeper(ctx, socket, http.MethodPost, "/move", map[string]string{"uid": uid, "isolation": to}, &m)
-	return m, err
+	err := admin.New(socket).Call(ctx, "POST", "/move", map[string]string{"uid": uid, "isolation": to}, &m)
+	return m, ofKeeper(socket, err)
 }
 
-// askKeeper calls the keeper behind a socket. What it refuses as wrong is misuse.
-func askKeeper(ctx context.Context, socket, method, path string, body, into any) error {
-	b, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://node"+path, bytes.NewReader(b))
-	if err != nil {
-		return err
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}}
-	resp, err := client.Do(r)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
+// ofKeeper marks what the caller can mend as misuse: a wrong socket, and what the
+// keeper refuses as wrong.
+func ofKeeper(socket string, err error) error {
+	var refused *admin.RefusedError
+	switch {
+	case errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED):
 		return usageError{fmt.Errorf("no keeper answers at %s", socket)}
-	}
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	const maxReply = 1 << 20
-	reply, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode == http.StatusOK {
-		return json.Unmarshal(reply, into)
-	}
-	var refusal struct{ Error string }
-	if json.Unmarshal(reply, &refusal) != nil || refusal.Error == "" {
-		refusal.Error = resp.Status
-	}
-	err = errors.New(refusal.Error)
-	if resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusNotFound {
+	case errors.As(err, &refused) && (refused.Status == http.StatusBadRequest || refused.Status == http.StatusNotFound):
 		return usageError{err}
 	}
 	return err

@@ -108,15 +108,20 @@ func (k *Keeper) postPod(w http.ResponseWriter, r *http.Request) {
 		Pod
 		Netns string `json:"netns"`
 	}
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&body); err != nil {
+	if err := decode(w, r, &body); err != nil {
 		fail(w, http.StatusBadRequest, err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), podTimeout)
 	defer cancel()
 	answer(w, k.addPod(ctx, body.Pod, body.Netns), map[string]bool{"served": true})
+}
+
+// decode reads a request strictly.
+func decode(w http.ResponseWriter, r *http.Request, into any) error {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
 }
 
 func (k *Keeper) deletePod(w http.ResponseWriter, r *http.Request) {

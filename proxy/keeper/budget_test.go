@@ -2,9 +2,6 @@ package keeper
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -29,18 +26,7 @@ func TestABudgetOfTheNodeFile(t *testing.T) {
 		t.Errorf("the connection within the budget: %v", err)
 	}
 	const want = `bulkhead_budget_refused_total{cell="shared",resource="connections",workload="a/client"} 1`
-	eventually(t, "the refusal is counted", func() error {
-		resp, err := n.admin.Get("http://node/metrics")
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil || !strings.Contains(string(b), want) {
-			return fmt.Errorf("%w: no %s in\n%s", err, want, b)
-		}
-		return nil
-	})
+	eventually(t, "the refusal is counted", func() error { return n.counts(want) })
 }
 
 // The control: the word off is understood, and pods talk without accounts.

@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,9 +28,7 @@ func (k *Keeper) postFault(w http.ResponseWriter, r *http.Request) {
 		Workload string      `json:"workload"`
 		Order    fault.Order `json:"order"`
 	}
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	d.DisallowUnknownFields()
-	err := d.Decode(&body)
+	err := decode(w, r, &body)
 	if err == nil {
 		err = body.Order.Check()
 	}

@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -121,9 +120,7 @@ func (k *Keeper) postMove(w http.ResponseWriter, r *http.Request) {
 		UID       string    `json:"uid"`
 		Isolation Isolation `json:"isolation"`
 	}
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&body); err != nil {
+	if err := decode(w, r, &body); err != nil {
 		fail(w, http.StatusBadRequest, err)
 		return
 	}

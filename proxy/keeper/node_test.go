@@ -451,17 +451,7 @@ func TestAKeeperCrashIsNotNoticed(t *testing.T) {
 			if err := n.roundTrip(); err != nil {
 				t.Errorf("new connection: %v", err)
 			}
-			eventually(t, "another keeper answers", func() error {
-				resp, err := n.admin.Get("http://node/ready")
-				if err != nil {
-					return err
-				}
-				resp.Body.Close()
-				if resp.StatusCode != 200 {
-					return errors.New(resp.Status)
-				}
-				return nil
-			})
+			n.ready(t)
 			for _, old := range cells {
 				if now := n.cellOf(t, old.Workloads[0]); now.PID != old.PID {
 					t.Errorf("cell %s was replaced: pid %d, now %d", old.Name, old.PID, now.PID)
@@ -531,6 +521,20 @@ func TestRemovalLeavesNothing(t *testing.T) {
 	}
 }
 
+// counts is nil when a line is in the node's metrics.
+func (n *node) counts(want string) error {
+	resp, err := n.admin.Get("http://node/metrics")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(b), want) {
+		return fmt.Errorf("%w: no %s in\n%s", err, want, b)
+	}
+	return nil
+}
+
 func TestMetricsOutliveTheCell(t *testing.T) {
 	n := startNode(t, "isolation: shared\nliveness: {interval: 100ms, misses: 50}\n")
 	n.echo(t)
@@ -538,18 +542,7 @@ func TestMetricsOutliveTheCell(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `bulkhead_connections_closed_total{cell="shared",workload="a/client"} 1`
-	metrics := func() error {
-		resp, err := n.admin.Get("http://node/metrics")
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil || !strings.Contains(string(b), want) {
-			return fmt.Errorf("%w: no %s in\n%s", err, want, b)
-		}
-		return nil
-	}
+	metrics := func() error { return n.counts(want) }
 	eventually(t, "the connection is counted", metrics)
 	before := n.cellOf(t, "a/client")
 	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
