@@ -49,14 +49,14 @@ func (g groups) of(p Pod, container string, w wall) (*cgroup.Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := setLimits(pod, wall{memory: appWall.memory + sidecarWall.memory, pids: podPids}); err != nil {
+	if err := pod.Limit(appWall.memory+sidecarWall.memory, 0, podPids); err != nil {
 		return nil, err
 	}
 	one, err := g.hierarchy.Create(g.node(p.Node) + "/" + strings.ReplaceAll(p.Name(), "/", "_") + "/" + container)
 	if err != nil {
 		return nil, err
 	}
-	return one, setLimits(one, w)
+	return one, one.Limit(w.memory, w.cpu, w.pids)
 }
 
 // node is the name of a node's group; empty without cgroups.

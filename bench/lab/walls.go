@@ -1,11 +1,6 @@
 package lab
 
-import (
-	"errors"
-	"strconv"
-
-	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
-)
+import "strconv"
 
 // wall is what one container may use; zero fields are not limited.
 type wall struct {
@@ -46,17 +41,6 @@ func nodeWalls() wallsConfig {
 		Memory: sidecarWall.memory - base.Memory, CPU: sidecarWall.cpu - base.CPU,
 		Pids: sidecarWall.pids - base.Pids, Files: sidecarWall.files - base.Files,
 	}}
-}
-
-// setLimits sets what this machine can enforce, as a kubelet does.
-func setLimits(g *cgroup.Group, w wall) error {
-	var errs []error
-	for _, err := range []error{g.SetMemory(w.memory), g.SetCPU(w.cpu), g.SetPids(w.pids)} {
-		if err != nil && !errors.Is(err, cgroup.ErrNotEnforceable) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // environment is what the manifest of a Go program passes on of its memory limit,

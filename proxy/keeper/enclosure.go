@@ -39,21 +39,11 @@ func (k *Keeper) build(c *keptCell) {
 	if c.walls.group == nil {
 		return
 	}
-	if err := limit(c.walls.group, c.walls.wall); err != nil {
+	w := c.walls.wall
+	// What this machine cannot enforce was said when the keeper started.
+	if err := c.walls.group.Limit(int64(w.Memory), w.CPU, w.Pids); err != nil {
 		k.log.Error("walls not built", "cell", c.group, "error", err)
 	}
-}
-
-// limit sets everything that can be set. What this machine cannot enforce was said
-// when the keeper started.
-func limit(g *cgroup.Group, w Wall) error {
-	var errs []error
-	for _, err := range []error{g.SetMemory(int64(w.Memory)), g.SetCPU(w.CPU), g.SetPids(w.Pids)} {
-		if err != nil && !errors.Is(err, cgroup.ErrNotEnforceable) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // fit gives a running cell that gained or lost workloads the walls of its size.

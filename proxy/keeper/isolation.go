@@ -17,8 +17,14 @@ const (
 	PerWorkload    Isolation = "workload"
 )
 
-func (i Isolation) valid() bool {
-	return slices.Contains([]Isolation{Shared, Namespace, ServiceAccount, PerWorkload}, i)
+// sharing is every isolation of a node, from the most shared to the least.
+var sharing = []Isolation{Shared, Namespace, ServiceAccount, PerWorkload}
+
+func (i Isolation) valid() bool { return slices.Contains(sharing, i) }
+
+// narrower says whether fewer workloads share a cell than under o.
+func (i Isolation) narrower(o Isolation) bool {
+	return slices.Index(sharing, i) > slices.Index(sharing, o)
 }
 
 func isolationError(field string, i Isolation) error {

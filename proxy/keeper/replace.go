@@ -81,15 +81,12 @@ func (k *Keeper) tidy(c *keptCell) {
 	k.settle(c)
 }
 
-// rank orders the isolations by how few share a cell.
-var rank = map[Isolation]int{Shared: 0, Namespace: 1, ServiceAccount: 2, PerWorkload: 3}
-
 // retire replaces the cell that a workload left for a narrower one: the key is still
 // in its process's memory, and a Go process cannot be trusted to forget it. Where a
 // replica with the same identity stays, the key belongs there.
 func (k *Keeper) retire(p *pod, x *process) {
 	c := x.cell
-	if c.current != x || len(c.pods) == 0 || rank[isolationOf(p.cell.group)] <= rank[isolationOf(c.group)] {
+	if c.current != x || len(c.pods) == 0 || !isolationOf(p.cell.group).narrower(isolationOf(c.group)) {
 		return
 	}
 	w, ok := workloadOf(k.snapshot.Load(), p.UID)

@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,18 @@ import (
 
 // period is over what CPU time is counted, in µs; the kernel's default.
 const period = 100_000
+
+// Limit sets memory, CPU and pids as far as this machine can enforce them: a limit
+// that it cannot is no error.
+func (g *Group) Limit(memory int64, cores float64, pids int) error {
+	var errs []error
+	for _, err := range []error{g.SetMemory(memory), g.SetCPU(cores), g.SetPids(pids)} {
+		if err != nil && !errors.Is(err, ErrNotEnforceable) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // SetMemory limits memory, and memory with swap, in bytes; 0 lifts the limit.
 func (g *Group) SetMemory(bytes int64) error {
