@@ -27,10 +27,11 @@
 // the anchor alone; and no parent-death signal, because that fires when the *thread*
 // that forked ends.
 //
-// A keeper that dies is started again after 100 ms, doubling to 5 s, and from 100 ms
-// again after one that lived 30 s. A keeper whose request is malformed is killed,
+// A keeper that dies is started again 100 ms after its own start or at once, whichever is
+// later; that spacing doubles to 2 s, and is 100 ms again after a keeper that lived 30 s.
+// A keeper whose request is malformed is killed,
 // which comes to the same. A keeper that exits with 0 makes room for its successor,
-// and does not lengthen the delay. One that exits with ExitMisuse before any has worked is
+// and does not lengthen the spacing. One that exits with ExitMisuse before any has worked is
 // not started again. Every start looks the keeper's path up anew, so that
 // replacing the file upgrades the keeper.
 //

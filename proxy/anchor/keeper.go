@@ -148,18 +148,21 @@ func (a *anchor) keeperExited(status unix.WaitStatus) {
 		a.killAll()
 	default:
 		a.deadline.Stop()
+		lived := time.Since(k.started)
 		// Exit 0 is a keeper that made room for its successor.
-		if time.Since(k.started) >= a.o.RestartReset || status.Exited() && status.ExitStatus() == 0 {
-			a.delay = 0
+		if lived >= a.o.RestartReset || status.Exited() && status.ExitStatus() == 0 {
+			a.spacing = 0
 		}
-		a.scheduleKeeper()
+		a.restart.Reset(a.absence(lived))
 	}
 }
 
-// scheduleKeeper starts the next keeper after the delay that is due.
-func (a *anchor) scheduleKeeper() {
-	a.delay = min(max(2*a.delay, a.o.RestartMin), a.o.RestartMax)
-	a.restart.Reset(a.delay)
+// absence is how long there is no keeper after one that lived that long. Starts are
+// spaced, not ends followed by a delay: a keeper that had its time to work is followed
+// at once, however often that happens, and one that dies at once cannot burn a core.
+func (a *anchor) absence(lived time.Duration) time.Duration {
+	a.spacing = min(max(2*a.spacing, a.o.RestartMin), a.o.RestartMax)
+	return max(0, a.spacing-lived)
 }
 
 func describe(s unix.WaitStatus) string {

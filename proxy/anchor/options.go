@@ -17,9 +17,9 @@ type Options struct {
 
 	Grace time.Duration // from SIGTERM to SIGKILL at the end; 0: 15 s
 
-	// Restart of a keeper that died.
-	RestartMin   time.Duration // first delay; 0: 100 ms
-	RestartMax   time.Duration // the delay doubles up to this; 0: 5 s
+	// Restart of a keeper that died: the time from its start to the next one's.
+	RestartMin   time.Duration // at first; 0: 100 ms
+	RestartMax   time.Duration // it doubles up to this; 0: 2 s, below the 5 s that a cell's question waits
 	RestartReset time.Duration // a keeper that lived this long starts over; 0: 30 s
 
 	// MaxHeld bounds the descriptors held; 0: 16384, and never more than this
@@ -48,7 +48,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.Grace = orDefault(o.Grace, 15*time.Second)
 	o.RestartMin = orDefault(o.RestartMin, 100*time.Millisecond)
-	o.RestartMax = max(o.RestartMin, orDefault(o.RestartMax, 5*time.Second))
+	o.RestartMax = max(o.RestartMin, orDefault(o.RestartMax, 2*time.Second))
 	o.RestartReset = orDefault(o.RestartReset, 30*time.Second)
 	o.MaxProcesses = orDefault(o.MaxProcesses, 4096)
 	o.MaxHeld = min(orDefault(o.MaxHeld, 16384), openLimit()-spareDescriptors)

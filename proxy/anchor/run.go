@@ -29,10 +29,10 @@ type anchor struct {
 	done      chan struct{}  // closed when the loop has ended
 	receivers sync.WaitGroup // each Add is one receive goroutine, one per keeper
 
-	keeper  *keeper // nil: between two keepers
-	adopted bool    // some keeper has read the inventory
-	delay   time.Duration
-	restart *time.Timer // starts the next keeper
+	keeper  *keeper       // nil: between two keepers
+	adopted bool          // some keeper has read the inventory
+	spacing time.Duration // of the last two starts, at least
+	restart *time.Timer   // starts the next keeper
 
 	stopping bool
 	killed   bool        // SIGKILL went to everything
@@ -92,7 +92,7 @@ func (a *anchor) loop(ctx context.Context, children <-chan os.Signal) error {
 		case <-a.restart.C:
 			if err := a.startKeeper(); err != nil {
 				a.o.Logger.Error("keeper not started", "error", err)
-				a.scheduleKeeper()
+				a.restart.Reset(a.absence(0))
 			}
 		case <-stop:
 			stop = nil
