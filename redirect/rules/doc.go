@@ -10,7 +10,8 @@
 //
 //	table inet bulkhead        redirects new connections to the listeners of one placement
 //	table inet bulkhead-keep   keeps redirected connections where they are; marks replies
-//	table inet bulkhead-guard  drops what would leave the pod although it was captured
+//	table inet bulkhead-guard  drops what would leave the pod although it was captured,
+//	                           and what would leave it under a source not its own
 //	ip rule, table 100         packets marked 0x111 go to lo, IPv4 and IPv6
 //
 // The packets, and where which table meets them:
@@ -20,6 +21,7 @@
 //	proxy ──connect, mark 0x539, client's address──▶ lo ──▶ prerouting: keep (ct mark 0x111) ──▶ application
 //	application ──reply──▶ output: keep (mark 0x111) ──▶ ip rule ──▶ lo ──▶ proxy
 //	anything captured ──▶ postrouting: guard ──╳ unless it leaves by lo
+//	anything from a foreign address ──▶ source: guard ──╳ unless it leaves by lo
 //
 // Not captured: what the proxy sends itself (mark 0x539), what the pod sends to
 // itself over lo, and kubelet's probes (169.254.7.127,
@@ -58,12 +60,13 @@
 // Everything is kept by the kernel in the namespace; this package keeps nothing
 // between calls. Calls for one namespace must not overlap. Whoever has
 // CAP_NET_ADMIN in the pod can undo all of this, and whoever has CAP_NET_RAW can
-// set the proxy's mark. A connection that exists before Install is unknown to
+// set the proxy's mark; packet sockets pass by all of it, so the jail of a cell
+// has none. A connection that exists before Install is unknown to
 // conntrack; its next packet counts as new and is redirected, so the connection
 // is reset: a plaintext connection does not outlive capture. UDP is not touched.
 // The kernel must have nf_tables with the inet family (which needs IPv6 support
-// compiled in); where IPv6 is switched off in a pod, its ip rules are left out.
-// Priority 32764 and table 100 are taken to be ours: Verify reports what others
+// compiled in) and its fib expression (NFT_FIB_INET); where IPv6 is switched off
+// in a pod, its ip rules are left out. Priority 32764 and table 100 are taken to be ours: Verify reports what others
 // have put there, and Install and Remove leave it alone.
 //
 // A delivery that by chance gets the source port of a plaintext connection, open

@@ -83,6 +83,15 @@ func addressIs(a netip.Addr, offset4, offset6 uint32) []expr.Any {
 	}
 }
 
+// sourceIsNotLocal asks the routing tables without regard to marks, or the ip
+// rule of replies would make every address local.
+func sourceIsNotLocal() []expr.Any {
+	return []expr.Any{
+		&expr.Fib{Register: register, ResultADDRTYPE: true, FlagSADDR: true},
+		notEqual(native(unix.RTN_LOCAL)),
+	}
+}
+
 func packetMarkIs(mark uint32) []expr.Any {
 	return []expr.Any{load(expr.MetaKeyMARK), masked(redirect.MarkMask, 0), equal(native(mark))}
 }

@@ -44,6 +44,16 @@ func (s *sentence) loadOrSet(o operand, to, from uint32) bool {
 	return false
 }
 
+// fib knows one of its many forms: what kind of address the source is.
+func (s *sentence) fib(a attributes) bool {
+	to, result, flags := a.take(unix.NFTA_FIB_DREG), a.take(unix.NFTA_FIB_RESULT), a.take(unix.NFTA_FIB_FLAGS)
+	if to != register || result != unix.NFT_FIB_RESULT_ADDRTYPE || flags != unix.NFTA_FIB_F_SADDR {
+		return false
+	}
+	s.value = operand{"fib saddr type", writeAddressType, " "}
+	return true
+}
+
 type field struct {
 	implied           string
 	base, offset, len uint32

@@ -29,6 +29,7 @@ type operand struct {
 var readers = map[string]func(*sentence, attributes) bool{
 	"meta":      (*sentence).meta,
 	"ct":        (*sentence).ct,
+	"fib":       (*sentence).fib,
 	"payload":   (*sentence).payload,
 	"bitwise":   (*sentence).bitwise,
 	"cmp":       (*sentence).compare,

@@ -107,7 +107,7 @@ func TestWordsOfOtherRules(t *testing.T) {
 		"payload":   &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}, // of which protocol?
 		"immediate": &expr.Verdict{Kind: expr.VerdictJump, Chain: "elsewhere"},
 		"redir":     &expr.Redir{}, "cmp": equal([]byte{1}), "ct": loadConn(expr.CtKeySTATUS), "meta": load(expr.MetaKeyCPU),
-		"bitwise": masked(1, 1), "lookup": &expr.Lookup{SourceRegister: 1, SetName: "s"},
+		"fib": &expr.Fib{Register: 1, ResultADDRTYPE: true, FlagDADDR: true}, "bitwise": masked(1, 1), "lookup": &expr.Lookup{SourceRegister: 1, SetName: "s"},
 	} {
 		if got := (rule{exprs: []expr.Any{e}}).String(); !strings.HasPrefix(got, "["+name+" ") {
 			t.Errorf("%+v in words: %s, want its bytes", e, got)

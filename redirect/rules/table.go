@@ -112,33 +112,5 @@ func keepTable() table {
 	}}
 }
 
-// guardTable drops captured packets that head for the wire. It hooks
-// postrouting, because in output the interface is the one that was chosen
-// before redirecting.
-//
-// Packets that conntrack takes for invalid pass by NAT and have no marks: the
-// last bytes of a connection whose entry is gone, for example, when they come
-// together with FIN. Whether they were captured cannot be told, so all are
-// dropped but the proxy's own.
-//
-// With the door closed the guard also refuses deliveries that have not begun, so
-// that none can slip in between the last look and removal.
-func guardTable(doorClosed bool) table {
-	post := chain{
-		name: "postrouting", kind: nftables.ChainTypeFilter,
-		hook: nftables.ChainHookPostrouting, priority: nftables.ChainPriorityFilter,
-		rules: []rule{
-			newRule("captured, but not by way of the proxy", oifIsNot("lo"), connMarkIs(redirect.MarkCaptured), drop()),
-			newRule("reply, but not by way of the proxy", oifIsNot("lo"), connMarkIs(redirect.MarkReply), drop()),
-			newRule("perhaps captured, perhaps reply", oifIsNot("lo"), isTCP(), isInvalid(), packetMarkIsNot(redirect.MarkProxy), drop()),
-		},
-	}
-	if doorClosed {
-		post.rules = append(post.rules, newRule("capture is being removed",
-			oifIs("lo"), packetMarkIs(redirect.MarkProxy), connMarkIsNot(redirect.MarkReply), drop()))
-	}
-	return table{name: guardName, chains: []chain{post}}
-}
-
 // tables returns all that a plan wants, in the order in which Render writes it.
 func tables(p Plan) []table { return []table{captureTable(p), keepTable(), guardTable(false)} }

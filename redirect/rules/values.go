@@ -52,6 +52,13 @@ func writeDirection(b []byte) string {
 	return name(b, map[byte]string{0: "original", ipCtDirReply: "reply"})
 }
 
+func writeAddressType(b []byte) string {
+	if len(b) == 4 && binary.NativeEndian.Uint32(b) == unix.RTN_LOCAL {
+		return "local"
+	}
+	return writeBytes(b)
+}
+
 func name(b []byte, names map[byte]string) string {
 	if len(b) == 1 && names[b[0]] != "" {
 		return names[b[0]]

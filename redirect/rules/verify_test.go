@@ -132,6 +132,10 @@ func TestVerifyDetects(t *testing.T) {
 			damage: func(w *world, k *kernel) { w.must(k.put(StepTable, guardTable(true))) },
 			found:  "capture is being removed",
 		},
+		"source rule deleted": {
+			damage: func(w *world, k *kernel) { w.must(k.nft.DelRule(w.rule(k, guardName, "source", 2))) },
+			wanted: "fib saddr type != local drop",
+		},
 		"dormant table": {
 			damage: func(w *world, k *kernel) { w.sleep(k, captureName) },
 			wanted: "table",
