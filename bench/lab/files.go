@@ -21,6 +21,7 @@ const (
 	controlFile = "control.yaml"
 	caSocket    = "ca.sock"
 	hostsFile   = "hosts"
+	issuedFile  = "issued.jsonl"
 )
 
 func (l *Lab) path(name string) string { return filepath.Join(l.options.Dir, name) }
@@ -46,7 +47,7 @@ func (l *Lab) writeFiles() error {
 		return err
 	}
 	return l.writeYAML(controlFile, control.Config{
-		TrustDomain: l.topology.TrustDomain, Socket: l.path(caSocket), Tokens: grants,
+		TrustDomain: l.topology.TrustDomain, Socket: l.path(caSocket), Tokens: grants, Issued: l.path(issuedFile),
 	})
 }
 

@@ -24,6 +24,7 @@ The file is strict YAML:
   socketMode: "0600"        # optional
   caDir: /var/lib/bulkhead  # optional: without it the root is made anew at each start
   ttl: 1h                   # optional: lifetime of an SVID
+  issued: /run/issued.jsonl # optional: gets a line for each SVID: identity, public key, end
   tokens:
   - token: s3cret
     identities: [spiffe://cluster.local/ns/tenant-a/sa/checkout]`,

@@ -30,6 +30,10 @@ type Options struct {
 	MaxTTL      time.Duration    // longer wishes are cut to this; zero: 24 h, or TTL if that is longer
 	Now         func() time.Time // nil: time.Now
 	Logger      *slog.Logger     // nil: silent
+	// Issued is told of every SVID before its requester gets it; nil: nobody. When it
+	// fails the requester gets none: the list is whole or of no use. Called from many
+	// goroutines.
+	Issued func(Issued) error
 }
 
 func (o Options) withDefaults() Options {

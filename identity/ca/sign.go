@@ -41,6 +41,9 @@ func (c *CA) Sign(csrDER []byte, id identity.ID, ttl time.Duration) (chain, root
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := c.note(id, leaf); err != nil {
+		return nil, nil, err
+	}
 	return [][]byte{leaf, issuer.cert.Raw}, c.Roots(), nil
 }
 
@@ -66,6 +69,18 @@ func (c *CA) leaf(issuer authority, id identity.ID, key *ecdsa.PublicKey, ttl ti
 		return nil, fmt.Errorf("ca: leaf: %w", err)
 	}
 	return der, nil
+}
+
+// note tells of an SVID, from the certificate itself.
+func (c *CA) note(id identity.ID, leaf []byte) error {
+	if c.o.Issued == nil {
+		return nil
+	}
+	cert, err := x509.ParseCertificate(leaf)
+	if err != nil {
+		return fmt.Errorf("ca: leaf: %w", err)
+	}
+	return c.o.Issued(Issued{Identity: id, PublicKey: cert.RawSubjectPublicKeyInfo, NotAfter: cert.NotAfter})
 }
 
 // checkRequest returns the key that the CSR proves to hold.

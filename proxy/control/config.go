@@ -22,6 +22,7 @@ type Config struct {
 	SocketMode  Mode       `json:"socketMode"` // zero: 0600
 	TTL         Duration   `json:"ttl"`        // of an SVID; zero: the CA's default, 1 h
 	Tokens      []ca.Grant `json:"tokens"`
+	Issued      string     `json:"issued,omitempty"` // file that gets a line for each SVID: identity, public key, end; empty: none
 }
 
 // Duration is a time.Duration that is written as in Go, "90s" or "1h".

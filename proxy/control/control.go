@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -14,9 +15,10 @@ type Control struct {
 	log    *slog.Logger
 	ca     *ca.CA
 	tokens *ca.Tokens
+	issued *ca.IssuedLog // nil: none
 }
 
-// New loads or makes the CA. A nil logger is silent. Nothing is to be closed.
+// New loads or makes the CA. A nil logger is silent. Run closes what New opens.
 func New(cfg Config, log *slog.Logger) (*Control, error) {
 	if err := cfg.check(); err != nil {
 		return nil, &ConfigError{Err: err}
@@ -29,11 +31,18 @@ func New(cfg Config, log *slog.Logger) (*Control, error) {
 		return nil, &ConfigError{Err: err}
 	}
 	o := ca.Options{TrustDomain: cfg.TrustDomain, TTL: time.Duration(cfg.TTL), Logger: log}
+	var issued *ca.IssuedLog
+	if cfg.Issued != "" {
+		if issued, err = ca.OpenIssued(cfg.Issued); err != nil {
+			return nil, err
+		}
+		o.Issued = issued.Add
+	}
 	authority, err := makeCA(cfg.CADir, o)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, issued.Close())
 	}
-	return &Control{cfg: cfg, log: log, ca: authority, tokens: tokens}, nil
+	return &Control{cfg: cfg, log: log, ca: authority, tokens: tokens, issued: issued}, nil
 }
 
 func makeCA(dir string, o ca.Options) (*ca.CA, error) {
@@ -48,6 +57,7 @@ func (c *Control) CA() *ca.CA { return c.ca }
 
 // Run serves until ctx is done and then returns nil; the socket is gone by then.
 func (c *Control) Run(ctx context.Context) error {
+	defer c.issued.Close()
 	l, err := listen(c.cfg.Socket, c.cfg.SocketMode)
 	if err != nil {
 		return err

@@ -303,3 +303,25 @@ func TestUnreadableCA(t *testing.T) {
 		t.Errorf("%v; want an error that names the file", err)
 	}
 }
+
+// TestIssuedFile: the file of the config has a line for what was signed over the socket.
+func TestIssuedFile(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Issued = filepath.Join(t.TempDir(), "issued.jsonl")
+	_, stop := start(t, cfg)
+	id := mustID(t, "spiffe://td/ns/a/sa/b")
+	select {
+	case <-newIssuer(t, cfg, "x", id.String()).Ready():
+	case <-time.After(hang):
+		t.Fatal("no SVID")
+	}
+	stop()
+	f, err := os.Open(cfg.Issued)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if all, err := ca.ReadIssued(f); err != nil || len(all) != 1 || all[0].Identity != id {
+		t.Errorf("the file says %v, %v", all, err)
+	}
+}
