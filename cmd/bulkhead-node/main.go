@@ -69,7 +69,7 @@ that it is told of and groups them into cells, the processes that carry bytes.`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		newKeeperCommand(), newStatusCommand(),
-		newUpgradeCommand(),
+		newUpgradeCommand(), newReplaceCommand(),
 		raw("shim", "Become a cell: drop what it must not have, then exec", true, runShim),
 		raw("capture", "Install, verify or remove the capture rules of a pod", false, runCapture),
 	)

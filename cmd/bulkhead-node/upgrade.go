@@ -22,7 +22,7 @@ func newUpgradeCommand() *cobra.Command {
 		Use: "upgrade --admin SOCKET", Short: "Start the keeper anew from its path; cells run on", Args: usageArgs(cobra.NoArgs),
 		Long: `Replace the file bulkhead-node (and bulkhead-cell beside it) first, then call this: the running keeper ends without its
 cells, and the anchor starts what is at its path now. Cells stay the old ones until they are
-started anew; the anchor stays the old one until the node's proxy is restarted.`,
+started anew, by bulkhead-node replace for example; the anchor stays the old one until the node's proxy is restarted.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if socket == "" {
 				return usageError{errors.New("--admin SOCKET is required: it is the node file's admin")}

@@ -75,6 +75,7 @@ func (k *Keeper) routes() http.Handler {
 	m.HandleFunc("DELETE /pods", k.deletePod)
 	m.HandleFunc("GET /cells", k.getCells)
 	m.HandleFunc("POST /move", k.postMove)
+	m.HandleFunc("POST /replace", k.postReplace)
 	m.HandleFunc("POST /faults", k.postFault)
 	m.HandleFunc("DELETE /faults", k.deleteFault)
 	m.HandleFunc("POST /upgrade", k.postUpgrade)

@@ -47,6 +47,9 @@ func (k *Keeper) adopt(inv *anchor.Inventory) {
 		}
 		k.adoptDuties(p)
 	}
+	for _, x := range k.processes {
+		k.hear(x)
+	}
 	for _, p := range k.pods { // after all duties are known: nobody is tidied away
 		k.assign(p)
 	}

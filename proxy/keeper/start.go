@@ -20,6 +20,7 @@ func (k *Keeper) start(c *keptCell) {
 	c.current, c.state, c.since = x, cellUp, x.since
 	k.log.Info("cell started", "cell", c.group, "generation", x.generation, "pid", x.pid, "restarts", c.restarts)
 	k.greet(x)
+	k.hear(x)
 	for _, p := range c.pods {
 		k.serve(p)
 	}

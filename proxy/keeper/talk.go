@@ -37,7 +37,7 @@ type packet struct {
 	borrowed []*os.File // those of them that are closed once sent
 }
 
-// connect starts reader and writer of a process's channel.
+// connect starts the writer of a process's channel.
 func (k *Keeper) connect(x *process, f *os.File) error {
 	conn, err := channel.New(f)
 	if err != nil {
@@ -46,8 +46,14 @@ func (k *Keeper) connect(x *process, f *os.File) error {
 	o := &outbox{conn: conn, packets: make(chan packet, outboxDepth), done: make(chan struct{}), signing: make(chan struct{}, maxSigning), pushed: &x.cell.pushed}
 	x.out = o
 	k.running.Go(func() { k.write(o) })
-	k.running.Go(func() { k.read(x, o) })
 	return nil
+}
+
+// hear starts the reader. What a process asks is answered by what it serves, so that
+// must be known before: an adopted one has asked since its last keeper died.
+func (k *Keeper) hear(x *process) {
+	o := x.out
+	k.running.Go(func() { k.read(x, o) })
 }
 
 // tell queues a message without descriptors.
