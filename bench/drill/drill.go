@@ -38,13 +38,17 @@ func New(p Params, show Progress) *Drill {
 // Saw takes an event of the lab. It may be called from any goroutine and does not
 // block.
 func (d *Drill) Saw(e lab.Event) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	note := e.Name
 	if e.Note != "" {
 		note += ": " + e.Note
 	}
-	d.events = append(d.events, measure.Event{T: e.At, Name: e.Kind, Note: note})
+	d.saw(measure.Event{T: e.At, Name: e.Kind, Note: note})
+}
+
+func (d *Drill) saw(e measure.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.events = append(d.events, e)
 }
 
 // unwritten is what run.json says until the drill ends: it is found when the

@@ -82,6 +82,9 @@ func (l *fakeLab) DataPlane(pod string) ([]lab.Proc, error) {
 
 func (l *fakeLab) Strike(context.Context, string, string, time.Duration) error { return nil }
 func (l *fakeLab) Calm(context.Context, string) error                          { return nil }
+func (l *fakeLab) Keepers() ([]lab.Proc, error)                                { return nil, nil }
+func (l *fakeLab) Anchor(string) ([]lab.Proc, error)                           { return nil, nil }
+func (l *fakeLab) Replace(context.Context) (string, error)                     { return "", nil }
 
 func (l *fakeLab) Usage() (lab.Usage, error) {
 	p := lab.ProcUsage{Proc: lab.Proc{PID: pid, Role: "cell", Name: "cell"}, PSS: 3 << 20, Private: 2 << 20, CPU: time.Duration(l.now() / 100)}

@@ -14,6 +14,9 @@ import (
 // the process must reach them, the others may.
 func TestForetell(t *testing.T) {
 	for _, f := range fault.All() {
+		if ofNode(f) {
+			continue // see below
+		}
 		for _, isolation := range []string{lab.None, lab.Sidecar, lab.PerWorkload, lab.Shared} {
 			subjects, err := Subjects([]string{isolation}, measure.Restart{Mode: RestartKubelet, TimeScale: 0.1})
 			if err != nil {
@@ -31,6 +34,40 @@ func TestForetell(t *testing.T) {
 			}
 			if !lives && len(got.Must) != len(crash.Must) {
 				t.Errorf("%s, %s: must hit %v, want %v", f.Name(), isolation, got.Must, crash.Must)
+			}
+		}
+	}
+}
+
+// What strikes above the cells does the same in every isolation of a node, and nothing
+// to sidecars: a keeper's death nothing, an anchor's what the death of a shared cell
+// without custody does, a replacement ends every long-lived connection.
+func TestForetellAboveTheCells(t *testing.T) {
+	for _, isolation := range []string{lab.None, lab.Sidecar, lab.PerWorkload, lab.Namespace, lab.Shared} {
+		subjects, err := Subjects([]string{isolation}, measure.Restart{Mode: RestartKubelet, TimeScale: 0.1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := Params{Fault: fault.Null{}, Subjects: subjects, Culprit: "tenant-a/checkout", Times: DefaultTimes()}
+		run := plan(p, lab.Default(), "x", time.Now())
+		for i, s := range subjects {
+			if got := foretell(run, s, fault.KeeperCrash); len(got.Must)+len(got.Waiting) != 0 {
+				t.Errorf("%s: keeper-crash hits %+v", s.Name, got)
+			}
+			anchor, replaced := foretell(run, s, fault.AnchorCrash{}), foretell(run, s, fault.Replace)
+			if len(anchor.Waiting) != 0 || replaced.Absence != 0 {
+				t.Errorf("%s: anchor-crash %+v, replace %+v", s.Name, anchor, replaced)
+			}
+			want, wantReplaced, may := 18, 14, 0
+			if !s.OnNode() {
+				want, wantReplaced = 0, 0
+			}
+			if isolation == lab.Shared && i == 0 { // as ztunnel: without custody
+				may = 14
+			}
+			if len(anchor.Must) != want || len(replaced.Must) != wantReplaced || len(replaced.Waiting) != may {
+				t.Errorf("%s: anchor-crash hits %d, replace %d and perhaps %d; want %d, %d, %d",
+					s.Name, len(anchor.Must), len(replaced.Must), len(replaced.Waiting), want, wantReplaced, may)
 			}
 		}
 	}

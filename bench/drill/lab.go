@@ -25,6 +25,11 @@ type Placement interface {
 	// Strike has the data plane of a pod fail from inside; Calm takes that back.
 	Strike(ctx context.Context, pod, order string, lasts time.Duration) error
 	Calm(ctx context.Context, pod string) error
+	// Keepers and Anchor are what is above the cells: of all nodes, and of a pod's.
+	Keepers() ([]lab.Proc, error)
+	Anchor(pod string) ([]lab.Proc, error)
+	// Replace replaces every cell of every node and says how that went.
+	Replace(ctx context.Context) (string, error)
 }
 
 // Traffic runs the applications' clients.

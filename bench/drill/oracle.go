@@ -28,7 +28,7 @@ func Predict(run *measure.Run, s lab.Subject) Prediction {
 	held := s.OnNode() && s.Custody != lab.CustodyCell
 	for _, f := range run.Flows {
 		switch {
-		case f.Sentinel, !dead[f.Client] && !dead[f.Server]:
+		case f.Sentinel, f.Denied, !dead[f.Client] && !dead[f.Server]:
 		case f.Kind == load.New && held:
 			p.Waiting = append(p.Waiting, f.ID)
 		default:
@@ -47,10 +47,41 @@ func Predict(run *measure.Run, s lab.Subject) Prediction {
 func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
 	p := Predict(run, s)
 	switch f.Name() {
+	case fault.KeeperCrash.Name():
+		return Prediction{} // cells carry on, and nobody needs a keeper
+	case fault.Replace.Name():
+		return replaced(run, s)
+	case fault.AnchorCrash{}.Name():
+		return fallen(run, s)
 	case fault.CPUHog.Name(), fault.FDLeak.Name(), fault.Hang.Name():
 		return Prediction{Waiting: append(p.Must, p.Waiting...)}
 	}
 	return p
+}
+
+// replaced: long-lived connections end with their process at the drain's deadline, and
+// nothing else is touched. Without custody there is a moment in which nobody listens.
+func replaced(run *measure.Run, s lab.Subject) (p Prediction) {
+	for _, f := range run.Flows {
+		switch {
+		case f.Sentinel || f.Denied || !s.OnNode():
+		case f.Kind == load.Reused:
+			p.Must = append(p.Must, f.ID)
+		case s.Custody == lab.CustodyCell:
+			p.Waiting = append(p.Waiting, f.ID)
+		}
+	}
+	return p
+}
+
+// fallen: with its anchor a node loses cells and listening sockets, whatever the
+// isolation and custody.
+func fallen(run *measure.Run, s lab.Subject) Prediction {
+	if !s.OnNode() {
+		return Prediction{}
+	}
+	s.Isolation, s.Custody = lab.Shared, lab.CustodyCell
+	return Predict(run, s)
 }
 
 // served is the set of workloads that the process which serves the culprit serves.

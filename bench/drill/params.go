@@ -25,6 +25,60 @@ type Params struct {
 	// everybody is root, so it cannot be found out there.
 	Privileged bool
 	Times      Times
+	Load       Load
+}
+
+// Load is how much the edges carry together. Zero fields: one connection of each kind
+// per edge, with a request each Times.Period.
+type Load struct {
+	Long int // long-lived connections
+	New  int // new connections per second
+}
+
+// longLived is how many of them edge i of n has.
+func (l Load) longLived(i, n int) int {
+	if l.Long == 0 {
+		return 1
+	}
+	if i < l.Long%n {
+		return l.Long/n + 1
+	}
+	return l.Long / n
+}
+
+// longPeriod is between two requests on a long-lived connection; 0: Times.Period. Many
+// connections shall be many, not a flood of requests.
+func (l Load) longPeriod() int64 {
+	if l.Long == 0 {
+		return 0
+	}
+	return int64(measure.Bin)
+}
+
+// newPeriod is between two new connections of one of n edges; 0: Times.Period.
+func (l Load) newPeriod(n int) int64 {
+	if l.New == 0 {
+		return 0
+	}
+	return int64(n) * int64(time.Second) / int64(l.New)
+}
+
+// Bounds of a load: a flow needs a request in each bin, and the samplers share the
+// machine with what they sample.
+const (
+	maxLong = 800
+	maxNew  = 5000
+)
+
+func (l Load) validate(edges int) error {
+	least := int(time.Duration(edges) * time.Second / measure.Bin)
+	switch {
+	case l.Long != 0 && (l.Long < edges || l.Long > maxLong):
+		return &lab.Misuse{Sentence: fmt.Sprintf("%d long-lived connections: use %d to %d, or 0 for one per edge", l.Long, edges, maxLong)}
+	case l.New != 0 && (l.New < least || l.New > maxNew):
+		return &lab.Misuse{Sentence: fmt.Sprintf("%d new connections per second: use %d to %d, or 0 for the usual", l.New, least, maxNew)}
+	}
+	return nil
 }
 
 // Times are the lengths of a drill's phases and the pace of its load.
@@ -123,6 +177,9 @@ func (p Params) Validate(t lab.Topology) error {
 	case p.Times.Period <= 0 || p.Times.Period > measure.Bin:
 		// A flow without a request in each bin could not be late in two bins in a row.
 		return misuse("period %v is outside 0 to %v", p.Times.Period, measure.Bin)
+	}
+	if err := p.Load.validate(len(t.Edges)); err != nil {
+		return err
 	}
 	var pods []string
 	for _, pod := range t.Pods {

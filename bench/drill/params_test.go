@@ -83,13 +83,17 @@ func TestPlan(t *testing.T) {
 	if err := run.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if len(run.Flows) != 2*len(top.Edges)+2+12 || len(run.Workloads) != 14 {
+	if len(run.Flows) != 2*len(top.Edges)+2+12+len(top.Denied) || len(run.Workloads) != 14 {
 		t.Errorf("%d flows and %d workloads", len(run.Flows), len(run.Workloads))
 	}
-	sentinels := 0
+	sentinels, denied := 0, 0
 	for i, f := range run.Flows {
 		if f.Sentinel {
 			sentinels++
+			continue
+		}
+		if f.Denied {
+			denied++
 			continue
 		}
 		e := top.Edges[i/2]
@@ -100,12 +104,38 @@ func TestPlan(t *testing.T) {
 			t.Errorf("flow %d comes from %v, want %v", i, source(f, top), want)
 		}
 	}
+	if denied != 2 {
+		t.Errorf("%d denied flows, want those of the topology", denied)
+	}
 	if sentinels != 14 {
 		t.Errorf("%d sentinel flows, want 2 on the network and 12 in the pods", sentinels)
 	}
 	if again := plan(p, top, "id", run.Started); !cmp.Equal(run.Flows, again.Flows, byValue...) {
 		t.Error("the same seed made other flows")
 	}
+	p.Load = Load{Long: 200, New: 500}
+	if err := p.Validate(top); err != nil {
+		t.Fatal(err)
+	}
+	long, perSecond := 0, 0.0
+	for _, f := range plan(p, top, "id", run.Started).Flows {
+		switch {
+		case f.Sentinel || f.Denied:
+		case f.Kind == load.New:
+			perSecond += float64(time.Second) / float64(f.Period)
+		default:
+			long++
+		}
+	}
+	if long != 200 || perSecond < 499.9 || perSecond > 500.1 {
+		t.Errorf("%d long-lived connections and %.2f new ones a second, want 200 and 500", long, perSecond)
+	}
+	for _, bad := range []Load{{Long: 3}, {Long: 10_000}, {New: 100}, {New: 100_000}} {
+		if err := bad.validate(len(top.Edges)); err == nil {
+			t.Errorf("load %+v passed", bad)
+		}
+	}
+	p.Load = Load{}
 	p.Seed++
 	if other := plan(p, top, "id", run.Started); cmp.Equal(run.Flows, other.Flows, byValue...) {
 		t.Error("another seed made the same offsets")

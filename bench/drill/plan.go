@@ -38,23 +38,29 @@ func plan(p Params, t lab.Topology, id string, started time.Time) *measure.Run {
 	return run
 }
 
-// flows are two for each edge, with a connection per request and with a long-lived
-// one; and the sentinels: two between the sentinel pods, which see the machine and
+// flows are, for each edge, one with a connection per request and one with a long-lived
+// one, or as many as the load says; and the sentinels: two between the sentinel pods, which see the machine and
 // its network, and one inside each pod over loopback, which nobody captures and
 // which sees that pod's sampler. Without the latter a sampler that the scheduler
-// kept waiting would look like a data plane that did.
+// kept waiting would look like a data plane that did. Last come those that a policy
+// denies.
 func flows(p Params, t lab.Topology) []measure.Flow {
 	// The seed is an identity of the run, not a secret.
 	offsets := rand.New(rand.NewPCG(uint64(p.Seed), 0))
 	var all []measure.Flow
 	add := func(f measure.Flow) {
-		f.ID, f.Period, f.Timeout = len(all), int64(p.Times.Period), int64(p.Times.Timeout)
+		f.ID, f.Timeout = len(all), int64(p.Times.Timeout)
+		if f.Period == 0 {
+			f.Period = int64(p.Times.Period)
+		}
 		f.Offset = offsets.Int64N(f.Period)
 		all = append(all, f)
 	}
-	for _, e := range t.Edges {
-		add(measure.Flow{Kind: load.New, Client: e.From, Server: e.To, Target: t.Target(e)})
-		add(measure.Flow{Kind: load.Reused, Client: e.From, Server: e.To, Target: t.Target(e)})
+	for i, e := range t.Edges {
+		add(measure.Flow{Kind: load.New, Client: e.From, Server: e.To, Target: t.Target(e), Period: p.Load.newPeriod(len(t.Edges))})
+		for range p.Load.longLived(i, len(t.Edges)) {
+			add(measure.Flow{Kind: load.Reused, Client: e.From, Server: e.To, Target: t.Target(e), Period: p.Load.longPeriod()})
+		}
 	}
 	if n := len(t.Sentinels); n > 1 {
 		there := lab.Edge{From: t.Sentinels[0].Name(), To: t.Sentinels[n-1].Name()}
@@ -64,6 +70,9 @@ func flows(p Params, t lab.Topology) []measure.Flow {
 	}
 	for _, pod := range t.Pods {
 		add(measure.Flow{Kind: load.Reused, Client: pod.Name(), Server: pod.Name(), Target: loopback, Sentinel: true})
+	}
+	for _, e := range t.Denied {
+		add(measure.Flow{Kind: load.New, Client: e.From, Server: e.To, Target: t.Target(e), Period: int64(measure.Bin), Denied: true})
 	}
 	return all
 }

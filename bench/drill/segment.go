@@ -101,15 +101,27 @@ func (t *turn) inject(ctx context.Context, f fault.Fault) (fault.Injected, error
 		return t.lab.Strike(ctx, t.p.Culprit, order, lasts)
 	}
 	target.Calm = func(ctx context.Context) error { return t.lab.Calm(ctx, t.p.Culprit) }
+	target.Keepers = func() ([]fault.Process, error) { return targets(t.lab.Keepers()) }
+	target.Anchor = func() ([]fault.Process, error) { return targets(t.lab.Anchor(t.p.Culprit)) }
+	target.Replace, target.Saw = t.lab.Replace, func(at int64, note string) { t.saw(measure.Event{T: at, Name: f.Name(), Note: note}) }
 	if t.signal != nil {
 		target.Signal = t.signal
 	}
 	injected, err := f.Inject(ctx, target)
 	var none *fault.NothingServesError
-	if t.subject.Isolation == lab.None && errors.As(err, &none) {
+	if errors.As(err, &none) && (t.subject.Isolation == lab.None || !t.subject.OnNode() && ofNode(f)) {
 		return fault.Null{}.Inject(ctx, target)
 	}
 	return injected, err
+}
+
+// ofNode says whether a fault strikes what sidecars do not have: keeper and anchor.
+func ofNode(f fault.Fault) bool {
+	switch f.Name() {
+	case fault.KeeperCrash.Name(), fault.Replace.Name(), fault.AnchorCrash{}.Name():
+		return true
+	}
+	return false
 }
 
 func (t *turn) node() string {
@@ -119,7 +131,10 @@ func (t *turn) node() string {
 
 // serving finds the processes that carry the culprit's bytes.
 func (t *turn) serving() ([]fault.Process, error) {
-	procs, err := t.lab.DataPlane(t.p.Culprit)
+	return targets(t.lab.DataPlane(t.p.Culprit))
+}
+
+func targets(procs []lab.Proc, err error) ([]fault.Process, error) {
 	var found []fault.Process
 	for _, p := range procs {
 		found = append(found, fault.Process{Name: named(p), PID: p.PID})

@@ -49,7 +49,7 @@ func (t *tracker) begin(start int64, flows []measure.Flow) {
 	defer t.mu.Unlock()
 	t.flows, t.failed, t.bad, t.pool = map[int]*progress{}, start, start, nil
 	for _, f := range flows {
-		if !f.Sentinel {
+		if !f.Sentinel && !f.Denied {
 			t.flows[f.ID] = &progress{Flow: f, start: start, ahead: map[int]bool{}, badAt: never}
 		}
 	}

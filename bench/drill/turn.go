@@ -68,7 +68,8 @@ func (t *turn) drill(ctx context.Context) (err error) {
 	if t.p.Fault.Name() == measure.Null {
 		return nil
 	}
-	return t.segment(ctx, t.p.Fault, t.p.Times.Observe)
+	longest := max(t.p.Times.Observe, lasting(t.p.Fault)+2*t.p.Times.Clean)
+	return t.segment(ctx, t.p.Fault, longest)
 }
 
 // settle starts the load and waits for the steady state.

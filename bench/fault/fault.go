@@ -35,6 +35,14 @@ type Target struct {
 	// plane's own fault; Calm takes that back.
 	Strike func(ctx context.Context, order string, lasts time.Duration) error
 	Calm   func(context.Context) error
+	// Keepers finds the keepers of all nodes, Anchor the anchor of the culprit's; nothing
+	// where the data plane has none.
+	Keepers func() ([]Process, error)
+	Anchor  func() ([]Process, error)
+	// Replace has every cell of every node replaced, and says how that went.
+	Replace func(context.Context) (string, error)
+	// Saw writes down what a fault does after it has struck.
+	Saw func(at int64, note string)
 	// Signal and Now are the system's unless a test says otherwise.
 	Signal func(pid int, s syscall.Signal) error
 	Now    func() int64
@@ -67,7 +75,9 @@ type Injected struct {
 func nothing(context.Context) error { return nil }
 
 // All is every fault, by name.
-func All() []Fault { return []Fault{Crash{}, OOM, CPUHog, FDLeak, CrashLoop, Hang, Null{}} }
+func All() []Fault {
+	return []Fault{Crash{}, OOM, CPUHog, FDLeak, CrashLoop, Hang, KeeperCrash, AnchorCrash{}, Replace, Null{}}
+}
 
 // UnknownError is a name that no fault has.
 type UnknownError struct{ Name string }

@@ -62,6 +62,9 @@ func (l *Lab) writeYAML(name string, v any) error {
 // meshOf is the mesh as the data plane sees it. Sentinels are no part of it.
 func meshOf(t Topology) mesh.File {
 	f := mesh.File{TrustDomain: t.TrustDomain, Policies: []mesh.Policy{}}
+	for i, e := range t.Denied {
+		f.Policies = append(f.Policies, t.denial(i, e))
+	}
 	for _, p := range t.Pods {
 		f.Workloads = append(f.Workloads, mesh.Workload{
 			UID: p.Name(), Name: p.App, Namespace: p.Namespace, ServiceAccount: p.ServiceAccount(),
@@ -75,6 +78,17 @@ func meshOf(t Topology) mesh.File {
 		})
 	}
 	return f
+}
+
+// denial is the policy that forbids an edge: to the identity of its client, and only
+// at its server.
+func (t Topology) denial(i int, e Edge) mesh.Policy {
+	from, _ := t.Pod(e.From)
+	to, _ := t.Pod(e.To)
+	return mesh.Policy{
+		Name: fmt.Sprintf("forbidden-%d", i+1), Namespace: to.Namespace, Scope: mesh.ScopeWorkload, Workloads: []string{e.To}, Action: mesh.Deny,
+		Rules: []mesh.Rule{{Principals: []string{t.TrustDomain + "/ns/" + from.Namespace + "/sa/" + from.ServiceAccount()}}},
+	}
 }
 
 // writeTokens writes a token for each node, which may ask for the identities of its

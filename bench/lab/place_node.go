@@ -99,7 +99,7 @@ func (l *Lab) displaceNodes(ctx context.Context, d *dataPlane) error {
 // nodeProxy is the container of a node's proxy. Its pods are told to it again each
 // time that it starts, as a CNI plugin would.
 func (l *Lab) nodeProxy(n Node, d *dataPlane) *container {
-	socket := l.path("admin-" + n.Name + ".sock")
+	socket := l.adminSocket(n)
 	admin := newNodeAdmin(socket)
 	d.admins[n.Name] = admin
 	return &container{
@@ -125,6 +125,8 @@ func (l *Lab) served(ctx context.Context, c *process, admin *nodeAdmin, p Pod) e
 	}
 	return nil
 }
+
+func (l *Lab) adminSocket(n Node) string { return l.path("admin-" + n.Name + ".sock") }
 
 func (l *Lab) startNode(n Node, s Subject, socket string) (*process, error) {
 	file := n.Name + ".yaml"

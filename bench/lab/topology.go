@@ -28,7 +28,7 @@ const (
 //	   └ sentinel/a └ sentinel/b
 //
 // Inside each tenant web asks checkout and catalog, and both ask db. Two edges
-// cross tenants, and both stay on one node.
+// cross tenants, and both stay on one node. Two more cross tenants and are denied.
 type Topology struct {
 	TrustDomain string
 	Nodes       []Node
@@ -36,6 +36,7 @@ type Topology struct {
 	Sentinels   []Pod // uncaptured, outside the mesh
 	Services    []Service
 	Edges       []Edge
+	Denied      []Edge // what a policy forbids; somebody tries all the same
 }
 
 // Node is one machine of the lab.
@@ -102,6 +103,10 @@ var (
 		{Name: "stock of a partner", From: "tenant-c/catalog", To: "tenant-b/db"},
 		{Name: "marketplace", From: "tenant-b/checkout", To: "tenant-a/catalog"},
 	}
+	denied = []Edge{
+		{Name: "forbidden", From: "tenant-b/web", To: "tenant-a/checkout"},
+		{Name: "forbidden", From: "tenant-c/web", To: "tenant-b/db"},
+	}
 )
 
 const defaultNodes = 3
@@ -131,6 +136,7 @@ func Default() Topology {
 		}
 	}
 	t.Edges = append(t.Edges, across...)
+	t.Denied = slices.Clone(denied)
 	for i := range t.Edges {
 		t.Edges[i].IPv6 = i%3 == 2
 	}
@@ -140,7 +146,7 @@ func Default() Topology {
 // WithoutIPv6 is t for a kernel that has no IPv6.
 func (t Topology) WithoutIPv6() Topology {
 	t.Nodes, t.Pods, t.Sentinels = slices.Clone(t.Nodes), slices.Clone(t.Pods), slices.Clone(t.Sentinels)
-	t.Services, t.Edges = slices.Clone(t.Services), slices.Clone(t.Edges)
+	t.Services, t.Edges, t.Denied = slices.Clone(t.Services), slices.Clone(t.Edges), slices.Clone(t.Denied)
 	for i := range t.Nodes {
 		t.Nodes[i].IPv6 = netip.Addr{}
 	}
@@ -154,6 +160,9 @@ func (t Topology) WithoutIPv6() Topology {
 	}
 	for i := range t.Edges {
 		t.Edges[i].IPv6 = false
+	}
+	for i := range t.Denied {
+		t.Denied[i].IPv6 = false
 	}
 	return t
 }
@@ -227,7 +236,7 @@ func (t Topology) Validate() error {
 		}
 		claim("service "+s.Hostname(), valid(s.IPv4, s.IPv6)...)
 	}
-	for _, e := range t.Edges {
+	for _, e := range slices.Concat(t.Edges, t.Denied) {
 		errs = append(errs, t.validateEdge(e))
 	}
 	return errors.Join(errs...)

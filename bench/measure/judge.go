@@ -50,7 +50,10 @@ func judgeSegment(run *Run, i int, flows []strip, late time.Duration) Outcome {
 	for j := range flows {
 		s := &flows[j]
 		o.Missing += max(0, s.missing)
-		if !s.flow.Sentinel {
+		if s.flow.Denied {
+			o.Denied.add(s)
+		}
+		if s.flow.judged() {
 			last = max(last, o.judgeFlow(run, seg, s, v, late))
 		}
 	}

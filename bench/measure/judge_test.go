@@ -2,6 +2,7 @@ package measure
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -448,5 +449,45 @@ func TestPartsBelongToTheWhole(t *testing.T) {
 				t.Fatalf("seed %d: error-seconds without a hit flow", seed)
 			}
 		}
+	}
+}
+
+// Denied flows fail as they should: only an answer counts, wherever it comes.
+func TestDeniedFlowsAreCountedApart(t *testing.T) {
+	run := &Run{
+		Schema: Schema, Drill: Crash, Culprit: "t/a", Nodes: []string{"n"},
+		Workloads: []Workload{{Name: "t/a", Node: "n"}, {Name: "t/b", Node: "n"}}, Subjects: []Subject{{Name: "s"}},
+		Flows:    []Flow{{ID: 0, Kind: load.New, Client: "t/b", Server: "t/a", Target: netip.MustParseAddrPort("10.0.0.1:9000"), Period: int64(Bin), Timeout: int64(time.Second), Denied: true}},
+		Segments: []Segment{{Subject: "s", Kind: Crash, T0: int64(time.Second), TFault: int64(2 * time.Second), TEnd: int64(3 * time.Second), Predicted: []int{}, Waiting: []int{}}},
+	}
+	if err := run.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	var records []load.Record
+	for k := 10; k < 30; k++ {
+		planned := int64(k) * int64(Bin)
+		r := load.Record{Flow: 0, Seq: k, Planned: planned, Sent: planned, Done: planned + int64(time.Millisecond), Error: load.EOF}
+		switch k {
+		case 12, 25:
+			r.Error = ""
+		case 26:
+			r.Error = load.Wrong
+		}
+		records = append(records, r)
+	}
+	res, err := Judge(run, records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := res.Outcomes[0]
+	if o.Denied != (Denials{Tried: 20, Admitted: 3}) {
+		t.Errorf("denied %+v, want 3 of 20 admitted", o.Denied)
+	}
+	if len(o.Hit) != 0 || len(o.Failures) != 0 || o.BaselineErrors != 0 || len(o.Deviations) != 0 || o.Missing != 0 {
+		t.Errorf("its failures count: %+v", o)
+	}
+	run.Segments[0].Predicted = []int{0}
+	if err := run.Validate(); err == nil {
+		t.Error("a prediction about a denied flow passed")
 	}
 }

@@ -37,7 +37,7 @@ func baselineP99(seg *Segment, flows []strip) time.Duration {
 	stalled := voidBins(seg, flows, LateFloor)
 	var pool []time.Duration
 	for _, s := range flows {
-		if s.flow.Sentinel {
+		if !s.flow.judged() {
 			continue
 		}
 		for _, r := range s.baseline {

@@ -29,6 +29,7 @@ type Outcome struct {
 	Down       []int `json:"down"`
 
 	BystanderLoad BystanderLoad `json:"bystanderLoad"`
+	Denied        Denials       `json:"denied,omitzero"`
 
 	Victims    []Victim    `json:"victims"` // hit bystander workloads, by name
 	Deviations []Deviation `json:"deviations"`

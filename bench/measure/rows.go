@@ -103,7 +103,7 @@ func cpuBetween(before, after Usage) (sum int64) {
 // requests counts what the captured flows planned in [from, to).
 func (r *Run) requests(start, from, to int64) (n int64) {
 	for i := range r.Flows {
-		if f := &r.Flows[i]; !f.Sentinel {
+		if f := &r.Flows[i]; f.judged() {
 			n += plannedIn(f, start, from, to)
 		}
 	}

@@ -77,7 +77,12 @@ type Flow struct {
 	Offset   int64          `json:"offset"`
 	Timeout  int64          `json:"timeout"`
 	Sentinel bool           `json:"sentinel,omitempty"` // captured by nobody
+	Denied   bool           `json:"denied,omitempty"`   // forbidden by policy: an answer is a violation (I2)
 }
+
+// judged says whether the flow's failures count: those of a denied flow are as they
+// should be, and a sentinel's are the machine's.
+func (f *Flow) judged() bool { return !f.Sentinel && !f.Denied }
 
 // Subject is the data plane under test.
 type Subject struct {

@@ -73,6 +73,9 @@ func (r *Run) checkFlow(f Flow) error {
 	if err := as.Validate(); err != nil {
 		return err
 	}
+	if f.Denied && (f.Sentinel || f.Kind != load.New) {
+		return fmt.Errorf("flow %d: a denied flow is captured and makes new connections", f.ID)
+	}
 	for _, end := range []string{f.Client, f.Server} {
 		if r.workload(end) == nil {
 			return fmt.Errorf("flow %d: unknown workload %q", f.ID, end)
@@ -124,8 +127,8 @@ func (r *Run) checkSegment(s Segment) error {
 		return fmt.Errorf("absence %d is outside 0..%d", s.Absence, maxSegment)
 	}
 	for _, id := range slices.Concat(s.Predicted, s.Waiting) {
-		if f := r.flow(id); f == nil || f.Sentinel {
-			return fmt.Errorf("prediction about flow %d, which is none or a sentinel", id)
+		if f := r.flow(id); f == nil || !f.judged() {
+			return fmt.Errorf("prediction about flow %d, which is none, denied or a sentinel", id)
 		}
 	}
 	for _, u := range s.Usage {

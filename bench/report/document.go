@@ -85,6 +85,12 @@ func describe(r *measure.Run) string {
 	switch r.Drill {
 	case measure.Null:
 		return "null: no fault at all, what a drill shows where nothing is wrong"
+	case "keeper-crash":
+		return "keeper-crash of all nodes, again and again"
+	case "anchor-crash":
+		return "anchor-crash" + node
+	case "replace":
+		return "replace: all cells of all nodes, one by one"
 	default:
 		return fmt.Sprintf("%s of the data plane that serves %s%s", r.Drill, r.Culprit, node)
 	}
@@ -94,7 +100,7 @@ func describe(r *measure.Run) string {
 func setting(r *measure.Run) string {
 	flows := 0
 	for _, f := range r.Flows {
-		if !f.Sentinel {
+		if !f.Sentinel && !f.Denied {
 			flows++
 		}
 	}

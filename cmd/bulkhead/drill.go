@@ -36,7 +36,7 @@ func newDrillListCommand() *cobra.Command {
 		Use: "list", Short: "List the faults that a drill can inject", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			for _, f := range fault.All() {
-				_, err := fmt.Fprintf(c.OutOrStdout(), "%-10s %s\n", f.Name(), f.Describe(fault.Target{Culprit: "the culprit", Node: "its node"}))
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%-12s %s\n", f.Name(), f.Describe(fault.Target{Culprit: "the culprit", Node: "its node"}))
 				if err != nil {
 					return err
 				}
@@ -54,6 +54,7 @@ type drillFlags struct {
 	restart    string
 	timeScale  float64
 	repeat     int
+	load       drill.Load
 }
 
 func (f *drillFlags) add(c *cobra.Command) {
@@ -66,6 +67,8 @@ func (f *drillFlags) add(c *cobra.Command) {
 		"kubelet: what a kubelet restarts comes back after its back-off (10 s), cells after their keeper's (500 ms); equal: everything after the kubelet's")
 	flags.Float64Var(&f.timeScale, "time-scale", 0.1, "multiplies the kubelet's delays")
 	flags.IntVar(&f.repeat, "repeat", 1, "how often to drill every subject")
+	flags.IntVar(&f.load.Long, "long", 0, "long-lived connections in all, each with 10 requests per second (default: one per edge, with 20)")
+	flags.IntVar(&f.load.New, "new", 0, "new connections per second in all (default: 20 per edge)")
 }
 
 // args are the worker's, from which it parses the same flags again.
@@ -74,6 +77,7 @@ func (f *drillFlags) args(name, dir string, privileged bool) []string {
 		"drill", name, "--isolation", strings.Join(f.isolations, ","), "--culprit", f.culprit,
 		"--seed", strconv.FormatInt(f.seed, 10), "--restart", f.restart,
 		"--time-scale", strconv.FormatFloat(f.timeScale, 'g', -1, 64), "--repeat", strconv.Itoa(f.repeat),
+		"--long", strconv.Itoa(f.load.Long), "--new", strconv.Itoa(f.load.New),
 		"--record", dir, "--privileged=" + strconv.FormatBool(privileged),
 	}
 }
@@ -82,7 +86,7 @@ func (f *drillFlags) args(name, dir string, privileged bool) []string {
 // the lab may choose.
 func (f *drillFlags) params(name string) (drill.Params, error) {
 	p := drill.Params{
-		Culprit: f.culprit, Seed: f.seed, Repeat: f.repeat, Version: buildVersion(), Times: drill.DefaultTimes(),
+		Culprit: f.culprit, Seed: f.seed, Repeat: f.repeat, Version: buildVersion(), Times: drill.DefaultTimes(), Load: f.load,
 		Restart: measure.Restart{Mode: f.restart, TimeScale: f.timeScale},
 	}
 	var err error

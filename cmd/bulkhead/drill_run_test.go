@@ -63,11 +63,12 @@ func recordIn(t *testing.T, out string) string {
 var hard = []string{load.Refused, load.Reset, load.EOF, load.Wrong, load.Unreachable, load.Local}
 
 // failed are the flows with a hard failure in a segment, before its fault and after
-// it. What was under way when the fault struck failed after it.
-func failed(records []load.Record, seg *measure.Segment) (before, after map[int]bool) {
+// it. A denied flow fails as it should. What was under way when the fault struck failed after it.
+func failed(run *measure.Run, records []load.Record, seg *measure.Segment) (before, after map[int]bool) {
 	before, after = map[int]bool{}, map[int]bool{}
 	for _, r := range records {
 		switch {
+		case run.Flows[r.Flow].Denied:
 		case !slices.Contains(hard, r.Error) || r.Planned < seg.T0 || r.Planned >= seg.TEnd:
 		case r.Done < seg.TFault:
 			before[r.Flow] = true
@@ -103,7 +104,7 @@ func (b built) crash(t *testing.T) {
 		if o.Missing > 0 {
 			t.Errorf("%s %s: %d requests have no record", seg.Subject, seg.Kind, o.Missing)
 		}
-		before, after := failed(records, &seg)
+		before, after := failed(run, records, &seg)
 		if len(before) > 0 {
 			t.Errorf("%s %s: flows failed before the fault: %v", seg.Subject, seg.Kind, before)
 		}

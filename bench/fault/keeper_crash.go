@@ -1,0 +1,84 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// KeeperCrash kills the keepers of all nodes, and their successors every five seconds.
+// No cell is touched: nobody must notice.
+var KeeperCrash = keeperCrash{every: 5 * time.Second, lasts: 21 * time.Second}
+
+type keeperCrash struct{ every, lasts time.Duration }
+
+// Name is part of Fault.
+func (keeperCrash) Name() string { return "keeper-crash" }
+
+// Lasts is part of Lasting.
+func (f keeperCrash) Lasts() time.Duration { return f.lasts }
+
+// Describe is part of Fault.
+func (f keeperCrash) Describe(Target) string {
+	return fmt.Sprintf("crash of the keepers of all nodes, every %v for %v", f.every, f.lasts)
+}
+
+// Inject is part of Fault. The first kill is done when it returns; the others follow in
+// a goroutine, which the undo ends and waits for.
+func (f keeperCrash) Inject(ctx context.Context, t Target) (Injected, error) {
+	at, note, err := killAll(t, t.Keepers)
+	if err != nil {
+		return Injected{}, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	going, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- f.goOn(going, t) }()
+	return Injected{At: at, Note: note, Undo: func(context.Context) error {
+		stop()
+		return <-ended
+	}}, nil
+}
+
+// goOn kills the successors until the time is over. That none is there is worth a
+// line and not the end: the next may be.
+func (f keeperCrash) goOn(ctx context.Context, t Target) error {
+	ctx, cancel := context.WithTimeout(ctx, f.lasts)
+	defer cancel()
+	tick := time.NewTicker(f.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+		at, note, err := killAll(t, t.Keepers)
+		if err != nil {
+			note = "not killed: " + err.Error()
+		}
+		t.Saw(at, note)
+	}
+}
+
+// killAll kills what find finds, and says when and whom.
+func killAll(t Target, find func() ([]Process, error)) (at int64, note string, err error) {
+	at = t.Now()
+	procs, err := find()
+	if err != nil {
+		return at, "", err
+	}
+	if len(procs) == 0 {
+		return at, "", &NothingServesError{t.Culprit}
+	}
+	for i, p := range procs {
+		if err := t.Signal(p.PID, syscall.SIGKILL); err != nil {
+			return at, note, fmt.Errorf("kill %s (pid %d): %w", p.Name, p.PID, err)
+		}
+		if i > 0 {
+			note += ", "
+		}
+		note += fmt.Sprintf("SIGKILL to %s (pid %d)", p.Name, p.PID)
+	}
+	return at, note, nil
+}

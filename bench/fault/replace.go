@@ -1,0 +1,56 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Replace is no fault but what every security fix asks for: all cells of all nodes are
+// replaced one by one, as `bulkhead-node replace` does.
+var Replace = replace{lasts: 10 * time.Second}
+
+type replace struct{ lasts time.Duration }
+
+// Name is part of Fault.
+func (replace) Name() string { return "replace" }
+
+// Lasts is part of Lasting.
+func (f replace) Lasts() time.Duration { return f.lasts }
+
+// Describe is part of Fault.
+func (replace) Describe(Target) string {
+	return "rolling replacement of all cells of all nodes"
+}
+
+// Inject is part of Fault. The replacement goes on in a goroutine, which the undo
+// waits for.
+func (f replace) Inject(ctx context.Context, t Target) (Injected, error) {
+	keepers, err := t.Keepers()
+	if err != nil {
+		return Injected{}, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	if len(keepers) == 0 {
+		return Injected{}, &NothingServesError{t.Culprit}
+	}
+	done := Injected{At: t.Now(), Note: "every cell is replaced"}
+	going, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		note, err := t.Replace(going)
+		if err == nil {
+			t.Saw(t.Now(), note)
+		}
+		ended <- err
+	}()
+	done.Undo = func(ctx context.Context) error {
+		defer stop()
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return done, nil
+}

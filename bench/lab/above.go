@@ -1,0 +1,69 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Keepers are the keepers of all nodes; empty where the data plane has none.
+func (l *Lab) Keepers() ([]Proc, error) { return l.above(RoleKeeper, "") }
+
+// Anchor is the anchor of a pod's node; empty where the data plane has none.
+func (l *Lab) Anchor(pod string) ([]Proc, error) {
+	p, ok := l.topology.Pod(pod)
+	if !ok {
+		return nil, l.unknownPod(pod)
+	}
+	return l.above(RoleAnchor, p.Node)
+}
+
+// above finds the processes of one role on a node, or on all.
+func (l *Lab) above(role, node string) ([]Proc, error) {
+	d := l.dataPlane()
+	if d == nil || !d.subject.OnNode() {
+		return nil, nil
+	}
+	t, err := readTree()
+	if err != nil {
+		return nil, at("processes", role, err)
+	}
+	var found []Proc
+	for _, c := range d.containers {
+		if node != "" && c.name != node {
+			continue
+		}
+		for _, b := range t.below(c.pid()) {
+			if p := l.describe(c, b); p.Role == role {
+				found = append(found, p)
+			}
+		}
+	}
+	return found, nil
+}
+
+// Replace runs `bulkhead-node replace` for each node, one after another, and returns
+// the last line of each.
+func (l *Lab) Replace(ctx context.Context) (string, error) {
+	d := l.dataPlane()
+	if d == nil || !d.subject.OnNode() {
+		return "", nil
+	}
+	var said []string
+	for _, n := range l.topology.Nodes {
+		c, err := l.start(program{name: "replace " + n.Name, argv: []string{l.bin("bulkhead-node"), "replace", "--admin", l.adminSocket(n)}})
+		if err != nil {
+			return "", err
+		}
+		select {
+		case <-c.ended:
+		case <-ctx.Done():
+			c.kill()
+		}
+		if c.err != nil {
+			return "", at("replace", n.Name, c.failure())
+		}
+		said = append(said, fmt.Sprintf("%s: %s", n.Name, lastWords(c.log)))
+	}
+	return strings.Join(said, "; "), nil
+}
