@@ -93,14 +93,25 @@ func (k *Keeper) getReady(w http.ResponseWriter, _ *http.Request) {
 	reply(w, map[string]any{"ready": true, "pid": os.Getpid()})
 }
 
+// PodStatus is one pod in GET /pods.
+type PodStatus struct {
+	Pod
+	Cell  string `json:"cell"`
+	State string `json:"state"` // of the cell
+}
+
+func (p *pod) status() PodStatus {
+	return PodStatus{Pod: p.Pod, Cell: p.cell.group, State: string(p.cell.shownState())}
+}
+
 func (k *Keeper) getPods(w http.ResponseWriter, _ *http.Request) {
-	pods := []Pod{}
+	pods := []PodStatus{}
 	k.do(func() {
 		for _, p := range k.pods {
-			pods = append(pods, p.Pod)
+			pods = append(pods, p.status())
 		}
 	})
-	slices.SortFunc(pods, func(a, b Pod) int { return strings.Compare(a.UID, b.UID) })
+	slices.SortFunc(pods, func(a, b PodStatus) int { return strings.Compare(a.UID, b.UID) })
 	reply(w, pods)
 }
 
@@ -138,6 +149,9 @@ type CellStatus struct {
 	Workloads  []string      `json:"workloads"`
 	State      string        `json:"state"`
 	Restarts   int           `json:"restarts"`
+	InARow     int           `json:"inARow"`  // of them, without a long life between
+	Looping    bool          `json:"looping"` // it dies again and again; while it is away its state says so too
+	Delay      Duration      `json:"delay"`   // before its last restart
 	Since      time.Time     `json:"since"`
 	UID        int           `json:"uid"`
 	Walls      Wall          `json:"walls"`    // in force; zero: none
@@ -156,16 +170,20 @@ func (k *Keeper) getCells(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (c *keptCell) status() CellStatus {
-	s := CellStatus{Name: c.group, PID: c.pid(), Generation: c.generation, State: string(c.state), Restarts: c.restarts, Since: c.since, UID: c.uid(), Walls: c.walls.wall, OOMKills: c.walls.oomKills, Workloads: []string{}}
-	for _, p := range c.snapshotPods() {
-		s.Workloads = append(s.Workloads, p.UID)
-	}
-	slices.Sort(s.Workloads)
+	s := CellStatus{Name: c.group, PID: c.pid(), Generation: c.generation, State: string(c.shownState()), Restarts: c.deaths.Restarts, InARow: c.deaths.Row, Looping: c.looping(), Delay: Duration(c.deaths.Delay), Since: c.since, UID: c.uid(), Walls: c.walls.wall, OOMKills: c.walls.oomKills, Workloads: c.uids()}
 	for _, x := range c.draining {
 		d := DrainStatus{PID: x.pid, Generation: x.generation, Workloads: slices.Sorted(maps.Keys(x.snapshot()))}
 		s.Draining = append(s.Draining, d)
 	}
 	return s
+}
+
+// shownState tells a back-off after a mishap from one in a loop.
+func (c *keptCell) shownState() cellState {
+	if c.state == cellBackoff && c.looping() {
+		return cellLooping
+	}
+	return c.state
 }
 
 // DrainStatus is an earlier process of a cell, which ends its connections.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -61,10 +60,14 @@ func (k *Keeper) adopt(inv *anchor.Inventory) {
 // adoptCells makes each cell's newest process its current one.
 func (k *Keeper) adoptCells() {
 	for _, c := range k.cells {
+		if len(c.draining) == 0 {
+			k.adoptAway(c)
+			continue
+		}
 		slices.SortFunc(c.draining, func(a, b *process) int { return a.generation - b.generation })
 		last := len(c.draining) - 1
 		c.current, c.draining = c.draining[last], c.draining[:last]
-		c.generation, c.state = c.current.generation, cellUp
+		c.generation, c.state, c.since = max(c.generation, c.current.generation), cellUp, c.current.since
 		if err := k.enclose(c); err != nil {
 			k.log.Error("walls not built", "cell", c.group, "error", err)
 		}
@@ -72,6 +75,16 @@ func (k *Keeper) adoptCells() {
 		c.walls.size = 0 // the process may live by another keeper's: fit tells it
 		k.log.Info("cell adopted", "cell", c.group, "pid", c.current.pid, "draining", len(c.draining))
 	}
+}
+
+// adoptAway is for a cell that has no process: its back-off goes on.
+func (k *Keeper) adoptAway(c *keptCell) {
+	if err := k.enclose(c); err != nil {
+		k.log.Error("walls not built", "cell", c.group, "error", err)
+	}
+	k.countOOMKills(c)
+	k.log.Info("cell adopted in back-off", "cell", c.group, "deaths", c.deaths.Row, "delay", c.deaths.Delay)
+	k.resume(c)
 }
 
 // adoptDuties takes over what the pod's label says about who serves it. A Drop is
@@ -110,6 +123,9 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 		which, uid, _ := strings.Cut(rest, "/")
 		k.adopted(uid).listeners[which] = true
 		h.File.Close() // see holdListeners
+	case heldCell:
+		h.File.Close()
+		return k.adoptDeaths(rest, h)
 	case heldChannel:
 		channels[rest] = h.File
 	default:
@@ -143,14 +159,13 @@ func (k *Keeper) adoptProcess(p anchor.Process, channels map[string]*os.File) er
 		c = newCell(l.Group)
 	}
 	x := &process{
-		cell: c, generation: l.Generation, pid: p.PID, uid: l.UID, since: time.Now(),
+		cell: c, generation: l.Generation, pid: p.PID, uid: l.UID, since: since(l.Since),
 		pods: map[string]*pod{}, now: map[string]telemetry.Counts{},
 	}
 	if err := k.connect(x, f); err != nil {
 		return err
 	}
 	k.cells[c.group] = c
-	c.restarts = max(c.restarts, l.Restarts)
 	c.draining = append(c.draining, x)
 	k.processes[p.Name] = x
 	k.greet(x)

@@ -11,15 +11,12 @@ import (
 type cellState string
 
 const (
-	cellNone     cellState = "none"     // not started yet
-	cellUp       cellState = "up"       // its newest process runs
-	cellBackoff  cellState = "backoff"  // that died, and waits for its restart
-	cellStopping cellState = "stopping" // its last pod is gone
+	cellNone     cellState = "none"          // not started yet
+	cellUp       cellState = "up"            // its newest process runs
+	cellBackoff  cellState = "backoff"       // that died, and waits for its restart
+	cellLooping  cellState = "crash-looping" // the same, and not for the first time: only shown
+	cellStopping cellState = "stopping"      // its last pod is gone
 )
-
-// aliveLongEnough ends a crash loop: a cell that lived this long starts over with
-// the first restart delay.
-const aliveLongEnough = time.Minute
 
 // keptCell is one group: the pods that belong to it, and the processes that serve
 // them. It has one process, and for a while more: when a successor takes over, the
@@ -27,10 +24,9 @@ const aliveLongEnough = time.Minute
 type keptCell struct {
 	group      string
 	generation int // of the newest process
-	restarts   int // deaths so far
+	deaths     deaths
 	state      cellState
 	since      time.Time
-	delay      time.Duration   // the last restart delay, 0 when none
 	current    *process        // the newest; nil while it is away
 	draining   []*process      // earlier ones, oldest first
 	pods       map[string]*pod // that belong to it, whoever serves them by now
@@ -38,7 +34,6 @@ type keptCell struct {
 	again      bool            // replace it once more when there is room
 	successors []chan struct{} // closed when the newest process serves every pod
 	walls      enclosure
-	fault      standing
 	pushed     pushes // to all processes that the cell had
 }
 

@@ -26,6 +26,7 @@ func (k *Keeper) duty(p *pod, x *process) *duty {
 		d = &duty{pod: p, process: x}
 		p.duties[x] = d
 		k.note(p)
+		p.strikeAgain(x)
 	}
 	x.mu.Lock()
 	x.pods[p.UID] = p

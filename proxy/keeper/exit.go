@@ -15,7 +15,8 @@ import (
 func (k *Keeper) exited(e anchor.Event) {
 	x := k.processes[e.Name]
 	if x == nil || x.pid != e.PID {
-		return // of an earlier keeper's time
+		k.missed(e)
+		return
 	}
 	c := x.cell
 	delete(k.processes, e.Name)
@@ -50,19 +51,20 @@ func (k *Keeper) exited(e anchor.Event) {
 // remove forgets a cell that has no process and will have none.
 func (k *Keeper) remove(c *keptCell) {
 	delete(k.cells, c.group)
+	if c.deaths.Restarts > 0 {
+		k.drop(heldCell + c.group)
+	}
 	k.raze(c)
 }
 
 // backOff starts the cell again after its delay.
 func (k *Keeper) backOff(c *keptCell) {
-	r := k.config.Restart
-	if c.state == cellUp && time.Since(c.since) > aliveLongEnough {
-		c.delay = 0
-	}
-	c.delay = nextDelay(c.delay, r)
+	delay := k.died(c)
 	c.state, c.since = cellBackoff, time.Now()
-	c.restarts++
-	delay := c.delay
+	k.restartAt(c, delay)
+}
+
+func (k *Keeper) restartAt(c *keptCell, delay time.Duration) {
 	k.running.Go(func() { k.restartAfter(c, delay) })
 }
 

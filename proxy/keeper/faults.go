@@ -10,7 +10,8 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
 )
 
-// standing is a fault that strikes every process of a cell until its time is over.
+// standing is a fault that strikes every process that serves its workload, wherever
+// that is moved, until its time is over: a poison.
 type standing struct {
 	order fault.Order
 	until time.Time
@@ -42,16 +43,17 @@ func (k *Keeper) postFault(w http.ResponseWriter, r *http.Request) {
 
 func (k *Keeper) strike(uid string, o fault.Order) error {
 	for _, c := range k.cells {
-		if c.pods[uid] == nil {
+		p := c.pods[uid]
+		if p == nil {
 			continue
 		}
 		if c.current == nil {
 			return fmt.Errorf("the cell of %s does not run", uid)
 		}
 		k.log.Warn("fault ordered", "cell", c.group, "fault", o.Name, "for", o.For)
-		c.fault = standing{}
+		p.fault = standing{}
 		if o.Name == fault.Exit {
-			c.fault = standing{o, time.Now().Add(o.For)}
+			p.fault = standing{o, time.Now().Add(o.For)}
 		}
 		c.current.tell(&cell.Message{Fault: &o})
 		return nil
@@ -66,18 +68,16 @@ func (k *Keeper) deleteFault(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	k.do(func() {
-		for _, c := range k.cells {
-			if c.pods[r.URL.Query().Get("workload")] != nil {
-				c.fault = standing{}
-			}
+		if p := k.pods[r.URL.Query().Get("workload")]; p != nil {
+			p.fault = standing{}
 		}
 	})
 	reply(w, map[string]bool{"calm": true})
 }
 
-// strikeAgain is for a process that has just been greeted.
-func (c *keptCell) strikeAgain() {
-	if time.Now().Before(c.fault.until) {
-		c.current.tell(&cell.Message{Fault: &c.fault.order})
+// strikeAgain is for a process that begins to serve the pod.
+func (p *pod) strikeAgain(x *process) {
+	if time.Now().Before(p.fault.until) {
+		x.tell(&cell.Message{Fault: &p.fault.order})
 	}
 }

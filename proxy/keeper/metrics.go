@@ -18,6 +18,7 @@ var (
 
 	descUp        = prometheus.NewDesc("bulkhead_cell_up", "1 while the cell's process runs.", cellLabels, nil)
 	descRestarts  = prometheus.NewDesc("bulkhead_cell_restarts_total", "Deaths of the cell's processes.", cellLabels, nil)
+	descLooping   = prometheus.NewDesc("bulkhead_cell_crash_looping", "1 while the cell dies again and again, soon after each start.", cellLabels, nil)
 	descWorkloads = prometheus.NewDesc("bulkhead_cell_workloads", "Workloads that share the cell.", cellLabels, nil)
 	descOOM       = prometheus.NewDesc("bulkhead_cell_oom_kills_total", "Processes of the cell that ended at its memory wall.", cellLabels, nil)
 	descLost      = prometheus.NewDesc("bulkhead_cell_access_lines_dropped", "Access lines the running process dropped because its log was stuck.", cellLabels, nil)
@@ -34,7 +35,7 @@ var (
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descRestarts, descWorkloads, descOOM, descLost, descPushes, descPushed, descOpened, descClosed, descFailed, descSent, descReceived, descPanics, descRefused, descWaited} {
+	for _, d := range []*prometheus.Desc{descUp, descRestarts, descLooping, descWorkloads, descOOM, descLost, descPushes, descPushed, descOpened, descClosed, descFailed, descSent, descReceived, descPanics, descRefused, descWaited} {
 		ch <- d
 	}
 }
@@ -58,13 +59,18 @@ func (c *keptCell) metrics() []prometheus.Metric {
 	if c.state == cellUp {
 		up = 1
 	}
+	looping := 0.0
+	if c.looping() {
+		looping = 1
+	}
 	var lost uint64
 	for _, x := range c.processes() {
 		lost += x.lost
 	}
 	out := []prometheus.Metric{
 		prometheus.MustNewConstMetric(descUp, prometheus.GaugeValue, up, c.group),
-		prometheus.MustNewConstMetric(descRestarts, prometheus.CounterValue, float64(c.restarts), c.group),
+		prometheus.MustNewConstMetric(descRestarts, prometheus.CounterValue, float64(c.deaths.Restarts), c.group),
+		prometheus.MustNewConstMetric(descLooping, prometheus.GaugeValue, looping, c.group),
 		prometheus.MustNewConstMetric(descWorkloads, prometheus.GaugeValue, float64(len(c.pods)), c.group),
 		prometheus.MustNewConstMetric(descOOM, prometheus.CounterValue, float64(c.walls.oomKills), c.group),
 		prometheus.MustNewConstMetric(descLost, prometheus.GaugeValue, float64(lost), c.group),

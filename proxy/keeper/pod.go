@@ -51,6 +51,7 @@ type pod struct {
 	duties  map[*process]*duty
 	answers chan error      // of the move under way
 	noted   map[string]bool // podLabel.By, until it is adopted
+	fault   standing        // strikes every process that serves it
 }
 
 func newPod(d Pod, ns *netns.Namespace) *pod {
@@ -66,6 +67,7 @@ const (
 	heldNetns    = "netns/"
 	heldListener = "listener/" // listener/<outbound|plaintext|hbone>/<uid>
 	heldChannel  = "channel/"
+	heldCell     = "cell/" // a cell that has died before
 )
 
 // listenPorts are the listeners of a pod in the order in which they are made.

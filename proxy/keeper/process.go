@@ -77,10 +77,10 @@ func (x *process) snapshot() map[string]*pod {
 type processLabel struct {
 	Group      string `json:"group"`
 	Generation int    `json:"generation"`
-	Restarts   int    `json:"restarts"`
 	UID        int    `json:"uid"`
+	Since      int64  `json:"since"` // its start, of CLOCK_MONOTONIC
 }
 
 func (x *process) label() ([]byte, error) {
-	return json.Marshal(processLabel{x.cell.group, x.generation, x.cell.restarts, x.uid})
+	return json.Marshal(processLabel{x.cell.group, x.generation, x.uid, monotonic()})
 }

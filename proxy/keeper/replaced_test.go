@@ -69,6 +69,19 @@ func TestReplacingEveryCellRefusesNothing(t *testing.T) {
 	}
 }
 
+// callIn is a call that the test may give up, from any goroutine.
+func (n *node) callIn(ctx context.Context, method, path, body string) error {
+	r, err := http.NewRequestWithContext(ctx, method, "http://node"+path, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := n.admin.Do(r)
+	if err == nil {
+		resp.Body.Close()
+	}
+	return err
+}
+
 // A successor that cannot start changes nothing: the predecessor serves, and says so.
 func TestABrokenSuccessorLeavesThePredecessor(t *testing.T) {
 	bin := ownExecutables(t)
@@ -84,12 +97,7 @@ func TestABrokenSuccessorLeavesThePredecessor(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	refused := make(chan error, 1)
 	go func() {
-		r, _ := http.NewRequestWithContext(ctx, "POST", "http://node/replace", strings.NewReader(`{"cell":"workload/a/server"}`))
-		resp, err := n.admin.Do(r)
-		if err == nil {
-			resp.Body.Close()
-		}
-		refused <- err
+		refused <- n.callIn(ctx, "POST", "/replace", `{"cell":"workload/a/server"}`)
 	}()
 	eventually(t, "two successors died", func() error {
 		if strings.Count(n.stderr.String(), `"cell died"`) < 2 {

@@ -18,13 +18,12 @@ func (k *Keeper) start(c *keptCell) {
 	}
 	k.processes[x.name()] = x
 	c.current, c.state, c.since = x, cellUp, x.since
-	k.log.Info("cell started", "cell", c.group, "generation", x.generation, "pid", x.pid, "restarts", c.restarts)
+	k.log.Info("cell started", "cell", c.group, "generation", x.generation, "pid", x.pid, "restarts", c.deaths.Restarts)
 	k.greet(x)
 	k.hear(x)
 	for _, p := range c.pods {
 		k.serve(p)
 	}
-	c.strikeAgain()
 }
 
 func (k *Keeper) spawn(x *process) error {

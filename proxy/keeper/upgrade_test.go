@@ -119,31 +119,16 @@ func TestPolicyHoldsWhileTheKeeperIsAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			cells := n.cells(t)
-			program := filepath.Join(bin, "bulkhead-node")
-			if err := os.Rename(program, program+".away"); err != nil {
-				t.Fatal(err)
-			}
-			if err := syscall.Kill(n.keeperPID(t), syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-			eventually(t, "the keeper is away", func() error {
-				if !strings.Contains(n.stderr.String(), "keeper not started") {
-					return errors.New("no failed start yet")
+			n.withoutKeeper(t, bin, func() {
+				for range 10 {
+					if err := n.roundTrip(); err != nil {
+						t.Errorf("allowed: %v", err)
+					}
+					if err := n.tryForbidden(t); err != nil {
+						t.Errorf("denied: %v", err)
+					}
 				}
-				return nil
 			})
-			for range 10 {
-				if err := n.roundTrip(); err != nil {
-					t.Errorf("allowed: %v", err)
-				}
-				if err := n.tryForbidden(t); err != nil {
-					t.Errorf("denied: %v", err)
-				}
-			}
-			if err := os.Rename(program+".away", program); err != nil {
-				t.Fatal(err)
-			}
-			n.ready(t)
 			n.sameCells(t, cells)
 			if err := n.tryForbidden(t); err != nil {
 				t.Errorf("denied, new keeper: %v", err)
@@ -153,6 +138,29 @@ func TestPolicyHoldsWhileTheKeeperIsAway(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withoutKeeper calls do while there is no keeper, and returns when there is one again.
+func (n *node) withoutKeeper(t *testing.T, bin string, do func()) {
+	t.Helper()
+	program := filepath.Join(bin, "bulkhead-node")
+	if err := os.Rename(program, program+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(n.keeperPID(t), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the keeper is away", func() error {
+		if !strings.Contains(n.stderr.String(), "keeper not started") {
+			return errors.New("no failed start yet")
+		}
+		return nil
+	})
+	do()
+	if err := os.Rename(program+".away", program); err != nil {
+		t.Fatal(err)
+	}
+	n.ready(t)
 }
 
 // An upgrade is a new file at the keeper's path and POST /upgrade.
