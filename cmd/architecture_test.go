@@ -70,6 +70,7 @@ var forbidden = []struct{ from, to, why string }{
 	{"proxy/mesh", "proxy/tunnel", "the mesh is pure"},
 	{"bench/measure", "bench/lab", "a record is judged without the lab that made it"},
 	{"bench/report", "bench/lab", "a record is shown without the lab that made it"},
+	{"bench/trust", "bench/lab", "a record is judged and shown without the lab that made it"},
 }
 
 // tooHeavy must not be linked into the data plane.

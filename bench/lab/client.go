@@ -107,6 +107,20 @@ func (c *Client) Status() (Status, error) {
 	return *r.Status, nil
 }
 
+// Trust is what the processes of the lab's data plane expose, as a record of package
+// trust, seen from one workload. Progress is written to the file.
+func (c *Client) Trust(ctx context.Context, workload string, progress *os.File) ([]byte, error) {
+	conn, err := c.ask(request{Trust: workload}, progress)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.CloseWrite() }) // the lab stops looking
+	defer stop()
+	r, err := hear(conn)
+	return r.Trust, err
+}
+
 // How long each way to end a lab is tried.
 const (
 	downTimeout = 30 * time.Second

@@ -23,6 +23,7 @@ type request struct {
 	Exec   *command `json:"exec,omitempty"`
 	Status bool     `json:"status,omitempty"`
 	Down   bool     `json:"down,omitempty"`
+	Trust  string   `json:"trust,omitempty"` // a workload
 	Signal int      `json:"signal,omitempty"`
 }
 
@@ -32,6 +33,8 @@ type reply struct {
 	Error  string  `json:"error,omitempty"`
 	Misuse bool    `json:"misuse,omitempty"`
 	Status *Status `json:"status,omitempty"`
+	// Trust is a record of package trust; the lab only hands it on.
+	Trust json.RawMessage `json:"trust,omitempty"`
 }
 
 // firstByte begins every connection; another one is another version.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,6 +16,9 @@ import (
 
 // Socket is where commands of other terminals speak to an exclusive lab.
 type Socket struct {
+	// Trust answers what the processes of the data plane expose, with a record of package
+	// trust; nil: nobody does. It is set before Serve.
+	Trust    func(ctx context.Context, workload string, progress io.Writer) ([]byte, error)
 	lab      *Lab
 	listener *net.UnixListener
 	down     func()
@@ -98,6 +102,12 @@ func (s *Socket) answer(ctx context.Context, hangUp context.CancelFunc, r reques
 		return reply{Status: &status}
 	case r.Down:
 		return reply{}
+	case r.Trust != "" && s.Trust != nil && len(files) == 1:
+		s.talks.Go(func() { relaySignals(ctx, hangUp, in, make(chan syscall.Signal)) })
+		record, err := s.Trust(ctx, r.Trust, files[0])
+		said := replyOf(0, err)
+		said.Trust = record
+		return said
 	}
 	return replyOf(0, &Misuse{"the lab does not understand what it should do"})
 }

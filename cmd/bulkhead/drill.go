@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+	"github.com/bulkhead-mesh/bulkhead/bench/theft"
 )
 
 // newDrillCommand makes `bulkhead drill`.
@@ -41,7 +42,8 @@ func newDrillListCommand() *cobra.Command {
 					return err
 				}
 			}
-			return nil
+			_, err := fmt.Fprintf(c.OutOrStdout(), "%-10s %s\n", theft.Name, "steal the cell of the culprit: which keys it holds, and what it can reach")
+			return err
 		},
 	}
 }
@@ -108,6 +110,7 @@ func faultArg(_ *cobra.Command, args []string) error {
 	for _, f := range fault.All() {
 		names = append(names, f.Name())
 	}
+	names = append(names, theft.Name)
 	return usageError{fmt.Errorf("drill run wants one fault: %s", strings.Join(names, " or "))}
 }
 
@@ -124,10 +127,16 @@ fault, let the fault strike, watch who is hit until everything has recovered, an
   bulkhead drill run crash                                      the usual table
   bulkhead drill run crash --isolation shared,none --repeat 10  two of them, ten times
   bulkhead drill run null                                       what a drill finds where nothing is wrong
+  bulkhead drill run key-theft                                  what one stolen process exposes (docs/trust.md)
 
 Progress goes to stderr, the table to stdout. The record stays in a new directory below --out.`,
-		Args: faultArg,
-		RunE: func(c *cobra.Command, args []string) error { return runDrill(c, &f, args[0], out, asJSON) },
+		Args: drillArg,
+		RunE: func(c *cobra.Command, args []string) error {
+			if args[0] == theft.Name {
+				return runTheft(c, &f, out, asJSON)
+			}
+			return runDrill(c, &f, args[0], out, asJSON)
+		},
 	}
 	f.add(c)
 	c.Flags().StringVar(&out, "out", "out", "directory for the record's directory")

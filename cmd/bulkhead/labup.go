@@ -91,6 +91,9 @@ func runUp(ctx context.Context, l *lab.Lab, s lab.Subject, dir string, out io.Wr
 	if err != nil {
 		return err
 	}
+	socket.Trust = func(ctx context.Context, workload string, progress io.Writer) ([]byte, error) {
+		return lookAt(ctx, l, workload, progress)
+	}
 	served := make(chan error, 1)
 	go serveSocket(ctx, socket, down, served)
 	err = l.Place(ctx, s)

@@ -93,7 +93,7 @@ fault reaches when the data plane is shared, and when it is not.
 		RunE:          unknownCommand,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newVersionCommand(), newLabCommand(), newDrillCommand(), newReportCommand(), newMoveCommand(),
+	root.AddCommand(newVersionCommand(), newLabCommand(), newDrillCommand(), newReportCommand(), newTrustCommand(), newMoveCommand(),
 		newControlCommand(), newAppCommand(), newInitCommand(), newWorkerCommand())
 	t.note(root)
 	return root

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/report"
+	"github.com/bulkhead-mesh/bulkhead/bench/trust"
 )
 
 // newReportCommand makes `bulkhead report`.
@@ -38,7 +39,7 @@ docs/record.md describes the record and what the words in the table mean.`,
 // two print the same bytes.
 func showReport(out io.Writer, dir string, asJSON bool) error {
 	dir = filepath.Clean(dir)
-	doc, err := report.Read(dir)
+	doc, err := readReport(dir)
 	if err != nil {
 		return err
 	}
@@ -50,4 +51,18 @@ func showReport(out io.Writer, dir string, asJSON bool) error {
 	}
 	_, err = out.Write(text)
 	return err
+}
+
+// judged is a record with what was made of it.
+type judged interface {
+	Table() string
+	JSON() ([]byte, error)
+}
+
+// readReport reads the record of either kind of drill.
+func readReport(dir string) (judged, error) {
+	if trust.In(dir) {
+		return trustIn(dir)
+	}
+	return report.Read(dir)
 }

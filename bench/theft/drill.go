@@ -1,0 +1,83 @@
+package theft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/trust"
+)
+
+// unwritten is what the record says until the drill ends: it is found when the process
+// was killed.
+const unwritten = "it was killed before it could write its record"
+
+// Run steals the culprit's process in every isolation and leaves a record in dir, also
+// when it fails or ctx ends: then that says where it was aborted. Nothing of it is left
+// in the lab.
+func Run(ctx context.Context, l *lab.Lab, p Params, dir string) (*trust.Record, error) {
+	if err := p.Validate(l.Topology()); err != nil {
+		return nil, err
+	}
+	r, err := p.record(l.Topology(), filepath.Base(dir))
+	if err != nil {
+		return nil, err
+	}
+	r.Aborted = unwritten
+	if err := r.Write(dir); err != nil {
+		return nil, err
+	}
+	r.Aborted = ""
+	for _, isolation := range p.Isolations {
+		if err = drill(ctx, l, p, r, isolation); err != nil {
+			err = fmt.Errorf("%s: %w", isolation, err)
+			r.Aborted = err.Error()
+			break
+		}
+	}
+	if errors.Is(err, context.Canceled) {
+		r.Aborted = "it was interrupted"
+	}
+	return r, errors.Join(err, r.Write(dir))
+}
+
+// rollback is for undoing one subject.
+const rollback = time.Minute
+
+func drill(ctx context.Context, l *lab.Lab, p Params, r *trust.Record, isolation string) (err error) {
+	subject, err := lab.SubjectOf(isolation, lab.Kubelet(p.TimeScale))
+	if err != nil {
+		return err
+	}
+	p.progress("%s: placing", isolation)
+	if err := l.Place(ctx, subject); err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollback)
+		defer cancel()
+		err = errors.Join(err, l.Displace(ctx))
+	}()
+	if err := speak(ctx, l); err != nil {
+		return err
+	}
+	s, err := look(ctx, l, p, r, subject.Name, isolation)
+	if err != nil {
+		return err
+	}
+	r.Subjects = append(r.Subjects, s)
+	return nil
+}
+
+// speak has every edge of the graph carry a request, so that keys were used.
+func speak(ctx context.Context, l *lab.Lab) error {
+	for _, e := range l.Topology().Edges {
+		if err := l.Ask(ctx, e.From, e.To); err != nil {
+			return err
+		}
+	}
+	return nil
+}
