@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"time"
 
@@ -152,7 +153,7 @@ func Decode(b []byte) (*Message, error) {
 	if err := d.Decode(&m); err != nil {
 		return nil, &MalformedError{err}
 	}
-	if _, err := d.Token(); err == nil {
+	if _, err := d.Token(); err != io.EOF {
 		return nil, &MalformedError{errors.New("trailing bytes")}
 	}
 	if m.fields() != 1 {

@@ -17,6 +17,7 @@ func TestDecodeIsStrict(t *testing.T) {
 		"wrong type":     `{"ping":{"n":"1"}}`,
 		"negative":       `{"ping":{"n":-1}}`,
 		"trailing bytes": `{"ping":{"n":1}}{"ping":{"n":2}}`,
+		"trailing brace": `{"ping":{"n":1}}}`,
 		"an array":       `[]`,
 	} {
 		t.Run(name, func(t *testing.T) {

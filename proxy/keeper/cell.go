@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
@@ -34,13 +36,15 @@ type keptCell struct {
 	again      bool            // replace it once more when there is room
 	successors []chan struct{} // closed when the newest process serves every pod
 	walls      enclosure
-	pushed     pushes // to all processes that the cell had
+	pushed     pushes        // to all processes that the cell had
+	heard      *hearing      // of all of them
+	csrs       *rate.Limiter // of all of them; asked by their readers
 }
 
 func newCell(group string) *keptCell {
 	return &keptCell{
 		group: group, state: cellNone, since: time.Now(),
-		pods: map[string]*pod{}, before: map[string]telemetry.Counts{},
+		pods: map[string]*pod{}, before: map[string]telemetry.Counts{}, heard: newHearing(), csrs: newCSRLimit(),
 	}
 }
 

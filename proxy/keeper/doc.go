@@ -9,8 +9,10 @@
 //
 // One goroutine, the loop, owns all state; admin requests, the anchor's events and
 // what cells report reach it as functions on a queue. Each cell has a reader and a
-// writer of its own, so that a cell that stops reading, or talks without end,
-// costs itself and not the others: its queue overflows and it is killed.
+// writer of its own, so that a cell that stops reading, or talks without end, costs
+// itself and not the others: the reader takes in so much a second and leaves the rest
+// in the cell's socket, it answers questions itself, and the queue of what the keeper
+// has to say overflows and has the cell killed.
 //
 // A keeper that dies takes nothing along (I5): descriptors and processes are the
 // anchor's. The next keeper reads them back out of the anchor's inventory, whose

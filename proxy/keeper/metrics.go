@@ -24,6 +24,7 @@ var (
 	descLost      = prometheus.NewDesc("bulkhead_cell_access_lines_dropped", "Access lines the running process dropped because its log was stuck.", cellLabels, nil)
 	descPushes    = prometheus.NewDesc("bulkhead_cell_pushed_messages_total", "Messages to the cell because the mesh or its pods changed.", cellLabels, nil)
 	descPushed    = prometheus.NewDesc("bulkhead_cell_pushed_bytes_total", "Bytes of those messages.", cellLabels, nil)
+	descHeld      = prometheus.NewDesc("bulkhead_cell_messages_waited_total", "Messages of the cell that waited because it says too much.", cellLabels, nil)
 	descOpened    = prometheus.NewDesc("bulkhead_connections_opened_total", "Connections that began.", workloadLabels, nil)
 	descClosed    = prometheus.NewDesc("bulkhead_connections_closed_total", "Connections that ended.", workloadLabels, nil)
 	descFailed    = prometheus.NewDesc("bulkhead_connections_failed_total", "Connections that ended with an error.", workloadLabels, nil)
@@ -35,7 +36,7 @@ var (
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descRestarts, descLooping, descWorkloads, descOOM, descLost, descPushes, descPushed, descOpened, descClosed, descFailed, descSent, descReceived, descPanics, descRefused, descWaited} {
+	for _, d := range []*prometheus.Desc{descUp, descRestarts, descLooping, descWorkloads, descOOM, descLost, descPushes, descPushed, descHeld, descOpened, descClosed, descFailed, descSent, descReceived, descPanics, descRefused, descWaited} {
 		ch <- d
 	}
 }
@@ -76,6 +77,7 @@ func (c *keptCell) metrics() []prometheus.Metric {
 		prometheus.MustNewConstMetric(descLost, prometheus.GaugeValue, float64(lost), c.group),
 		prometheus.MustNewConstMetric(descPushes, prometheus.CounterValue, float64(c.pushed.messages.Load()), c.group),
 		prometheus.MustNewConstMetric(descPushed, prometheus.CounterValue, float64(c.pushed.bytes.Load()), c.group),
+		prometheus.MustNewConstMetric(descHeld, prometheus.CounterValue, float64(c.heard.held.Load()), c.group),
 	}
 	for _, uid := range c.workloads() {
 		out = append(out, workloadMetrics(c.group, uid, c.counts(uid))...)
