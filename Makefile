@@ -9,7 +9,7 @@ FUZZ    ?= 20000x
 PKG     ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab test unit fuzz lint fmt image-check clean
+.PHONY: help build lab bench test unit fuzz lint fmt image-check clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ build: ## Build the executables into bin/
 
 lab: build ## Run the crash drill in every placement, print the table, write out/
 	bin/bulkhead drill run crash
+
+bench: build ## Measure what isolation costs: a short run, one size, one round
+	bin/bulkhead bench isolation --pods 10 --repeat 1
 
 test: lint unit fuzz ## Pass every check: lint, tests (race detector), a short fuzz of every decoder
 

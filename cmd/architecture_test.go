@@ -141,3 +141,13 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 		}
 	}
 }
+
+// TestCostIsJudgedWithoutTheLab: the record's package, unlike trial below it, which
+// makes records.
+func TestCostIsJudgedWithoutTheLab(t *testing.T) {
+	for _, p := range list(t, "./bench/cost") {
+		if slices.Contains(p.Deps, module+"bench/lab") {
+			t.Errorf("%s must not depend on bench/lab: a record is judged without the lab that made it", p.ImportPath)
+		}
+	}
+}

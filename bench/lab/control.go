@@ -13,7 +13,7 @@ const (
 	controlTimeout   = 30 * time.Second
 	serveTimeout     = 60 * time.Second // a data plane, from its start until every pod is served
 	displaceTimeout  = 30 * time.Second
-	pollInterval     = 20 * time.Millisecond
+	pollInterval     = 5 * time.Millisecond
 	applicationGrace = 2 * time.Second
 	controlGrace     = 2 * time.Second
 )

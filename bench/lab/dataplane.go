@@ -79,13 +79,13 @@ func (l *Lab) describe(c *container, p branch) Proc {
 	role := RoleCell
 	switch {
 	case p.stat.PID == c.pid() && slices.Contains(args, "sidecar"):
-		return Proc{PID: p.stat.PID, Role: RoleSidecar, Name: c.name}
+		return Proc{PID: p.stat.PID, Role: RoleSidecar, Name: c.name, Node: c.node}
 	case p.stat.PID == c.pid():
 		role = RoleAnchor
 	case slices.Contains(args, "keeper"):
 		role = RoleKeeper
 	}
-	return Proc{PID: p.stat.PID, Role: role, Name: c.name + " " + role, Node: c.name}
+	return Proc{PID: p.stat.PID, Role: role, Name: c.name + " " + role, Node: c.node}
 }
 
 // named is every process of the data plane that carries bytes, with what only the

@@ -10,8 +10,9 @@ const MostDense = 200
 const (
 	DenseNode = "node-1" // under test
 	PeerNode  = "node-2"
-	PeerIdle  = "peer/idle" // nobody asks it: what changes there disturbs no flow
-	peers     = "peer"
+
+	PeerNamespace = "peer"
+	PeerIdle      = "peer/idle" // nobody asks it: what changes there disturbs no flow
 )
 
 // denseFlows bounds the edges: the load is the same however many pods there are.
@@ -41,7 +42,7 @@ func Dense(pods int) (Topology, error) {
 		t.addAccount(fmt.Sprintf("tenant-%d", tenant), fmt.Sprintf("app-%d", account), min((account-1)%4+1, pods-len(t.Pods)))
 	}
 	for i, app := range []string{"a", "b", "c", "idle"} {
-		t.Pods = append(t.Pods, newPod(peers, app, 2, i+1))
+		t.Pods = append(t.Pods, newPod(PeerNamespace, app, 2, i+1))
 	}
 	t.addDenseEdges(pods)
 	return t, t.Validate()
@@ -64,7 +65,7 @@ func (t *Topology) addAccount(namespace, account string, replicas int) {
 func (t *Topology) addDenseEdges(pods int) {
 	n := min(pods, denseFlows)
 	for i := range n {
-		pod, peer := t.Pods[i*pods/n].Name(), peers+"/"+string(rune('a'+i%3))
+		pod, peer := t.Pods[i*pods/n].Name(), PeerNamespace+"/"+string(rune('a'+i%3))
 		e := Edge{Name: "asks a peer", From: pod, To: peer}
 		if i%2 == 1 {
 			e = Edge{Name: "serves a peer", From: peer, To: pod}

@@ -2,13 +2,13 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/bulkhead-mesh/bulkhead/identity/ca"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 )
 
@@ -48,22 +48,16 @@ func (l *Lab) ChangeMesh(edit func(*mesh.File)) (int64, error) {
 	return int64(len(b)), at("files", meshFile, os.Rename(next, l.path(meshFile)))
 }
 
-// Signed is the identities under which the CA has signed so far, one for each
-// signature, from its log.
-func (l *Lab) Signed() ([]string, error) {
-	if l.control == nil {
-		return nil, nil
+// Signed is every SVID that the CA has signed so far.
+func (l *Lab) Signed() ([]ca.Issued, error) {
+	f, err := os.Open(l.path(issuedFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil // it has not signed any yet
 	}
-	b, err := os.ReadFile(l.control.log)
 	if err != nil {
-		return nil, at("control", "log", err)
+		return nil, at("signed", "", err)
 	}
-	var all []string
-	for line := range strings.Lines(string(b)) {
-		var said struct{ Msg, Identity string }
-		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "SVID signed" {
-			all = append(all, said.Identity)
-		}
-	}
-	return all, nil
+	defer f.Close()
+	all, err := ca.ReadIssued(f)
+	return all, at("signed", "", err)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -23,6 +24,13 @@ const (
 	hostsFile   = "hosts"
 	issuedFile  = "issued.jsonl"
 )
+
+// svidLife is that of every SVID in the lab, a usual one.
+const svidLife = time.Hour
+
+// Rotation is the time from one SVID of an identity to its next: the next one is
+// asked for in the middle of the validity, which begins a minute before the signature.
+const Rotation = (svidLife - time.Minute) / 2
 
 func (l *Lab) path(name string) string { return filepath.Join(l.options.Dir, name) }
 
@@ -47,7 +55,8 @@ func (l *Lab) writeFiles() error {
 		return err
 	}
 	return l.writeYAML(controlFile, control.Config{
-		TrustDomain: l.topology.TrustDomain, Socket: l.path(caSocket), Tokens: grants, Issued: l.path(issuedFile),
+		TrustDomain: l.topology.TrustDomain, Socket: l.path(caSocket), Tokens: grants,
+		TTL: control.Duration(svidLife), Issued: l.path(issuedFile),
 	})
 }
 

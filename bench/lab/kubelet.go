@@ -12,6 +12,7 @@ import (
 // container is a process of the data plane that the lab's kubelet keeps running.
 type container struct {
 	name   string
+	node   string
 	policy Policy
 	begin  func() (*process, error)              // starts the process
 	serve  func(context.Context, *process) error // returns when what it is for is served

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
@@ -21,6 +23,9 @@ type cellStatus struct {
 	PID       int      `json:"pid"`
 	Workloads []string `json:"workloads"`
 	State     string   `json:"state"`
+	Draining  []struct {
+		PID int `json:"pid"`
+	} `json:"draining"`
 }
 
 func newNodeAdmin(socket string) *nodeAdmin { return &nodeAdmin{admin.New(socket)} }
@@ -46,6 +51,28 @@ func (a *nodeAdmin) remove(ctx context.Context, pod string) error {
 func (a *nodeAdmin) cells(ctx context.Context) ([]cellStatus, error) {
 	var all []cellStatus
 	return all, a.call(ctx, http.MethodGet, "/cells", nil, &all)
+}
+
+// replace returns when the cell's next process serves all of its workloads.
+func (a *nodeAdmin) replace(ctx context.Context, cell string) error {
+	return a.call(ctx, http.MethodPost, "/replace", map[string]string{"cell": cell}, nil)
+}
+
+// drained returns when no cell has an earlier process any more.
+func (a *nodeAdmin) drained(ctx context.Context) error {
+	tick := time.NewTicker(10 * pollInterval) // a keeper that answers is busy with that
+	defer tick.Stop()
+	for {
+		cells, err := a.cells(ctx)
+		if err != nil || !slices.ContainsFunc(cells, func(c cellStatus) bool { return len(c.Draining) > 0 }) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // call says with a refusal what it was that the keeper refused.

@@ -99,9 +99,11 @@ func (l *Lab) Displace(ctx context.Context) error {
 	} else {
 		err = errors.Join(err, l.displaceSidecars(ctx))
 	}
+	var ending sync.WaitGroup
 	for _, c := range d.containers {
-		c.stop()
+		ending.Go(c.stop)
 	}
+	ending.Wait()
 	l.setDataPlane(nil)
 	return at("displace", d.subject.Name, errors.Join(err, l.checkTraces()))
 }

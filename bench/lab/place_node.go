@@ -92,7 +92,7 @@ func (l *Lab) displaceNodes(ctx context.Context, d *dataPlane) error {
 		if !errors.As(err, &refused) || refused.Status == http.StatusNotFound {
 			err = nil
 		}
-		return errors.Join(err, l.capture(ctx, p, "remove", "--timeout", drain.String()))
+		return errors.Join(err, l.capture(ctx, p, "remove", "--timeout", Drain.String()))
 	})
 }
 
@@ -104,8 +104,9 @@ func (l *Lab) nodeProxy(n Node, d *dataPlane) *container {
 	d.admins[n.Name] = admin
 	return &container{
 		name:   n.Name,
+		node:   n.Name,
 		policy: d.subject.Restart,
-		grace:  drain + 5*time.Second,
+		grace:  Drain + 5*time.Second,
 		report: l.event,
 		begin:  func() (*process, error) { return l.startNode(n, d.subject, socket) },
 		serve: func(ctx context.Context, c *process) error {
@@ -151,7 +152,7 @@ func (l *Lab) nodeConfig(n Node, s Subject, socket string) nodeConfig {
 		Node: n.Name, Isolation: s.Isolation, Custody: s.Custody, Liveness: livenessConfig{Off: !s.Liveness}, Budgets: s.Budgets,
 		Restart: restartConfig{Initial: s.Cells.Initial.String(), Factor: s.Cells.Factor, Max: s.Cells.Max.String()},
 		Mesh:    l.path(meshFile), CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(n.Name)},
-		Admin: socket, Cell: l.bin("bulkhead-cell"), Drain: drain.String(), Cgroup: l.groups.node(n.Name),
+		Admin: socket, Cell: l.bin("bulkhead-cell"), Drain: Drain.String(), Cgroup: l.groups.node(n.Name),
 		Walls: nodeWalls(),
 	}
 	if l.manyUIDs {

@@ -12,9 +12,9 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail"
 )
 
-// drain is how long a data plane may take to end its connections. Applications'
+// Drain is how long a data plane may take to end its connections. Applications'
 // flows are stopped before a subject is displaced, so that it is hardly ever used.
-const drain = 2 * time.Second
+const Drain = 2 * time.Second
 
 // sidecarConfig is the file of `bulkhead-cell sidecar`.
 type sidecarConfig struct {
@@ -53,7 +53,7 @@ func (l *Lab) beginSidecars(ctx context.Context, d *dataPlane) error {
 // rules are not would be cut off.
 func (l *Lab) displaceSidecars(ctx context.Context) error {
 	return l.each(l.topology.Pods, func(p Pod) error {
-		return l.capture(ctx, p, "remove", "--timeout", drain.String())
+		return l.capture(ctx, p, "remove", "--timeout", Drain.String())
 	})
 }
 
@@ -62,8 +62,9 @@ func (l *Lab) sidecar(p Pod, restart Policy) *container {
 	ready := l.path("ready-" + strings.ReplaceAll(p.Name(), "/", "_"))
 	return &container{
 		name:   "sidecar " + p.Name(),
+		node:   p.Node,
 		policy: restart,
-		grace:  drain + time.Second,
+		grace:  Drain + time.Second,
 		report: l.event,
 		begin:  func() (*process, error) { return l.startSidecar(p, ready) },
 		serve: func(ctx context.Context, c *process) error {
@@ -83,7 +84,7 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 	}
 	config := "sidecar-" + filepath.Base(ready) + ".yaml"
 	err := l.writeYAML(config, sidecarConfig{
-		Workload: p.Name(), Mesh: l.path(meshFile), Ready: ready, Faults: l.faultsFile(p), Drain: drain.String(),
+		Workload: p.Name(), Mesh: l.path(meshFile), Ready: ready, Faults: l.faultsFile(p), Drain: Drain.String(),
 		CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(p.Name())},
 	})
 	if err != nil {

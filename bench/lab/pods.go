@@ -27,7 +27,7 @@ func (l *Lab) RemovePod(ctx context.Context, name string) error {
 	}
 	c := d.serving[name]
 	c.leave()
-	err := l.capture(ctx, p, "remove", "--timeout", drain.String())
+	err := l.capture(ctx, p, "remove", "--timeout", Drain.String())
 	c.stop()
 	return at("remove", name, err)
 }

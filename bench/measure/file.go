@@ -38,8 +38,13 @@ func Read(dir string) (*Run, []load.Record, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	requests, err := readFile(dir, RequestsFile, ReadRequests)
+	requests, err := ReadRequestsIn(dir)
 	return run, requests, err
+}
+
+// ReadRequestsIn reads the requests of the record in dir.
+func ReadRequestsIn(dir string) ([]load.Record, error) {
+	return readFile(dir, RequestsFile, ReadRequests)
 }
 
 func readFile[T any](dir, name string, read func(io.Reader) (T, error)) (T, error) {

@@ -21,7 +21,7 @@ import (
 // hang is how long a drill may take at most; it fires only when one hangs.
 const hang = 10 * time.Minute
 
-// TestDrillsInALab builds the executables once and drills with them.
+// TestDrillsInALab builds the executables once, drills with them, and benches.
 func TestDrillsInALab(t *testing.T) {
 	bin := t.TempDir()
 	c := exec.Command("go", "build", "-o", bin, ".", "../bulkhead-node", "../bulkhead-cell")
@@ -33,6 +33,8 @@ func TestDrillsInALab(t *testing.T) {
 	t.Run("crash", b.crash)
 	t.Run("null prints JSON only", b.nullJSON)
 	t.Run("interrupted", b.interrupted)
+	t.Run("bench", b.bench)
+	t.Run("bench interrupted", b.benchInterrupted)
 }
 
 // built is the path of the executable.
@@ -41,17 +43,23 @@ type built string
 // drill is `bulkhead drill run …` with its record in a directory of the test.
 func (b built) drill(t *testing.T, args ...string) (c *exec.Cmd, out string) {
 	t.Helper()
+	return b.command(t, append([]string{"drill", "run"}, args...)...)
+}
+
+// command is one that leaves a record.
+func (b built) command(t *testing.T, args ...string) (c *exec.Cmd, out string) {
+	t.Helper()
 	out = t.TempDir()
-	c = exec.CommandContext(t.Context(), string(b), append([]string{"drill", "run", "--out", out}, args...)...)
+	c = exec.CommandContext(t.Context(), string(b), append(args, "--out", out)...)
 	// Not killed: a signal lets it roll back.
 	c.Cancel, c.WaitDelay = func() error { return c.Process.Signal(unix.SIGINT) }, hang
 	return c, out
 }
 
-// recordIn finds the one record that a drill left.
-func recordIn(t *testing.T, out string) string {
+// recordIn finds the one record that a command left, by its file.
+func recordIn(t *testing.T, out, file string) string {
 	t.Helper()
-	all, err := filepath.Glob(filepath.Join(out, "*", measure.RunFile))
+	all, err := filepath.Glob(filepath.Join(out, "*", file))
 	if err != nil || len(all) != 1 {
 		t.Fatalf("records in %s: %v, %v; want one", out, all, err)
 	}
@@ -90,7 +98,7 @@ func (b built) crash(t *testing.T) {
 		t.Fatalf("%v\n%s", err, progress.String())
 	}
 	t.Logf("\n%s", table.String())
-	dir := recordIn(t, out)
+	dir := recordIn(t, out, measure.RunFile)
 	doc := sameReport(t, dir, table.String())
 	run, records, err := measure.Read(dir)
 	if err != nil {
@@ -155,7 +163,7 @@ func (b built) nullJSON(t *testing.T) {
 	if err := json.Unmarshal(printed.Bytes(), &doc); err != nil || doc.Schema != "bulkhead.report/v1" || len(doc.Result.Outcomes) != 1 {
 		t.Errorf("schema %q, %d outcomes, %v: %.200s", doc.Schema, len(doc.Result.Outcomes), err, printed.String())
 	}
-	if again, _, code := try("report", "--json", recordIn(t, out)); code != 0 || again != printed.String() {
+	if again, _, code := try("report", "--json", recordIn(t, out, measure.RunFile)); code != 0 || again != printed.String() {
 		t.Errorf("report --json prints something else")
 	}
 }
@@ -176,7 +184,7 @@ func (b built) interrupted(t *testing.T) {
 	if code := c.ProcessState.ExitCode(); code != exitInterrupted {
 		t.Errorf("exit %d (%v), want %d\n%s", code, err, exitInterrupted, said)
 	}
-	dir := recordIn(t, out)
+	dir := recordIn(t, out, measure.RunFile)
 	run, _, err := measure.Read(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -86,6 +86,7 @@ fault reaches when the data plane is shared, and when it is not.
 
   bulkhead lab up                  a mesh to play with, until Ctrl-C
   bulkhead drill run crash         kill the data plane of one workload, in every placement
+  bulkhead bench isolation         what each placement costs, by the number of pods on a node
   bulkhead report out/RUN          the table of an earlier run, computed again from its record`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -93,8 +94,8 @@ fault reaches when the data plane is shared, and when it is not.
 		RunE:          unknownCommand,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newVersionCommand(), newLabCommand(), newDrillCommand(), newReportCommand(), newTrustCommand(), newMoveCommand(),
-		newControlCommand(), newAppCommand(), newInitCommand(), newWorkerCommand())
+	root.AddCommand(newVersionCommand(), newLabCommand(), newDrillCommand(), newBenchCommand(), newReportCommand(), newTrustCommand(),
+		newMoveCommand(), newControlCommand(), newAppCommand(), newInitCommand(), newWorkerCommand())
 	t.note(root)
 	return root
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/cost"
 	"github.com/bulkhead-mesh/bulkhead/bench/report"
 	"github.com/bulkhead-mesh/bulkhead/bench/trust"
 )
@@ -17,12 +18,13 @@ func newReportCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "report DIR",
-		Short: "Print the table of a drill again, computed from its record alone",
-		Long: `Print the table of a drill again. Every number is computed from the record in DIR, which a drill wrote:
+		Short: "Print the table of a drill or a bench again, computed from its record alone",
+		Long: `Print the table of a drill or a bench again. Every number is computed from the record in DIR, which it wrote:
 
   bulkhead report out/20261123-201500-crash-7
 
-docs/record.md describes the record and what the words in the table mean.`,
+docs/record.md describes the record of a drill and what the words in its table mean, docs/bench-isolation.md those of
+bench isolation.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageError{errors.New("report wants one directory, such as: bulkhead report out/RUN")}
@@ -59,10 +61,13 @@ type judged interface {
 	JSON() ([]byte, error)
 }
 
-// readReport reads the record of either kind of drill.
+// readReport reads the record of either kind of drill, or that of a bench.
 func readReport(dir string) (judged, error) {
-	if trust.In(dir) {
+	switch {
+	case trust.In(dir):
 		return trustIn(dir)
+	case cost.In(dir):
+		return cost.Open(dir)
 	}
 	return report.Read(dir)
 }
