@@ -51,6 +51,12 @@
 // active and leave uncaptured. That is read from the kernel's source; twenty
 // thousand moves under load did not show it, and avoiding it costs nothing.
 //
+// # While nothing serves the pod
+//
+// Plan.Instead has new connections refused or let past, in the same way: by one batch,
+// in place. Captured ones stay captured. What passed by capture goes on past it until it ends,
+// since NAT was decided for its first packet.
+//
 // # Ownership and limits
 //
 // The listeners must not be transparent (netns.ListenOptions says why). The proxy

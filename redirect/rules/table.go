@@ -50,33 +50,55 @@ func newRule(comment string, parts ...[]expr.Any) rule {
 	return r
 }
 
-// captureTable redirects new connections to the listeners of one placement.
-// The first rule that matches decides, so the exclusions come first. What comes
+// captureTable redirects new connections to the listeners of one placement, or does
+// what the plan says instead. The first rule that matches decides, so the exclusions come first. What comes
 // over lo needs none in prerouting: output has decided for it.
 func captureTable(p Plan) table {
 	return table{name: captureName, chains: []chain{
 		{
 			name: "prerouting", kind: nftables.ChainTypeNAT,
 			hook: nftables.ChainHookPrerouting, priority: nftables.ChainPriorityNATDest,
-			rules: []rule{
+			rules: append([]rule{
 				newRule("probes of kubelet", sourceIs(probe4), accept()),
 				newRule("probes of kubelet", sourceIs(probe6), accept()),
-				newRule("tunnels from peers", tcpTo(redirect.HBONEPort), redirectTo(p.Ports.HBONE)),
-				newRule("everything else that arrives", isTCP(), redirectTo(p.Ports.Plaintext)),
-			},
+			}, p.arriving()...),
 		},
 		{
 			name: "output", kind: nftables.ChainTypeNAT,
 			hook: nftables.ChainHookOutput, priority: nftables.ChainPriorityNATDest,
-			rules: []rule{
+			rules: append([]rule{
 				newRule("the pod talking to itself", oifIs("lo"), accept()),
 				newRule("probes of kubelet", destinationIs(probe4), accept()),
 				newRule("probes of kubelet", destinationIs(probe6), accept()),
 				newRule("from the proxy", packetMarkIs(redirect.MarkProxy), accept()),
-				newRule("everything else that leaves", isTCP(), setConnMark(redirect.MarkCaptured), redirectTo(p.Ports.Outbound)),
-			},
+			}, p.leaving()...),
 		},
 	}}
+}
+
+func (p Plan) arriving() []rule {
+	to := p.Ports
+	switch p.Instead {
+	case Closed:
+		to = redirect.Ports{Plaintext: closedPort, HBONE: closedPort}
+	case Passthrough:
+		return []rule{newRule("tunnels from peers", tcpTo(redirect.HBONEPort), redirectTo(closedPort))}
+	}
+	return []rule{
+		newRule("tunnels from peers", tcpTo(redirect.HBONEPort), redirectTo(to.HBONE)),
+		newRule("everything else that arrives", isTCP(), redirectTo(to.Plaintext)),
+	}
+}
+
+func (p Plan) leaving() []rule {
+	to := p.Ports.Outbound
+	switch p.Instead {
+	case Closed:
+		to = closedPort
+	case Passthrough:
+		return nil
+	}
+	return []rule{newRule("everything else that leaves", isTCP(), setConnMark(redirect.MarkCaptured), redirectTo(to))}
 }
 
 // keepTable holds NAT and conntrack in place for established connections, and
