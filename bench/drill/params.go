@@ -47,12 +47,13 @@ func (l Load) longLived(i, n int) int {
 }
 
 // longPeriod is between two requests on a long-lived connection; 0: Times.Period. Many
-// connections shall be many, not a flood of requests.
+// connections shall be many, not a flood of requests: such a flow has no request in each
+// bin, so that a failure makes it a hit and lateness does not.
 func (l Load) longPeriod() int64 {
 	if l.Long == 0 {
 		return 0
 	}
-	return int64(measure.Bin)
+	return 5 * int64(measure.Bin)
 }
 
 // newPeriod is between two new connections of one of n edges; 0: Times.Period.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -111,7 +112,26 @@ func (s status) write(w io.Writer, cells bool) error {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\n", c.Name, c.State, strings.Join(c.Workloads, ","), walls(c.Walls), c.Restarts, c.OOMKills)
 		}
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return s.writeFailing(w)
+}
+
+// writeFailing says it plainly where connections are not carried by the mesh.
+func (s status) writeFailing(w io.Writer) error {
+	says := map[keeper.FailureAction]string{
+		keeper.Closed:      "closed: new connections are refused",
+		keeper.Passthrough: "passthrough: new connections are in PLAINTEXT, and those to it meet NO POLICY",
+	}
+	for _, c := range s.Cells {
+		for _, uid := range slices.Sorted(maps.Keys(c.Failing)) {
+			if _, err := fmt.Fprintf(w, "\n%s fails %s (onFailure; cell %s is %s)\n", uid, says[c.Failing[uid]], c.Name, c.State); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func walls(w keeper.Wall) string {

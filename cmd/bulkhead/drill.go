@@ -69,7 +69,7 @@ func (f *drillFlags) add(c *cobra.Command) {
 		"kubelet: what a kubelet restarts comes back after its back-off (10 s), cells after their keeper's (500 ms); equal: everything after the kubelet's")
 	flags.Float64Var(&f.timeScale, "time-scale", 0.1, "multiplies the kubelet's delays")
 	flags.IntVar(&f.repeat, "repeat", 1, "how often to drill every subject")
-	flags.IntVar(&f.load.Long, "long", 0, "long-lived connections in all, each with 10 requests per second (default: one per edge, with 20)")
+	flags.IntVar(&f.load.Long, "long", 0, "long-lived connections in all, each with 2 requests per second (default: one per edge, with 20)")
 	flags.IntVar(&f.load.New, "new", 0, "new connections per second in all (default: 20 per edge)")
 }
 

@@ -96,19 +96,24 @@ func (k *Keeper) getReady(w http.ResponseWriter, _ *http.Request) {
 // PodStatus is one pod in GET /pods.
 type PodStatus struct {
 	Pod
-	Cell  string `json:"cell"`
-	State string `json:"state"` // of the cell
+	Cell      string        `json:"cell"`
+	State     string        `json:"state"`             // of the cell
+	OnFailure FailureAction `json:"onFailure"`         // what its owner chose
+	Failing   FailureAction `json:"failing,omitempty"` // what happens to its connections now; empty: they are captured
 }
 
-func (p *pod) status() PodStatus {
-	return PodStatus{Pod: p.Pod, Cell: p.cell.group, State: string(p.cell.shownState())}
+func (k *Keeper) podStatus(p *pod) PodStatus {
+	return PodStatus{
+		Pod: p.Pod, Cell: p.cell.group, State: string(p.cell.shownState()),
+		OnFailure: k.config.OnFailure.of(p.Pod), Failing: p.failing.action,
+	}
 }
 
 func (k *Keeper) getPods(w http.ResponseWriter, _ *http.Request) {
 	pods := []PodStatus{}
 	k.do(func() {
 		for _, p := range k.pods {
-			pods = append(pods, p.status())
+			pods = append(pods, k.podStatus(p))
 		}
 	})
 	slices.SortFunc(pods, func(a, b PodStatus) int { return strings.Compare(a.UID, b.UID) })
@@ -156,6 +161,8 @@ type CellStatus struct {
 	UID        int           `json:"uid"`
 	Walls      Wall          `json:"walls"`    // in force; zero: none
 	OOMKills   int64         `json:"oomKills"` // processes that ended at the memory wall
+	// Failing are the workloads whose connections are not captured, with what happens instead.
+	Failing map[string]FailureAction `json:"failing,omitempty"`
 }
 
 func (k *Keeper) getCells(w http.ResponseWriter, _ *http.Request) {
@@ -171,11 +178,23 @@ func (k *Keeper) getCells(w http.ResponseWriter, _ *http.Request) {
 
 func (c *keptCell) status() CellStatus {
 	s := CellStatus{Name: c.group, PID: c.pid(), Generation: c.generation, State: string(c.shownState()), Restarts: c.deaths.Restarts, InARow: c.deaths.Row, Looping: c.looping(), Delay: Duration(c.deaths.Delay), Since: c.since, UID: c.uid(), Walls: c.walls.wall, OOMKills: c.walls.oomKills, Workloads: c.uids()}
+	for uid, p := range c.pods {
+		if p.failing.action != "" {
+			s.fail(uid, p.failing.action)
+		}
+	}
 	for _, x := range c.draining {
 		d := DrainStatus{PID: x.pid, Generation: x.generation, Workloads: slices.Sorted(maps.Keys(x.snapshot()))}
 		s.Draining = append(s.Draining, d)
 	}
 	return s
+}
+
+func (s *CellStatus) fail(uid string, a FailureAction) {
+	if s.Failing == nil {
+		s.Failing = map[string]FailureAction{}
+	}
+	s.Failing[uid] = a
 }
 
 // shownState tells a back-off after a mishap from one in a loop.

@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
 
 // adopt takes over what an earlier keeper of this anchor left: pods, listeners,
@@ -119,6 +120,7 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 		}
 		p := k.adopted(rest)
 		p.Pod, p.noted, p.netns = d.Pod, d.By, ns
+		p.failing.action, p.rules.instead = d.Instead, rules.Instead(d.Instead)
 	case heldListener:
 		which, uid, _ := strings.Cut(rest, "/")
 		k.adopted(uid).listeners[which] = true
@@ -182,7 +184,7 @@ func (k *Keeper) completePod(p *pod) error {
 			return err
 		}
 	}
-	drift, err := capture(p)
+	drift, err := p.rules.repair(p)
 	switch {
 	case err != nil: // the pod's connections are worth keeping all the same
 		k.log.Error("capture not repaired", "pod", p.UID, "error", err)

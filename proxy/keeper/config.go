@@ -42,19 +42,20 @@ type Config struct {
 	Node        string        `json:"node"`
 	Isolation   Isolation     `json:"isolation"` // default shared
 	Overrides   Overrides     `json:"overrides,omitempty"`
-	Custody     Custody       `json:"custody,omitempty"`  // default anchor
-	Liveness    Liveness      `json:"liveness,omitempty"` // default 1 s, 3 misses
-	Budgets     budget.Config `json:"budgets,omitzero"`   // off, or limits of each workload; default: on
-	Restart     Restart       `json:"restart,omitempty"`  // default 500 ms, doubling, at most 60 s
-	Mesh        string        `json:"mesh"`               // mesh file, watched
-	CA          CA            `json:"ca"`                 //
-	Admin       string        `json:"admin"`              // unix socket
-	Cell        string        `json:"cell,omitempty"`     // the executable; default: bulkhead-cell beside this one
-	Drain       Duration      `json:"drain,omitempty"`    // default 5 s
-	Cgroup      string        `json:"cgroup,omitempty"`   // parent group of the cells; empty: none
-	UIDs        *UIDs         `json:"uids,omitempty"`     // one uid per cell; absent: the keeper's own
-	AllowFaults bool          `json:"-"`                  // from the command line: POST /faults strikes cells
-	Walls       Walls         `json:"walls,omitempty"`    // limits of the cells, by the workloads that they serve
+	Custody     Custody       `json:"custody,omitempty"`   // default anchor
+	Liveness    Liveness      `json:"liveness,omitempty"`  // default 1 s, 3 misses
+	Budgets     budget.Config `json:"budgets,omitzero"`    // off, or limits of each workload; default: on
+	Restart     Restart       `json:"restart,omitempty"`   // default 500 ms, doubling, at most 60 s
+	OnFailure   OnFailure     `json:"onFailure,omitempty"` // of cells that stay away; default wait
+	Mesh        string        `json:"mesh"`                // mesh file, watched
+	CA          CA            `json:"ca"`                  //
+	Admin       string        `json:"admin"`               // unix socket
+	Cell        string        `json:"cell,omitempty"`      // the executable; default: bulkhead-cell beside this one
+	Drain       Duration      `json:"drain,omitempty"`     // default 5 s
+	Cgroup      string        `json:"cgroup,omitempty"`    // parent group of the cells; empty: none
+	UIDs        *UIDs         `json:"uids,omitempty"`      // one uid per cell; absent: the keeper's own
+	AllowFaults bool          `json:"-"`                   // from the command line: POST /faults strikes cells
+	Walls       Walls         `json:"walls,omitempty"`     // limits of the cells, by the workloads that they serve
 }
 
 // Liveness is how a cell that hangs is noticed.
@@ -118,6 +119,7 @@ func (c *Config) complete() {
 	set(&c.Restart.Max, Duration(time.Minute))
 	set(&c.Drain, Duration(5*time.Second))
 	c.Walls.complete()
+	c.OnFailure.complete()
 }
 
 func set[T comparable](field *T, value T) {
@@ -152,6 +154,6 @@ func (c *Config) validate() error {
 	if c.UIDs != nil && (c.UIDs.First < 1 || c.UIDs.Count < 1) {
 		errs = append(errs, errors.New("uids.first and uids.count must be at least 1"))
 	}
-	errs = append(errs, c.Walls.validate())
+	errs = append(errs, c.Walls.validate(), c.OnFailure.validate())
 	return errors.Join(errs...)
 }

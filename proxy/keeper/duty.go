@@ -86,6 +86,9 @@ func (k *Keeper) serving(d *duty) {
 	d.ready = true
 	p := d.pod
 	p.report(nil)
+	if p.dropped == nil {
+		k.checkFailure(p)
+	}
 	if p.dropped != nil || p.cell.current != d.process {
 		return
 	}
@@ -119,7 +122,8 @@ func (k *Keeper) end(d *duty) {
 // podLabel is what the next keeper has to know of a pod.
 type podLabel struct {
 	Pod
-	By map[string]bool `json:"by,omitempty"` // the processes that may serve it; true: it drains there
+	By      map[string]bool `json:"by,omitempty"`      // the processes that may serve it; true: it drains there
+	Instead FailureAction   `json:"instead,omitempty"` // what its rules do now; empty: capture
 }
 
 // note writes down with the anchor what the keeper knows of a pod.
@@ -127,7 +131,7 @@ func (k *Keeper) note(p *pod) {
 	if p.dropped != nil {
 		return // on its way out
 	}
-	l := podLabel{Pod: p.Pod, By: map[string]bool{}}
+	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Instead: p.failing.action}
 	for x, d := range p.duties {
 		l.By[x.name()] = d.dropping
 	}

@@ -102,6 +102,7 @@ func (k *Keeper) checkLiveness() {
 	for _, c := range k.cells {
 		k.fit(c)
 	}
+	k.checkFailures()
 	for _, x := range k.processes {
 		if !k.config.Liveness.Off && (x.pinged >= k.config.Liveness.Misses || x.out.full) {
 			x.pinged = 0 // the exit follows; do not kill it twice a second

@@ -19,6 +19,7 @@ var (
 	descUp        = prometheus.NewDesc("bulkhead_cell_up", "1 while the cell's process runs.", cellLabels, nil)
 	descRestarts  = prometheus.NewDesc("bulkhead_cell_restarts_total", "Deaths of the cell's processes.", cellLabels, nil)
 	descLooping   = prometheus.NewDesc("bulkhead_cell_crash_looping", "1 while the cell dies again and again, soon after each start.", cellLabels, nil)
+	descFailing   = prometheus.NewDesc("bulkhead_workload_failing", "1 while the workload's new connections are refused (closed) or bypass the mesh in plaintext (passthrough), as onFailure says.", []string{"cell", "workload", "action"}, nil)
 	descWorkloads = prometheus.NewDesc("bulkhead_cell_workloads", "Workloads that share the cell.", cellLabels, nil)
 	descOOM       = prometheus.NewDesc("bulkhead_cell_oom_kills_total", "Processes of the cell that ended at its memory wall.", cellLabels, nil)
 	descLost      = prometheus.NewDesc("bulkhead_cell_access_lines_dropped", "Access lines the running process dropped because its log was stuck.", cellLabels, nil)
@@ -36,7 +37,7 @@ var (
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descRestarts, descLooping, descWorkloads, descOOM, descLost, descPushes, descPushed, descHeld, descOpened, descClosed, descFailed, descSent, descReceived, descPanics, descRefused, descWaited} {
+	for _, d := range []*prometheus.Desc{descUp, descRestarts, descLooping, descFailing, descWorkloads, descOOM, descLost, descPushes, descPushed, descHeld, descOpened, descClosed, descFailed, descSent, descReceived, descPanics, descRefused, descWaited} {
 		ch <- d
 	}
 }
@@ -78,6 +79,11 @@ func (c *keptCell) metrics() []prometheus.Metric {
 		prometheus.MustNewConstMetric(descPushes, prometheus.CounterValue, float64(c.pushed.messages.Load()), c.group),
 		prometheus.MustNewConstMetric(descPushed, prometheus.CounterValue, float64(c.pushed.bytes.Load()), c.group),
 		prometheus.MustNewConstMetric(descHeld, prometheus.CounterValue, float64(c.heard.held.Load()), c.group),
+	}
+	for uid, p := range c.pods {
+		if a := p.failing.action; a != "" {
+			out = append(out, prometheus.MustNewConstMetric(descFailing, prometheus.GaugeValue, 1, c.group, uid, string(a)))
+		}
 	}
 	for _, uid := range c.workloads() {
 		out = append(out, workloadMetrics(c.group, uid, c.counts(uid))...)

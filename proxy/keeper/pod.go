@@ -44,14 +44,16 @@ type pod struct {
 	reported  bool            // served is closed
 	err       error           // what the cell said, once served is closed
 	dropped   chan struct{}   // set while the pod is being removed
-	moving    chan struct{}   // one slot: moves of a pod are one after another
+	rules     capture
+	moving    chan struct{} // one slot: moves of a pod are one after another
 
 	// Owned by the loop.
 	cell    *keptCell
 	duties  map[*process]*duty
 	answers chan error      // of the move under way
 	noted   map[string]bool // podLabel.By, until it is adopted
-	fault   standing        // strikes every process that serves it
+	failing failing
+	fault   standing // strikes every process that serves it
 }
 
 func newPod(d Pod, ns *netns.Namespace) *pod {
@@ -95,25 +97,10 @@ func (k *Keeper) addPod(ctx context.Context, d Pod, path string) error {
 		if err := k.wait(ctx, p); err != nil {
 			return nil, err
 		}
-		_, err = capture(p)
+		_, err = p.rules.repair(p)
 		return nil, err
 	})
 	return err
-}
-
-// capture sees to it that the pod's rules are what they should be: when it is
-// added, and when a new keeper finds that something changed them meanwhile. drift
-// is what was wrong before. Under custody: cell the first time is after its cell
-// serves: before, nobody listened.
-func capture(p *pod) (drift, err error) {
-	plan := rules.Plan{Ports: redirect.NodePorts}
-	if drift = rules.Verify(p.netns, plan); drift == nil {
-		return nil, nil
-	}
-	if err := rules.Install(p.netns, plan); err != nil {
-		return drift, fmt.Errorf("capture of %s: %w", p.UID, err)
-	}
-	return drift, rules.Verify(p.netns, plan)
 }
 
 // admit finds the pod, or takes what has to be held for it and assigns it to a cell.
@@ -138,7 +125,7 @@ func (k *Keeper) admit(ctx context.Context, d Pod, path string) (*pod, error) {
 		return nil, errors.Join(err, ns.Close())
 	}
 	if k.config.Custody == CustodyAnchor { // listening already: capture at once
-		if _, err := capture(p); err != nil {
+		if _, err := p.rules.repair(p); err != nil {
 			k.forget(p)
 			return nil, errors.Join(err, ns.Close())
 		}

@@ -11,7 +11,7 @@ import (
 // reloadInterval is how often the node's file is looked at (polled, as the mesh file is).
 const reloadInterval = time.Second
 
-// watchConfig applies the isolation of every new version of the node's file.
+// watchConfig applies isolation and onFailure of every new version of the node's file.
 func (k *Keeper) watchConfig(ctx context.Context) {
 	tick := time.NewTicker(reloadInterval)
 	defer tick.Stop()
@@ -36,17 +36,18 @@ func (k *Keeper) watchConfig(ctx context.Context) {
 	}
 }
 
-// regroup applies the isolation and overrides of a new configuration. The rest is
+// regroup applies the isolation, its overrides and onFailure of a new configuration. The rest is
 // for the next keeper: it is read once, and half of it is in processes already.
 func (k *Keeper) regroup(c Config) {
 	isolation, overrides := c.Isolation, c.Overrides
 	running := k.config
-	c.Isolation, c.Overrides = running.Isolation, running.Overrides
+	c.Isolation, c.Overrides, k.config.OnFailure = running.Isolation, running.Overrides, c.OnFailure
+	running.OnFailure = c.OnFailure
 	if c.Cell == "" {
 		c.Cell = running.Cell // prepare found it
 	}
 	if !reflect.DeepEqual(c, running) {
-		k.log.Warn("node file: only isolation and overrides are applied while the node runs; restart it for the rest")
+		k.log.Warn("node file: only isolation, overrides and onFailure are applied while the node runs; restart it for the rest")
 	}
 	if isolation == running.Isolation && reflect.DeepEqual(overrides, running.Overrides) {
 		return

@@ -1,0 +1,43 @@
+package keeper
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
+)
+
+// capture is a pod's rules: changes of one namespace must not overlap.
+type capture struct {
+	mu      sync.Mutex
+	instead rules.Instead
+}
+
+// repair sees to it that the rules are what they should be: when the pod is added,
+// and when a new keeper finds that something changed them meanwhile. drift is what was
+// wrong before. Under custody: cell the first time is after its cell serves: before,
+// nobody listened.
+func (c *capture) repair(p *pod) (drift, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	plan := rules.Plan{Ports: redirect.NodePorts, Instead: c.instead}
+	if drift = rules.Verify(p.netns, plan); drift == nil {
+		return nil, nil
+	}
+	if err := rules.Install(p.netns, plan); err != nil {
+		return drift, fmt.Errorf("capture of %s: %w", p.UID, err)
+	}
+	return drift, rules.Verify(p.netns, plan)
+}
+
+// change has new connections go elsewhere; an empty instead captures them again.
+func (c *capture) change(p *pod, instead rules.Instead) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := rules.Install(p.netns, rules.Plan{Ports: redirect.NodePorts, Instead: instead})
+	if err == nil {
+		c.instead = instead
+	}
+	return err
+}

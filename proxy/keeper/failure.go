@@ -1,0 +1,144 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
+)
+
+// FailureAction is what becomes of a workload's new connections when its cell has died
+// and is away for long. Its owner chooses: there is no right answer for everybody.
+type FailureAction string
+
+const (
+	// Wait keeps them in the backlog of the listening sockets, in custody.
+	Wait FailureAction = "wait"
+	// Closed refuses them at once.
+	Closed FailureAction = "closed"
+	// Passthrough lets them past the mesh: in plaintext, and inbound past every policy.
+	Passthrough FailureAction = "passthrough"
+)
+
+// OnFailure is the choice for a node, its namespaces and workloads.
+type OnFailure struct {
+	Action     FailureAction            `json:"action,omitempty"`     // default wait
+	After      Duration                 `json:"after,omitempty"`      // how long nobody serves the workload before; default 10 s
+	Namespaces map[string]FailureAction `json:"namespaces,omitempty"` //
+	Workloads  map[string]FailureAction `json:"workloads,omitempty"`  // by namespace/name
+}
+
+func (o *OnFailure) complete() {
+	set(&o.Action, Wait)
+	set(&o.After, Duration(10*time.Second))
+}
+
+func (o OnFailure) validate() error {
+	errs := []error{o.Action.check("onFailure.action")}
+	for name, a := range o.Namespaces {
+		if name == "" || strings.Contains(name, "/") {
+			errs = append(errs, fmt.Errorf("onFailure.namespaces: %q is no namespace", name))
+		}
+		errs = append(errs, a.check("onFailure.namespaces."+name))
+	}
+	for name, a := range o.Workloads {
+		if ns, pod, ok := strings.Cut(name, "/"); !ok || ns == "" || pod == "" || strings.Contains(pod, "/") {
+			errs = append(errs, fmt.Errorf("onFailure.workloads: %q: write namespace/name", name))
+		}
+		errs = append(errs, a.check("onFailure.workloads."+name))
+	}
+	return errors.Join(errs...)
+}
+
+func (a FailureAction) check(field string) error {
+	if slices.Contains([]FailureAction{Wait, Closed, Passthrough}, a) {
+		return nil
+	}
+	return fmt.Errorf("%s %q: use wait, closed or passthrough", field, a)
+}
+
+// of is the choice for a pod: the workload's before its namespace's, and that before
+// the node's.
+func (o OnFailure) of(p Pod) FailureAction {
+	if a, ok := o.Workloads[p.Namespace+"/"+p.Name]; ok {
+		return a
+	}
+	if a, ok := o.Namespaces[p.Namespace]; ok {
+		return a
+	}
+	return o.Action
+}
+
+// failing is what a pod's rules do instead of capture.
+type failing struct {
+	action  FailureAction // empty: capture
+	since   time.Time     // nobody serves the pod; zero: somebody does
+	already bool          // it has failed in this crash loop: no second wait
+}
+
+// checkFailures does for each pod that nobody serves what its owner chose.
+func (k *Keeper) checkFailures() {
+	for _, p := range k.pods {
+		k.checkFailure(p)
+	}
+}
+
+func (k *Keeper) checkFailure(p *pod) {
+	f := &p.failing
+	if p.isServed() {
+		f.since, f.already = time.Time{}, f.already && p.cell.looping()
+		k.instead(p, "")
+		return
+	}
+	if f.since.IsZero() {
+		f.since = time.Now()
+	}
+	action := k.config.OnFailure.of(p.Pod)
+	switch {
+	case action == Wait:
+		k.instead(p, "")
+	case p.cell.deaths.Row == 0 && f.action == "": // not dead: not started yet, or without its first SVID
+	case f.action != "" || f.already || time.Since(f.since) >= time.Duration(k.config.OnFailure.After):
+		k.instead(p, action)
+	}
+}
+
+// isServed says whether a process accepts the pod's connections.
+func (p *pod) isServed() bool {
+	for _, d := range p.duties {
+		if d.ready {
+			return true
+		}
+	}
+	return false
+}
+
+// instead changes the pod's rules, and says so: never silently. It is written down
+// first, so that the next keeper leaves the rules as they are.
+func (k *Keeper) instead(p *pod, action FailureAction) {
+	f := &p.failing
+	if f.action == action {
+		return
+	}
+	was := f.action
+	f.action, f.already = action, f.already || action != ""
+	k.note(p)
+	if err := p.rules.change(p, rules.Instead(action)); err != nil {
+		k.log.Error("rules of a pod not changed, tried again", "workload", p.UID, "onFailure", action, "error", err)
+		f.action = was
+		k.note(p)
+		return
+	}
+	where := []any{"workload", p.UID, "cell", p.cell.group, "cell state", p.cell.shownState()}
+	switch action {
+	case Closed:
+		k.log.Error("workload fails closed: new connections are refused, as onFailure says", where...)
+	case Passthrough:
+		k.log.Error("workload passes through, as onFailure says: its new connections are in PLAINTEXT, and those to it meet NO POLICY", where...)
+	default:
+		k.log.Warn("workload is captured again", append(where, "was", was)...)
+	}
+}
