@@ -63,6 +63,8 @@ type Liveness struct {
 	Off      bool     `json:"off,omitempty"`
 	Interval Duration `json:"interval,omitempty"`
 	Misses   int      `json:"misses,omitempty"`
+	// Listeners is how often the listening sockets are looked at, besides after a death.
+	Listeners Duration `json:"listeners,omitempty"`
 }
 
 // Restart is the delay before a dead cell is started again: Initial, times Factor
@@ -114,6 +116,7 @@ func (c *Config) complete() {
 	set(&c.Custody, CustodyAnchor)
 	set(&c.Liveness.Interval, Duration(time.Second))
 	set(&c.Liveness.Misses, 3)
+	set(&c.Liveness.Listeners, Duration(30*time.Second))
 	set(&c.Restart.Initial, Duration(500*time.Millisecond))
 	set(&c.Restart.Factor, 2)
 	set(&c.Restart.Max, Duration(time.Minute))

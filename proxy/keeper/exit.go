@@ -25,6 +25,9 @@ func (k *Keeper) exited(e anchor.Event) {
 		c.before[uid] = c.before[uid].Add(n)
 	}
 	x.out = nil
+	if e.Status != 0 {
+		k.suspect(x)
+	}
 	status := statusText(e.Status)
 	if k.countOOMKills(c) {
 		status += " by the kernel, out of memory"
@@ -103,6 +106,7 @@ func (k *Keeper) checkLiveness() {
 		k.fit(c)
 	}
 	k.checkFailures()
+	k.inspectAll()
 	for _, x := range k.processes {
 		if !k.config.Liveness.Off && (x.pinged >= k.config.Liveness.Misses || x.out.full) {
 			x.pinged = 0 // the exit follows; do not kill it twice a second

@@ -47,6 +47,7 @@ type Keeper struct {
 	pods      map[string]*pod      // by UID
 	cells     map[string]*keptCell // by group
 	processes map[string]*process  // by name, that run
+	listeners inspections
 }
 
 // ErrAnchorGone ends a keeper whose anchor has ended.

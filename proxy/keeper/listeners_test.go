@@ -1,0 +1,134 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+)
+
+// stolen is the listener of a port, taken out of a process that holds it.
+func stolen(t *testing.T, pid int, port uint16) int {
+	t.Helper()
+	process, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(process)
+	names, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		n, err := strconv.Atoi(filepath.Base(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd, err := unix.PidfdGetfd(process, n, 0)
+		if err != nil {
+			continue // closed meanwhile
+		}
+		on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+		if at, e := unix.Getsockname(fd); err == nil && e == nil && on == 1 && portOf(at) == port {
+			t.Cleanup(func() { unix.Close(fd) })
+			return fd
+		}
+		unix.Close(fd)
+	}
+	t.Fatalf("process %d holds no listener of port %d", pid, port)
+	return -1
+}
+
+// damages are what a holder can do to a listener for all others.
+var damages = map[string]func(fd int) error{
+	"shutdown": func(fd int) error { return unix.Shutdown(fd, unix.SHUT_RD) },
+	"connect to AF_UNSPEC": func(fd int) error {
+		var a [16]byte // family AF_UNSPEC, and nothing else
+		_, _, e := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&a[0])), uintptr(len(a)))
+		if e != 0 {
+			return e
+		}
+		return nil
+	},
+	"filter": func(fd int) error {
+		drop := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
+		return errors.Join(
+			unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop[0]}),
+			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_LOCK_FILTER, 1))
+	},
+}
+
+// A listener that a holder has damaged is found, made anew, and served: at the end of
+// the process, and while it lives.
+func TestADamagedListenerIsMadeAnew(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	for name, damage := range damages {
+		for _, dies := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/dies %t", name, dies), func(t *testing.T) {
+				every := "1h"
+				if !dies {
+					every = "100ms"
+				}
+				n := startNode(t, "isolation: workload\nliveness: {interval: 50ms, misses: 100, listeners: "+every+"}\n")
+				n.echo(t)
+				if err := n.roundTrip(); err != nil {
+					t.Fatal(err)
+				}
+				before, other := n.cellOf(t, "a/server"), n.cellOf(t, "a/client")
+				fd := stolen(t, before.PID, redirect.NodePorts.HBONE)
+				if err := damage(fd); err != nil {
+					t.Fatal(err)
+				}
+				if err := unix.Shutdown(stolen(t, other.PID, redirect.NodePorts.Outbound), unix.SHUT_RD); err != nil {
+					t.Fatal(err)
+				}
+				if dies {
+					if soundFD(fd, redirect.NodePorts.HBONE) == nil {
+						t.Error("the damage is not seen")
+					}
+					for _, pid := range []int{before.PID, other.PID} {
+						if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				eventually(t, "both are made anew", func() error { return n.counts("bulkhead_listeners_recreated_total 2") })
+				eventually(t, "the pods talk again", n.roundTrip)
+				if now := n.cellOf(t, "a/server"); now.PID == before.PID {
+					t.Error("the process that held the damaged listener still serves")
+				}
+				if err := soundFD(stolen(t, n.cellOf(t, "a/server").PID, redirect.NodePorts.HBONE), redirect.NodePorts.HBONE); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+// What is not damaged is not touched, however often it is looked at.
+func TestSoundListenersAreLeftAlone(t *testing.T) {
+	n := startNode(t, "isolation: workload\nliveness: {interval: 10ms, misses: 500, listeners: 10ms}\n")
+	n.echo(t)
+	cells := n.cells(t)
+	stop := n.hammer(t)
+	for range 20 {
+		if err := n.roundTrip(); err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+	if err := n.counts("bulkhead_listeners_recreated_total 0"); err != nil {
+		t.Error(err)
+	}
+	n.sameCells(t, cells)
+}
