@@ -127,7 +127,13 @@ func startIdleNode(t *testing.T, pods int) *node {
 // serveCA serves a CA that signs for these identities on the node's socket.
 func (n *node) serveCA(t *testing.T, ids []identity.ID) {
 	t.Helper()
-	authority, err := ca.New(ca.Options{TrustDomain: "cluster.local"})
+	n.serveCAThatTells(t, ids, nil)
+}
+
+// serveCAThatTells is serveCA; issued is told of every SVID.
+func (n *node) serveCAThatTells(t *testing.T, ids []identity.ID, issued func(ca.Issued) error) {
+	t.Helper()
+	authority, err := ca.New(ca.Options{TrustDomain: "cluster.local", Issued: issued})
 	if err != nil {
 		t.Fatal(err)
 	}

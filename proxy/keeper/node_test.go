@@ -102,6 +102,15 @@ workloads:
 - {uid: a/server, name: server, namespace: a, serviceAccount: server, node: n, addresses: [%s, "%s"], protocol: HBONE}
 `, n.A4, n.A6, n.B4, n.B6))
 	n.write(t, "node.yaml", fmt.Sprintf("node: n\nmesh: %[1]s/mesh.yaml\nca: {socket: %[1]s/ca.sock, token: %[1]s/token}\nadmin: %[1]s/admin.sock\ndrain: 1s\nrestart: {initial: 100ms}\n%[2]s", n.dir, extra))
+	n.launch(t, bin, flags...)
+	n.addPod(t, "a/client", n.A)
+	n.addPod(t, "a/server", n.B)
+	return n
+}
+
+// launch starts the node by its file, and returns when it is ready. It ends with the test.
+func (n *node) launch(t *testing.T, bin string, flags ...string) {
+	t.Helper()
 	n.cmd = exec.Command(filepath.Join(bin, "bulkhead-node"), append([]string{"--config", filepath.Join(n.dir, "node.yaml")}, flags...)...)
 	n.cmd.Stderr, n.cmd.Stdout = n.stderr, n.stderr
 	if err := n.cmd.Start(); err != nil {
@@ -113,9 +122,6 @@ workloads:
 	}}
 	n.admin = &http.Client{Transport: transport, Timeout: patience}
 	n.ready(t)
-	n.addPod(t, "a/client", n.A)
-	n.addPod(t, "a/server", n.B)
-	return n
 }
 
 // ready waits until a keeper answers that it is.

@@ -81,6 +81,14 @@ func (s *Sniffer) Seen(marker []byte) int {
 	return seen
 }
 
+// Forget drops the packets that were seen so far, of which maxSniffed bytes are kept.
+func (s *Sniffer) Forget() {
+	s.drain()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.packets, s.size = nil, 0
+}
+
 // Packets returns the number of packets so far.
 func (s *Sniffer) Packets() int {
 	s.drain()
