@@ -10,7 +10,7 @@ import (
 )
 
 // keyScanEvery is how many steps lie between two scans: one reads all memory of all processes.
-const keyScanEvery = 10
+const keyScanEvery = 50
 
 // issuedKeys are all public keys that the CA signed.
 type issuedKeys struct {

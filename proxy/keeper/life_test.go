@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // TestALifeOfANode drives a real node through random steps: pods come, go, move and
@@ -22,8 +23,13 @@ func TestALifeOfANode(t *testing.T) {
 	l := newLife(t, rand.New(rand.NewPCG(uint64(seed), 0)))
 	for i := range steps {
 		l.step = fmt.Sprintf("seed %d, step %d", seed, i)
+		began := time.Now()
 		l.take()
+		took := time.Since(began)
 		l.check()
+		if all := time.Since(began); all > slowStep {
+			t.Logf("%s: %v, and %v to check it", l.step, took.Round(time.Millisecond), (all - took).Round(time.Millisecond))
+		}
 		if t.Failed() {
 			t.Fatalf("stopped at %s", l.step)
 		}
@@ -34,6 +40,9 @@ func TestALifeOfANode(t *testing.T) {
 	l.end()
 	t.Logf("%d steps of seed %d: %v; %d connections, %d denied", steps, seed, l.taken, l.made.Load(), l.denied.Load())
 }
+
+// slowStep is worth a line: what one waits for may not be what it should.
+const slowStep = 3 * time.Second
 
 func number(t *testing.T, variable string, otherwise int) int {
 	t.Helper()
