@@ -17,7 +17,7 @@ import (
 )
 
 // ProtocolVersion is exchanged in the hello; ends that differ do not talk.
-const ProtocolVersion = 1
+const ProtocolVersion = 2
 
 // Message is one packet of the channel. Exactly one field is set.
 type Message struct {

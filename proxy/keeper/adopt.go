@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
@@ -48,7 +49,9 @@ func (k *Keeper) adopt(inv *anchor.Inventory) {
 		k.adoptDuties(p)
 	}
 	for _, x := range k.processes {
-		k.hear(x)
+		if !x.foreign {
+			k.hear(x)
+		}
 	}
 	for _, p := range k.pods { // after all duties are known: nobody is tidied away
 		k.assign(p)
@@ -56,6 +59,7 @@ func (k *Keeper) adopt(inv *anchor.Inventory) {
 	for _, c := range k.cells {
 		k.tidy(c)
 	}
+	k.replaceForeign()
 }
 
 // adoptCells makes each cell's newest process its current one.
@@ -164,13 +168,17 @@ func (k *Keeper) adoptProcess(p anchor.Process, channels map[string]*os.File) er
 		cell: c, generation: l.Generation, pid: p.PID, uid: l.UID, since: since(l.Since),
 		pods: map[string]*pod{}, now: map[string]telemetry.Counts{},
 	}
-	if err := k.connect(x, f); err != nil {
+	if x.foreign = l.Version != cell.ProtocolVersion; x.foreign {
+		f.Close() // the anchor keeps it open
+	} else if err := k.connect(x, f); err != nil {
 		return err
 	}
 	k.cells[c.group] = c
 	c.draining = append(c.draining, x)
 	k.processes[p.Name] = x
-	k.greet(x)
+	if !x.foreign {
+		k.greet(x)
+	}
 	return nil
 }
 

@@ -77,6 +77,10 @@ func (k *Keeper) release(d *duty) {
 	d.dropping, d.ready = true, false
 	d.drops++
 	k.note(d.pod)
+	if d.process.foreign {
+		k.dismiss(d.process)
+		return
+	}
 	d.process.tell(&cell.Message{Drop: &cell.Drop{UID: d.pod.UID}})
 }
 

@@ -108,6 +108,9 @@ func (k *Keeper) checkLiveness() {
 	k.checkFailures()
 	k.inspectAll()
 	for _, x := range k.processes {
+		if x.foreign {
+			continue
+		}
 		if !k.config.Liveness.Off && (x.pinged >= k.config.Liveness.Misses || x.out.full) {
 			x.pinged = 0 // the exit follows; do not kill it twice a second
 			k.kill(x, unix.SIGKILL, "it does not answer")

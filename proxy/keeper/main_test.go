@@ -12,5 +12,8 @@ func TestMain(m *testing.M) {
 	if built != "" { // only in the process that ran the tests
 		os.RemoveAll(built)
 	}
+	if otherBuilt != "" {
+		os.RemoveAll(otherBuilt)
+	}
 	os.Exit(code)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
@@ -23,6 +24,7 @@ type process struct {
 	now        map[string]telemetry.Counts // last pong, by workload
 	lost       uint64                      // access lines dropped
 	stopping   bool                        // told to end
+	foreign    bool                        // of another protocol version: not spoken with
 
 	mu   sync.Mutex
 	pods map[string]*pod // that it may act for: from its Serve to the end of their drain
@@ -78,9 +80,10 @@ type processLabel struct {
 	Group      string `json:"group"`
 	Generation int    `json:"generation"`
 	UID        int    `json:"uid"`
-	Since      int64  `json:"since"` // its start, of CLOCK_MONOTONIC
+	Since      int64  `json:"since"`   // its start, of CLOCK_MONOTONIC
+	Version    int    `json:"version"` // of the channel's protocol
 }
 
 func (x *process) label() ([]byte, error) {
-	return json.Marshal(processLabel{x.cell.group, x.generation, x.uid, monotonic()})
+	return json.Marshal(processLabel{x.cell.group, x.generation, x.uid, monotonic(), cell.ProtocolVersion})
 }

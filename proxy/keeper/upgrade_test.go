@@ -1,10 +1,12 @@
 package keeper
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -207,6 +209,71 @@ func TestUpgradeStartsWhatIsAtTheKeepersPath(t *testing.T) {
 	}
 	if !os.SameFile(runs, installed) {
 		t.Error("the keeper is not what is installed")
+	}
+}
+
+// otherVersion are the executables with another version of the channel's protocol.
+var otherVersion = sync.OnceValues(func() (string, error) {
+	source, err := filepath.Abs("../cell/message.go")
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(source)
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "bulkhead-other-")
+	if err != nil {
+		return "", err
+	}
+	otherBuilt = dir
+	other := strings.Replace(string(text), "const ProtocolVersion = ", "const ProtocolVersion = 1000 + ", 1)
+	changed, overlay := filepath.Join(dir, "message.go"), filepath.Join(dir, "overlay.json")
+	b, err := json.Marshal(map[string]any{"Replace": map[string]string{source: changed}})
+	if err := errors.Join(err, os.Chmod(dir, 0o755), os.WriteFile(changed, []byte(other), 0o600), os.WriteFile(overlay, b, 0o600)); err != nil {
+		return "", err
+	}
+	c := exec.Command("go", "build", "-overlay", overlay, "-o", dir+"/", "../../cmd/bulkhead-node", "../../cmd/bulkhead-cell")
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return dir, nil
+})
+
+var otherBuilt string
+
+// An upgrade to a build that cells of the old one do not understand refuses nothing:
+// they serve until each has a successor, and open connections have the drain.
+func TestUpgradeAcrossVersions(t *testing.T) {
+	other, err := otherVersion()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, isolation := range []string{"shared", "workload"} {
+		t.Run(isolation, func(t *testing.T) {
+			bin := ownExecutables(t)
+			n := startNodeFrom(t, bin, "isolation: "+isolation)
+			n.echo(t)
+			before := n.cells(t)
+			for _, name := range []string{"bulkhead-node", "bulkhead-cell"} {
+				replaceWithCopy(t, filepath.Join(other, name), filepath.Join(bin, name))
+			}
+			stop := n.hammer(t)
+			n.run(t, "upgrade")
+			for _, old := range before {
+				eventually(t, "the old process of "+old.Name+" ends", func() error {
+					if err := syscall.Kill(old.PID, 0); !errors.Is(err, syscall.ESRCH) {
+						return fmt.Errorf("pid %d: %v", old.PID, err)
+					}
+					return nil
+				})
+				if now := n.cellOf(t, old.Workloads[0]); now.PID == old.PID || now.Restarts != 0 {
+					t.Errorf("before %+v, now %+v", old, now)
+				}
+			}
+			stop()
+		})
 	}
 }
 
