@@ -588,6 +588,45 @@ func TestNothingOutlivesTheAnchor(t *testing.T) {
 	}
 }
 
+// I1 and I2: without an anchor nobody listens, and the rules stay: connections are
+// refused, not let past, whether policy allows them or not.
+func TestWithoutAnAnchorNothingPasses(t *testing.T) {
+	n := startNode(t, "isolation: workload")
+	n.echo(t)
+	reached := n.forbid(t)
+	wire := sandbox.NewSniffer(t, n.B)
+	if err := n.roundTrip(); err != nil {
+		t.Fatal(err)
+	}
+	n.killed = true
+	if err := n.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "nobody listens any more", func() error {
+		c, err := n.dial()
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return nil
+		}
+		if err == nil {
+			_ = say(c, "hello") // its cell is about to end
+			c.Close()
+		}
+		return fmt.Errorf("dialled with %v", err)
+	})
+	for range 10 {
+		if c, err := n.dial(); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("dialled with %v", err)
+			c.Close()
+		}
+		if err := n.tryForbidden(t); err != nil {
+			t.Error(err)
+		}
+	}
+	if reached.Load() != 0 || wire.Seen([]byte("hello")) != 0 {
+		t.Errorf("denied flows admitted: %d; plaintext in %d packets", reached.Load(), wire.Seen([]byte("hello")))
+	}
+}
+
 // Adding a pod many times at once is adding it once.
 func TestAddingAPodTwiceIsAddingItOnce(t *testing.T) {
 	n := startNode(t, "isolation: shared")
