@@ -82,6 +82,8 @@ func (l *fakeLab) DataPlane(pod string) ([]lab.Proc, error) {
 
 func (l *fakeLab) Strike(context.Context, string, string, time.Duration) error { return nil }
 func (l *fakeLab) Calm(context.Context, string) error                          { return nil }
+func (l *fakeLab) Crowd(context.Context, string) (string, error)               { return "", nil }
+func (l *fakeLab) Disperse() error                                             { return nil }
 func (l *fakeLab) Keepers() ([]lab.Proc, error)                                { return nil, nil }
 func (l *fakeLab) Anchor(string) ([]lab.Proc, error)                           { return nil, nil }
 func (l *fakeLab) Replace(context.Context) (string, error)                     { return "", nil }

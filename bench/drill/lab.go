@@ -25,6 +25,9 @@ type Placement interface {
 	// Strike has the data plane of a pod fail from inside; Calm takes that back.
 	Strike(ctx context.Context, pod, order string, lasts time.Duration) error
 	Calm(ctx context.Context, pod string) error
+	// Crowd starts noise in a pod and says what; Disperse ends it.
+	Crowd(ctx context.Context, pod string) (string, error)
+	Disperse() error
 	// Keepers and Anchor are what is above the cells: of all nodes, and of a pod's.
 	Keepers() ([]lab.Proc, error)
 	Anchor(pod string) ([]lab.Proc, error)

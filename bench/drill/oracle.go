@@ -45,18 +45,31 @@ func Predict(run *measure.Run, s lab.Subject) Prediction {
 // of the others it is only certain whom they must not touch: flows with an end at
 // what was struck may be hit, and no others.
 func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
-	p := Predict(run, s)
-	switch f.Name() {
-	case fault.KeeperCrash.Name():
+	switch f.Effect() {
+	case fault.Spares, fault.EndsKeepers:
 		return Prediction{} // cells carry on, and nobody needs a keeper
-	case fault.Replace.Name():
+	case fault.ReplacesCells:
 		return replaced(run, s)
-	case fault.AnchorCrash{}.Name():
+	case fault.EndsNode:
 		return fallen(run, s)
-	case fault.CPUHog.Name(), fault.FDLeak.Name(), fault.Hang.Name():
-		return Prediction{Waiting: append(p.Must, p.Waiting...)}
+	case fault.Hampers:
+		return Prediction{Waiting: hampered(run, s)}
+	case fault.Ends:
 	}
-	return p
+	return Predict(run, s)
+}
+
+// hampered: whoever shares the culprit's process, and the culprit itself where it has
+// none, may be hit.
+func hampered(run *measure.Run, s lab.Subject) (may []int) {
+	set := served(run, s)
+	set[run.Culprit] = true
+	for _, f := range run.Flows {
+		if !f.Sentinel && !f.Denied && (set[f.Client] || set[f.Server]) {
+			may = append(may, f.ID)
+		}
+	}
+	return may
 }
 
 // replaced: long-lived connections end with their process at the drain's deadline, and

@@ -114,10 +114,11 @@ const (
 	RestartEqual   = "equal"   // everything comes back after the same delay
 )
 
-// Names of the two rows of the isolation "shared".
+// Names of the rows of the isolation "shared".
 const (
-	rowAsZtunnel = "shared (as ztunnel)"
-	rowCustodyOn = "shared (custody on)"
+	rowAsZtunnel  = "shared (as ztunnel)"
+	rowCustodyOn  = "shared (custody on)"
+	rowBudgetsOff = "shared (budgets off)"
 )
 
 // DefaultIsolations are those of the usual table.
@@ -152,6 +153,19 @@ func Subjects(isolations []string, r measure.Restart) ([]lab.Subject, error) {
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// WithBudgetsOff adds a row after each of shared cells with budgets, like it but for
+// them: what budgets are worth is seen side by side.
+func WithBudgetsOff(subjects []lab.Subject) (all []lab.Subject) {
+	for _, s := range subjects {
+		all = append(all, s)
+		if s.Name == rowCustodyOn {
+			s.Name, s.Budgets = rowBudgetsOff, lab.BudgetsOff
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 func checkRestart(r measure.Restart) error {

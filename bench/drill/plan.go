@@ -31,7 +31,7 @@ func plan(p Params, t lab.Topology, id string, started time.Time) *measure.Run {
 	}
 	for _, s := range p.Subjects {
 		run.Subjects = append(run.Subjects, measure.Subject{
-			Name: s.Name, Isolation: s.Isolation, Custody: custody(s), Liveness: s.Liveness, Delay: int64(restartDelay(s)),
+			Name: s.Name, Isolation: s.Isolation, Custody: custody(s), Liveness: s.Liveness, Budgets: budgets(s), Delay: int64(restartDelay(s)),
 		})
 	}
 	run.Flows = flows(p, t)
@@ -123,6 +123,18 @@ func custody(s lab.Subject) string {
 		return lab.CustodyAnchor
 	}
 	return s.Custody
+}
+
+// budgets is whether workloads that share a process have them; a sidecar has nobody to
+// share with, and has the same ones.
+func budgets(s lab.Subject) string {
+	switch {
+	case s.Isolation == lab.None:
+		return ""
+	case s.Budgets == lab.BudgetsOff:
+		return measure.BudgetsOff
+	}
+	return measure.BudgetsOn
 }
 
 func host(privileged bool) measure.Host {

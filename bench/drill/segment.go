@@ -103,25 +103,18 @@ func (t *turn) inject(ctx context.Context, f fault.Fault) (fault.Injected, error
 	target.Calm = func(ctx context.Context) error { return t.lab.Calm(ctx, t.p.Culprit) }
 	target.Keepers = func() ([]fault.Process, error) { return targets(t.lab.Keepers()) }
 	target.Anchor = func() ([]fault.Process, error) { return targets(t.lab.Anchor(t.p.Culprit)) }
+	target.Crowd = func(ctx context.Context) (string, error) { return t.lab.Crowd(ctx, t.p.Culprit) }
+	target.Disperse = t.lab.Disperse
 	target.Replace, target.Saw = t.lab.Replace, func(at int64, note string) { t.saw(measure.Event{T: at, Name: f.Name(), Note: note}) }
 	if t.signal != nil {
 		target.Signal = t.signal
 	}
 	injected, err := f.Inject(ctx, target)
 	var none *fault.NothingServesError
-	if errors.As(err, &none) && (t.subject.Isolation == lab.None || !t.subject.OnNode() && ofNode(f)) {
+	if errors.As(err, &none) && (t.subject.Isolation == lab.None || !t.subject.OnNode() && f.Effect().OfNode()) {
 		return fault.Null{}.Inject(ctx, target)
 	}
 	return injected, err
-}
-
-// ofNode says whether a fault strikes what sidecars do not have: keeper and anchor.
-func ofNode(f fault.Fault) bool {
-	switch f.Name() {
-	case fault.KeeperCrash.Name(), fault.Replace.Name(), fault.AnchorCrash{}.Name():
-		return true
-	}
-	return false
 }
 
 func (t *turn) node() string {

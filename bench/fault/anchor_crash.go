@@ -12,6 +12,9 @@ type AnchorCrash struct{}
 // Name is part of Fault.
 func (AnchorCrash) Name() string { return "anchor-crash" }
 
+// Effect is part of Fault.
+func (AnchorCrash) Effect() Effect { return EndsNode }
+
 // Describe is part of Fault.
 func (AnchorCrash) Describe(t Target) string {
 	return fmt.Sprintf("crash of the anchor of %s", t.Node)

@@ -20,6 +20,9 @@ func (e *NothingServesError) Error() string {
 // Name is part of Fault.
 func (Crash) Name() string { return "crash" }
 
+// Effect is part of Fault.
+func (Crash) Effect() Effect { return Ends }
+
 // Describe is part of Fault.
 func (Crash) Describe(t Target) string {
 	return fmt.Sprintf("crash of the data plane that serves %s on %s", t.Culprit, t.Node)

@@ -16,6 +16,7 @@ import (
 type Fault interface {
 	Name() string
 	Describe(t Target) string // the head line of a drill, without "drill:"
+	Effect() Effect
 	Inject(ctx context.Context, t Target) (Injected, error)
 }
 
@@ -41,6 +42,9 @@ type Target struct {
 	Anchor  func() ([]Process, error)
 	// Replace has every cell of every node replaced, and says how that went.
 	Replace func(context.Context) (string, error)
+	// Crowd starts noise in the culprit's pod and says what; Disperse ends it.
+	Crowd    func(context.Context) (string, error)
+	Disperse func() error
 	// Saw writes down what a fault does after it has struck.
 	Saw func(at int64, note string)
 	// Signal and Now are the system's unless a test says otherwise.
@@ -76,7 +80,7 @@ func nothing(context.Context) error { return nil }
 
 // All is every fault, by name.
 func All() []Fault {
-	return []Fault{Crash{}, OOM, CPUHog, FDLeak, CrashLoop, Hang, KeeperCrash, AnchorCrash{}, Replace, Null{}}
+	return []Fault{Crash{}, OOM, CPUHog, FDLeak, CrashLoop, Hang, NoisyNeighbour, KeeperCrash, AnchorCrash{}, Replace, Null{}}
 }
 
 // UnknownError is a name that no fault has.

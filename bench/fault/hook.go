@@ -9,10 +9,11 @@ import (
 // hook is a fault inside the data plane's executable: whoever runs it is told to
 // strike. It lasts as long as it was ordered for.
 type hook struct {
-	name  string
-	order string // of package proxy/cell/fault, as the data plane's interface has it
-	lasts time.Duration
-	says  string
+	name   string
+	order  string // of package proxy/cell/fault, as the data plane's interface has it
+	lasts  time.Duration
+	says   string
+	effect Effect
 }
 
 // Lasting is a fault that goes on after it has struck.
@@ -23,6 +24,9 @@ func (h hook) Name() string { return h.name }
 
 // Lasts is part of Lasting.
 func (h hook) Lasts() time.Duration { return h.lasts }
+
+// Effect is part of Fault.
+func (h hook) Effect() Effect { return h.effect }
 
 // Describe is part of Fault.
 func (h hook) Describe(t Target) string {

@@ -19,6 +19,9 @@ func (keeperCrash) Name() string { return "keeper-crash" }
 // Lasts is part of Lasting.
 func (f keeperCrash) Lasts() time.Duration { return f.lasts }
 
+// Effect is part of Fault.
+func (keeperCrash) Effect() Effect { return EndsKeepers }
+
 // Describe is part of Fault.
 func (f keeperCrash) Describe(Target) string {
 	return fmt.Sprintf("crash of the keepers of all nodes, every %v for %v", f.every, f.lasts)

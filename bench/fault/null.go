@@ -9,6 +9,9 @@ type Null struct{}
 // Name is part of Fault.
 func (Null) Name() string { return "null" }
 
+// Effect is part of Fault.
+func (Null) Effect() Effect { return Spares }
+
 // Describe is part of Fault.
 func (Null) Describe(Target) string { return "nothing at all" }
 

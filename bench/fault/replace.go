@@ -18,6 +18,9 @@ func (replace) Name() string { return "replace" }
 // Lasts is part of Lasting.
 func (f replace) Lasts() time.Duration { return f.lasts }
 
+// Effect is part of Fault.
+func (replace) Effect() Effect { return ReplacesCells }
+
 // Describe is part of Fault.
 func (replace) Describe(Target) string {
 	return "rolling replacement of all cells of all nodes"

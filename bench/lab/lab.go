@@ -76,6 +76,7 @@ type Lab struct {
 
 	mu    sync.Mutex
 	plane *dataPlane // nil: none
+	noise *crowd     // nil: none
 }
 
 // recordsQueue is for the moments in which the reader of records does not run.
@@ -181,7 +182,7 @@ func hasUID(id int) bool {
 // Down ends everything that the lab made, in any state, once. Cgroups are left for
 // the outer process: the worker may be in the way of their removal itself.
 func (l *Lab) Down() error {
-	err := l.Displace(context.Background())
+	err := errors.Join(l.Disperse(), l.Displace(context.Background()))
 	close(l.closing)
 	var ending sync.WaitGroup
 	for _, a := range l.apps {

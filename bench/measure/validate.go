@@ -90,6 +90,9 @@ func (r *Run) checkSubjects() error {
 		if s.Name == "" || seen[s.Name] {
 			return fmt.Errorf("subject %q: no name, or given twice", s.Name)
 		}
+		if s.Budgets != "" && s.Budgets != BudgetsOn && s.Budgets != BudgetsOff {
+			return fmt.Errorf("subject %q: budgets %q are neither %s nor %s", s.Name, s.Budgets, BudgetsOn, BudgetsOff)
+		}
 		seen[s.Name] = true
 	}
 	return nil

@@ -98,6 +98,9 @@ func (f *drillFlags) params(name string) (drill.Params, error) {
 	if p.Subjects, err = drill.Subjects(f.isolations, p.Restart); err != nil {
 		return p, err
 	}
+	if p.Fault.Name() == fault.NoisyNeighbour.Name() {
+		p.Subjects = drill.WithBudgetsOff(p.Subjects)
+	}
 	return p, p.Validate(lab.Default())
 }
 

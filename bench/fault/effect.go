@@ -1,0 +1,17 @@
+package fault
+
+// Effect is what a fault does to processes. What a drill predicts follows from it, so a
+// new fault says it and the oracle stays as it is.
+type Effect int
+
+const (
+	Spares        Effect = iota // nothing of the data plane ends or is hampered
+	Ends                        // what serves the culprit ends, once or again and again
+	Hampers                     // it lives, and its workloads may suffer
+	EndsKeepers                 // keepers end, and no cell
+	ReplacesCells               // every cell is replaced by another
+	EndsNode                    // the anchor of the culprit's node ends, and all with it
+)
+
+// OfNode says whether it strikes what sidecars do not have: keepers, anchors, cells.
+func (e Effect) OfNode() bool { return e == EndsKeepers || e == ReplacesCells || e == EndsNode }
