@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 )
@@ -12,10 +13,11 @@ import (
 type duty struct {
 	pod      *pod
 	process  *process
-	ready    bool // the process has said that it accepts
-	dropping bool // it was told to stop: open connections drain
-	serves   int  // Serves that are not answered yet
-	drops    int  // Drops that are not answered yet
+	ready    bool      // the process has said that it accepts
+	dropping bool      // it was told to stop: open connections drain
+	until    time.Time // when that must be over
+	serves   int       // Serves that are not answered yet
+	drops    int       // Drops that are not answered yet
 }
 
 // duty finds or begins that of process x. It is written down with the anchor before
@@ -74,7 +76,7 @@ func (k *Keeper) release(d *duty) {
 	if d.dropping {
 		return
 	}
-	d.dropping, d.ready = true, false
+	d.dropping, d.ready, d.until = true, false, k.deadline()
 	d.drops++
 	k.note(d.pod)
 	if d.process.foreign {

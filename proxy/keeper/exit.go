@@ -106,6 +106,7 @@ func (k *Keeper) checkLiveness() {
 		k.fit(c)
 	}
 	k.checkFailures()
+	k.checkDeadlines()
 	k.inspectAll()
 	for _, x := range k.processes {
 		if x.foreign {

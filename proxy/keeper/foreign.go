@@ -1,8 +1,6 @@
 package keeper
 
 import (
-	"golang.org/x/sys/unix"
-
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 )
 
@@ -32,6 +30,5 @@ func (k *Keeper) dismiss(x *process) {
 			return
 		}
 	}
-	x.stopping = true
-	k.kill(x, unix.SIGTERM, "a successor of this version serves")
+	k.stop(x, "a successor of this version serves")
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
-	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
@@ -154,8 +153,12 @@ func (k *Keeper) loop(ctx context.Context, cancel context.CancelCauseFunc) {
 // keeper that merely crashes leaves its cells running.
 func (k *Keeper) endCells() {
 	for _, x := range k.processes {
-		x.stopping = true
-		k.kill(x, unix.SIGTERM, "the node's proxy ends")
+		k.stop(x, "the node's proxy ends")
+	}
+	for _, c := range k.cells {
+		if !k.hasProcess(c) { // it is in back-off: nothing will end any more
+			k.raze(c)
+		}
 	}
 	limit := time.NewTimer(time.Duration(k.config.Drain) + time.Second)
 	defer limit.Stop()

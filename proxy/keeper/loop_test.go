@@ -170,3 +170,26 @@ func TestADeathWithoutAKeeperCounts(t *testing.T) {
 		t.Errorf("before %+v, now %+v", before, now)
 	}
 }
+
+// An OOM kill stays counted although its cell is in back-off when the keeper dies.
+func TestOOMKillsOutliveTheKeeper(t *testing.T) {
+	n, _, _ := walled(t, "isolation: workload\n", "--allow-faults")
+	if err := n.call(t, "POST", "/faults", order("a/server", "oom", 0), nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the kill is counted", func() error {
+		if c := n.cellOf(t, "a/server"); c.OOMKills != 1 {
+			return fmt.Errorf("%+v", c)
+		}
+		return nil
+	})
+	n.poison(t, "a/server")
+	n.looping(t, "a/server", 6) // the next start is 3 s away
+	if err := syscall.Kill(n.keeperPID(t), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	n.ready(t)
+	if c := n.looping(t, "a/server", 6); c.OOMKills != 1 {
+		t.Errorf("after the keeper: %+v", c)
+	}
+}

@@ -24,6 +24,7 @@ type process struct {
 	now        map[string]telemetry.Counts // last pong, by workload
 	lost       uint64                      // access lines dropped
 	stopping   bool                        // told to end
+	until      time.Time                   // when it must have, then
 	foreign    bool                        // of another protocol version: not spoken with
 
 	mu   sync.Mutex

@@ -1,10 +1,6 @@
 package keeper
 
-import (
-	"time"
-
-	"golang.org/x/sys/unix"
-)
+import "time"
 
 // maxDraining bounds the earlier processes that a cell has beside its newest: a
 // replacement that would make more waits.
@@ -69,8 +65,7 @@ func (k *Keeper) tidy(c *keptCell) {
 	}
 	for _, x := range c.draining {
 		if !x.stopping && len(x.snapshot()) == 0 {
-			x.stopping = true
-			k.kill(x, unix.SIGTERM, "it serves nobody any more")
+			k.stop(x, "it serves nobody any more")
 		}
 	}
 	if len(c.pods) == 0 && len(c.processes()) == 0 && k.cells[c.group] == c {

@@ -148,3 +148,34 @@ func TestTheUpgradeCommand(t *testing.T) {
 		t.Errorf("cells %+v, were %+v", got, cells)
 	}
 }
+
+// A predecessor that does not let go is killed after the drain: it would go on
+// accepting. It stands still here, and liveness is off.
+func TestAPredecessorMustLetGo(t *testing.T) {
+	n := startNode(t, "isolation: workload\nliveness: {\"off\": true, interval: 100ms}\n")
+	n.echo(t)
+	before := n.cellOf(t, "a/server")
+	if err := syscall.Kill(before.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the cell stands still", func() error { return stopped(before.PID) })
+	var r Replaced
+	if err := n.call(t, "POST", "/replace", map[string]string{"cell": before.Name}, &r); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the predecessor is gone", func() error {
+		if now := n.cellOf(t, "a/server"); len(now.Draining) != 0 {
+			return fmt.Errorf("%+v", now)
+		}
+		return nil
+	})
+	if err := syscall.Kill(before.PID, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d: %v", before.PID, err)
+	}
+	if now := n.cellOf(t, "a/server"); now.PID != r.PID || now.Restarts != 0 {
+		t.Errorf("replaced %+v, now %+v", r, now)
+	}
+	if err := n.roundTrip(); err != nil {
+		t.Error(err)
+	}
+}
