@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"fmt"
 	"strings"
 )
 
@@ -63,7 +62,8 @@ func (l *Lab) Replace(ctx context.Context) (string, error) {
 		if c.err != nil {
 			return "", at("replace", n.Name, c.failure())
 		}
-		said = append(said, fmt.Sprintf("%s: %s", n.Name, lastWords(c.log)))
+		words := strings.Split(lastWords(c.log), " | ")
+		said = append(said, n.Name+": "+words[len(words)-1])
 	}
 	return strings.Join(said, "; "), nil
 }

@@ -30,7 +30,9 @@ func TestDrillsInALab(t *testing.T) {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	b := built(filepath.Join(bin, "bulkhead"))
-	t.Run("crash", b.crash)
+	t.Run("crash", func(t *testing.T) { b.everything(t, 4, "crash") })
+	t.Run("replace", func(t *testing.T) { b.everything(t, 2, "replace", "--isolation", "none,workload") })
+	t.Run("keeper-crash", func(t *testing.T) { b.everything(t, 1, "keeper-crash", "--isolation", "workload") })
 	t.Run("null prints JSON only", b.nullJSON)
 	t.Run("interrupted", b.interrupted)
 	t.Run("bench", b.bench)
@@ -87,11 +89,12 @@ func failed(run *measure.Run, records []load.Record, seg *measure.Segment) (befo
 	return before, after
 }
 
-// crash is the drill of `make lab`, with everything real. Whatever
+// everything is a drill, such as that of `make lab`, with everything real. Whatever
 // the speed of the machine: nothing fails without a fault; after it every flow that
-// the oracle names is hit, and no other flow fails.
-func (b built) crash(t *testing.T) {
-	c, out := b.drill(t, "crash")
+// the oracle names is hit, and no other flow fails; and what policy denies is never
+// admitted, but where nobody enforces it, which shows that it would be.
+func (b built) everything(t *testing.T, rows int, args ...string) {
+	c, out := b.drill(t, args...)
 	var table, progress bytes.Buffer
 	c.Stdout, c.Stderr = &table, &progress
 	if err := c.Run(); err != nil {
@@ -104,8 +107,8 @@ func (b built) crash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(run.Segments) != 8 || len(doc.Result.Rows) != 4 {
-		t.Fatalf("%d segments and %d rows, want 8 and 4", len(run.Segments), len(doc.Result.Rows))
+	if len(run.Segments) != 2*rows || len(doc.Result.Rows) != rows {
+		t.Fatalf("%d segments and %d rows, want %d and %d", len(run.Segments), len(doc.Result.Rows), 2*rows, rows)
 	}
 	for i, seg := range run.Segments {
 		o := doc.Result.Outcomes[i]
@@ -117,6 +120,13 @@ func (b built) crash(t *testing.T) {
 			t.Errorf("%s %s: flows failed before the fault: %v", seg.Subject, seg.Kind, before)
 		}
 		checkSegment(t, run, &seg, after, o.VoidBins)
+		want := 0
+		if seg.Subject == "none" {
+			want = o.Denied.Tried
+		}
+		if o.Denied.Tried == 0 || o.Denied.Admitted != want {
+			t.Errorf("%s %s: %d of %d denied attempts were admitted, want %d", seg.Subject, seg.Kind, o.Denied.Admitted, o.Denied.Tried, want)
+		}
 	}
 }
 
