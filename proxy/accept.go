@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
 )
 
 // ear is what a listener's connections are: how they are admitted, served, and
@@ -32,6 +33,10 @@ func (w *Workload) acceptLoop(ctx, cut context.Context, l *net.TCPListener, e ea
 		c, err := l.AcceptTCP()
 		if err == nil {
 			backoff = 0
+			if isKnock(c) {
+				c.Close()
+				continue
+			}
 			w.admit(ctx, cut, c, e)
 			continue
 		}
@@ -46,6 +51,13 @@ func (w *Workload) acceptLoop(ctx, cut context.Context, l *net.TCPListener, e ea
 			return
 		}
 	}
+}
+
+// isKnock tells the keeper's look at a listener from a user's connection: it leaves no
+// record and counts nowhere.
+func isKnock(c *net.TCPConn) bool {
+	from, ok := c.RemoteAddr().(*net.TCPAddr)
+	return ok && from.AddrPort().Addr().Unmap() == redirect.Knock
 }
 
 // admit serves a connection, on a goroutine of its own, once it has its place.

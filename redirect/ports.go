@@ -1,5 +1,12 @@
 package redirect
 
+import "net/netip"
+
+// Knock is where a connection comes from that only asks whether a listener works. It is
+// an address of the loopback network, which nobody outside of the pod can have, and which
+// nobody inside has a reason to take: such a connection is closed at once.
+var Knock = netip.AddrFrom4([4]byte{127, 66, 72, 1})
+
 // HBONEPort is where peers send tunnels, whatever the placement.
 const HBONEPort = 15008
 

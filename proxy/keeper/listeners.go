@@ -102,7 +102,7 @@ func (k *Keeper) check(p *pod, name string, port uint16, knock bool) error {
 	}
 	ctx, cancel := context.WithTimeout(k.life, knockTimeout)
 	defer cancel()
-	c, err := p.netns.Dial(ctx, netns.DialOptions{Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port), Mark: redirect.MarkProxy})
+	c, err := p.netns.Dial(ctx, netns.DialOptions{Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port), Source: redirect.Knock, Mark: redirect.MarkProxy})
 	switch {
 	case err == nil:
 		return c.Close()

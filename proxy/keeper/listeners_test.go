@@ -3,16 +3,21 @@ package keeper
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
 // stolen is the listener of a port, taken out of a process that holds it.
@@ -131,4 +136,29 @@ func TestSoundListenersAreLeftAlone(t *testing.T) {
 		t.Error(err)
 	}
 	n.sameCells(t, cells)
+	if log := n.stderr.String(); strings.Contains(log, `"connection failed"`) {
+		t.Error("looking at the listeners is in the log as failed connections")
+	}
+}
+
+// A knock is answered: the control of the test above, which would pass if nobody knocked.
+func TestAKnockIsClosedAtOnce(t *testing.T) {
+	n := startNode(t, "isolation: workload\n")
+	n.cellOf(t, "a/server")
+	for _, l := range listenPorts {
+		c, err := n.B.Dial(t.Context(), netns.DialOptions{Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), l.port), Source: redirect.Knock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Error(err)
+		}
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("%s: %v, want it closed", l.name, err)
+		}
+		c.Close()
+	}
+	if log := n.stderr.String(); strings.Contains(log, `"connection failed"`) {
+		t.Error("a knock is in the log")
+	}
 }
