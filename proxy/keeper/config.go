@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -105,10 +106,20 @@ func LoadConfig(path string) (Config, error) {
 func ParseConfig(b []byte) (Config, error) {
 	var c Config
 	if err := yaml.UnmarshalStrict(b, &c); err != nil {
-		return c, err
+		return c, explained(err)
 	}
 	c.complete()
 	return c, c.validate()
+}
+
+// explained says what to do where YAML reads a word as something else.
+func explained(err error) error {
+	for _, read := range []string{"false", "true"} {
+		if strings.Contains(err.Error(), fmt.Sprintf("unknown field %q", read)) {
+			return fmt.Errorf("%w (YAML reads off, no and n as false, and on, yes and y as true: put a key such as \"off\" in quotes)", err)
+		}
+	}
+	return err
 }
 
 func (c *Config) complete() {

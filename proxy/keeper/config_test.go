@@ -33,6 +33,7 @@ func TestConfigRejects(t *testing.T) {
 		"bad duration":      {"node: node-1", "node: node-1\ndrain: five", "no duration"},
 		"negative duration": {"node: node-1", "node: node-1\ndrain: -5s", "no duration"},
 		"bad factor":        {"node: node-1", "node: node-1\nrestart: {factor: 0.5}", "at least 1"},
+		"off in no quotes":  {"node: node-1", "node: node-1\nliveness: {off: true}", "in quotes"},
 		"bad uids":          {"node: node-1", "node: node-1\nuids: {first: 0, count: 5}", "uids.first"},
 	} {
 		t.Run(name, func(t *testing.T) {
