@@ -23,6 +23,9 @@
 //	method         a baseline, the fault, an observation until nothing was bad for a while
 //	rollback       the fault's undo, load off, displace
 //
+// Flows that a policy denies are tried all the while (I2): their failures are as they
+// should be, and the judge counts what was admitted.
+//
 // The load runs on through null and method: what the null segment says about noise
 // is said about the same connections.
 //

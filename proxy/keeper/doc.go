@@ -16,5 +16,13 @@
 //
 // A keeper that dies takes nothing along (I5): descriptors and processes are the
 // anchor's. The next keeper reads them back out of the anchor's inventory, whose
-// labels say what each is, and goes on.
+// labels say what each is, and goes on. A process of another protocol version is not
+// spoken with but replaced.
+//
+// A cell that dies is started again after its delay, which doubles; one that dies again
+// and again is marked, and its workloads can be moved out meanwhile. What becomes of their
+// connections is their owner's choice (onFailure). Processes are replaced behind custody: a
+// successor serves before its predecessor lets go, and who does not let go is killed. Listening
+// sockets, which every holder can damage, are looked at and made anew. docs/survival.md is the
+// page for people.
 package keeper
