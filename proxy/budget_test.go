@@ -6,11 +6,14 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
 // onBudgets puts both pods on accounts that share the turns of one cell.
@@ -94,4 +97,68 @@ func TestSlowReadersHoldTheirBudget(t *testing.T) {
 		}
 	}
 	echoes(t, w.client.dial(t, at(w.B4, 8081)))
+}
+
+// I4, with 2000 real connections as fast as they can be opened: beyond its budget the
+// culprit's wait in its own backlog and the first in line is refused, with its own reason
+// in record and counters; who shares the cell is served all the while; and in the end
+// nothing is left of them.
+func TestAFloodOfConnections(t *testing.T) {
+	const crowd, limit = 2000, 100
+	w := newTwo(t)
+	culprit, neighbour := w.onBudgets(t, budget.Limits{Connections: limit, ConnectionsPerSecond: 100_000}, budget.Limits{})
+	w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+	bystander := w.server.dial(t, netip.MustParseAddrPort("10.96.0.1:80"))
+	var flood, ended sync.WaitGroup
+	var resets, served atomic.Int64
+	flood.Add(crowd)
+	for range crowd {
+		ended.Go(func() {
+			c, err := w.client.ns.Dial(t.Context(), netns.DialOptions{Remote: at(w.B4, 8080)})
+			flood.Done()
+			if err != nil {
+				resets.Add(1)
+				return
+			}
+			defer c.Close()
+			_, _ = c.Write([]byte("x"))
+			if _, err := c.Read(make([]byte, 1)); err != nil {
+				resets.Add(1)
+				return
+			}
+			served.Add(1)
+			_, _ = c.Read(make([]byte, 1)) // held until the culprit's data path ends
+		})
+	}
+	for range 200 {
+		echoes(t, bystander)
+		echoes(t, w.server.dial(t, netip.MustParseAddrPort("10.96.0.1:80")))
+	}
+	flood.Wait()
+	w.client.waitLine(t, "direction=outbound", "stage=accept", "reason=budget-connections")
+	if n := culprit.Counts(); n.Refused[budget.Connections] == 0 || n.Waited[budget.Connections] == 0 {
+		t.Errorf("the culprit's counters: %+v", n)
+	}
+	if n := neighbour.Counts(); n.Refused != (budget.Counts{}).Refused {
+		t.Errorf("the neighbour was refused: %+v", n)
+	}
+	for deadline := time.Now().Add(patience); served.Load() < limit && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	if n := served.Load(); n != limit { // each is held
+		t.Errorf("%d are served, the budget is %d", n, limit)
+	}
+	w.client.stop()
+	ended.Wait()
+	if n := resets.Load(); n == 0 || n > crowd-limit {
+		t.Errorf("%d of %d were reset", n, crowd)
+	}
+	deadline := time.Now().Add(patience)
+	for culprit.Weight() > 0 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	if n := culprit.Weight(); n != 0 {
+		t.Errorf("the culprit's account still holds %d", n)
+	}
+	echoes(t, bystander)
 }

@@ -233,6 +233,7 @@ func (w *Workload) dial(ctx context.Context, o netns.DialOptions) (*net.TCPConn,
 		return nil, err
 	}
 	defer place.Leave()
+	o.Begun = place.Begun
 	return w.Netns.Dial(ctx, o)
 }
 

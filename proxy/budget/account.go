@@ -72,12 +72,23 @@ func (a *Account) Tunnel(ctx context.Context) (*Place, error) {
 	return a.enter(ctx, Tunnels, &a.tunnels)
 }
 
-// Dial admits a TCP connect; its place is left when that is over.
+// Dial admits a TCP connect in its turn: opening a socket in a namespace takes a thread
+// and its time, waiting for the other end takes neither. The turn is over at Begun, and
+// the place is left when the connect is.
 func (a *Account) Dial(ctx context.Context) (*Place, error) {
 	if a == nil {
 		return nil, nil
 	}
-	return a.enter(ctx, Dials, &a.dials)
+	p, err := a.enter(ctx, Dials, &a.dials)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.turns.take(ctx, a); err != nil {
+		p.Leave()
+		return nil, err
+	}
+	p.turn.Store(true)
+	return p, nil
 }
 
 func (a *Account) enter(ctx context.Context, r Resource, g *gate) (*Place, error) {

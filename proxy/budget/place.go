@@ -3,6 +3,7 @@ package budget
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // Place is the right of one connection, tunnel or dial to be there.
@@ -11,6 +12,7 @@ type Place struct {
 	resource Resource
 	gate     *gate
 	once     sync.Once
+	turn     atomic.Bool // a dial's, until Begun
 
 	// Guarded by account.mu; set by Under.
 	cut          context.CancelCauseFunc
@@ -23,6 +25,7 @@ func (p *Place) Leave() {
 	if p == nil {
 		return
 	}
+	p.Begun()
 	p.once.Do(func() {
 		if p.cut != nil {
 			p.account.unlist(p)
@@ -30,6 +33,13 @@ func (p *Place) Leave() {
 		}
 		p.gate.leave(p.account.limit(p.resource))
 	})
+}
+
+// Begun ends the turn of a dial; the second time it does nothing.
+func (p *Place) Begun() {
+	if p != nil && p.turn.CompareAndSwap(true, false) {
+		p.account.turns.give()
+	}
 }
 
 // Under returns a context that ends with ctx, at Leave, or with an *Error for Memory

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Turns shares a cell's CPU between the handshakes of its workloads: so many compute
-// at a time, and who waits is served workload by workload, one turn each.
+// Turns shares a cell's CPU between the handshakes and dials of its workloads: so many
+// compute at a time, and who waits is served workload by workload, one turn each.
 type Turns struct {
 	mu   sync.Mutex
 	free int

@@ -7,32 +7,50 @@ import (
 	"time"
 )
 
-// I4: a thousand handshakes of one workload delay another's single one by one round.
+const turnsWork = time.Millisecond
+
+// I4: a thousand handshakes or dials of one workload delay another's single one by one
+// round.
 func TestTurnsGoRound(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const work = time.Millisecond
-		turns := NewTurns(1)
-		culprit, bystander := NewAccount(Limits{}, turns), NewAccount(Limits{}, turns)
-		done := make(chan error, 1000)
-		handshake := func(a *Account) error {
-			if err := turns.take(t.Context(), a); err != nil {
+	t.Run("handshakes", func(t *testing.T) {
+		goRound(t, func(ctx context.Context, a *Account) error {
+			if err := a.turns.take(ctx, a); err != nil {
 				return err
 			}
-			defer turns.give()
-			time.Sleep(work)
+			defer a.turns.give()
+			time.Sleep(turnsWork)
 			return nil
-		}
+		})
+	})
+	t.Run("dials", func(t *testing.T) { // to somebody who never answers
+		goRound(t, func(ctx context.Context, a *Account) error {
+			p, err := a.Dial(ctx)
+			if err != nil {
+				return err
+			}
+			time.Sleep(turnsWork)
+			p.Begun() // and the place is never left
+			return nil
+		})
+	})
+}
+
+func goRound(t *testing.T, work func(context.Context, *Account) error) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(1)
+		culprit, bystander := NewAccount(Limits{Dials: 2000}, turns), NewAccount(Limits{}, turns)
+		done := make(chan error, 1000)
 		for range 1000 {
-			go func() { done <- handshake(culprit) }()
+			go func() { done <- work(t.Context(), culprit) }()
 		}
 		synctest.Wait()
 		begin := time.Now()
-		if err := handshake(bystander); err != nil {
+		if err := work(t.Context(), bystander); err != nil {
 			t.Fatal(err)
 		}
 		// The one under way, one of the culprit's that is next already, and its own.
-		if got := time.Since(begin); got > 3*work {
-			t.Errorf("the bystander's handshake took %v, want at most %v", got, 3*work)
+		if got := time.Since(begin); got > 3*turnsWork {
+			t.Errorf("the bystander's took %v, want at most %v", got, 3*turnsWork)
 		}
 		for range 1000 {
 			if err := <-done; err != nil {

@@ -17,6 +17,9 @@ type DialOptions struct {
 	Source      netip.Addr // zero: the kernel picks
 	Transparent bool       // Source need not be local; needs CAP_NET_RAW
 	Mark        int        // SO_MARK, none when zero; needs CAP_NET_RAW
+	// Begun is called, unless it is nil or something failed, when all that is left is to
+	// wait for the remote end.
+	Begun func()
 }
 
 // keepAlive is what ztunnel uses: a dead peer is found after half an hour, and
@@ -48,6 +51,9 @@ func (n *Namespace) Dial(ctx context.Context, o DialOptions) (*net.TCPConn, erro
 		return nil, err
 	}
 	defer f.Close()
+	if o.Begun != nil {
+		o.Begun()
+	}
 	if err := waitConnected(ctx, f); err != nil {
 		return nil, n.connectError(o, err)
 	}
