@@ -96,7 +96,7 @@ func (k *Keeper) getReady(w http.ResponseWriter, _ *http.Request) {
 // PodStatus is one pod in GET /pods.
 type PodStatus struct {
 	Pod
-	Cell      string        `json:"cell"`
+	Cell      string        `json:"cell"`              // or sidecar/UID, none/UID: no cell of the node's
 	State     string        `json:"state"`             // of the cell
 	OnFailure FailureAction `json:"onFailure"`         // what its owner chose
 	Failing   FailureAction `json:"failing,omitempty"` // what happens to its connections now; empty: they are captured
@@ -169,7 +169,9 @@ func (k *Keeper) getCells(w http.ResponseWriter, _ *http.Request) {
 	cells := []CellStatus{}
 	k.do(func() {
 		for _, c := range k.cells {
-			cells = append(cells, c.status())
+			if !c.outside() {
+				cells = append(cells, c.status())
+			}
 		}
 	})
 	slices.SortFunc(cells, func(a, b CellStatus) int { return strings.Compare(a.Name, b.Name) })

@@ -124,7 +124,10 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 		}
 		p := k.adopted(rest)
 		p.Pod, p.noted, p.netns = d.Pod, d.By, ns
-		p.failing.action, p.rules.instead = d.Instead, rules.Instead(d.Instead)
+		p.failing.action, p.placed, p.rules.plan = d.Instead, d.Placed, planOf(d.Placed)
+		if d.Instead != "" {
+			p.rules.plan.Instead = rules.Instead(d.Instead)
+		}
 	case heldListener:
 		which, uid, _ := strings.Cut(rest, "/")
 		k.adopted(uid).listeners[which] = true

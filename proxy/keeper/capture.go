@@ -4,14 +4,13 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
 
 // capture is a pod's rules: changes of one namespace must not overlap.
 type capture struct {
-	mu      sync.Mutex
-	instead rules.Instead
+	mu   sync.Mutex
+	plan rules.Plan
 }
 
 // repair sees to it that the rules are what they should be: when the pod is added,
@@ -21,23 +20,22 @@ type capture struct {
 func (c *capture) repair(p *pod) (drift, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	plan := rules.Plan{Ports: redirect.NodePorts, Instead: c.instead}
-	if drift = rules.Verify(p.netns, plan); drift == nil {
+	if drift = rules.Verify(p.netns, c.plan); drift == nil {
 		return nil, nil
 	}
-	if err := rules.Install(p.netns, plan); err != nil {
+	if err := rules.Install(p.netns, c.plan); err != nil {
 		return drift, fmt.Errorf("capture of %s: %w", p.UID, err)
 	}
-	return drift, rules.Verify(p.netns, plan)
+	return drift, rules.Verify(p.netns, c.plan)
 }
 
-// change has new connections go elsewhere; an empty instead captures them again.
-func (c *capture) change(p *pod, instead rules.Instead) error {
+// change has new connections go elsewhere.
+func (c *capture) change(p *pod, plan rules.Plan) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	err := rules.Install(p.netns, rules.Plan{Ports: redirect.NodePorts, Instead: instead})
+	err := rules.Install(p.netns, plan)
 	if err == nil {
-		c.instead = instead
+		c.plan = plan
 	}
 	return err
 }

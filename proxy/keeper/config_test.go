@@ -27,7 +27,7 @@ func TestConfigDefaults(t *testing.T) {
 func TestConfigRejects(t *testing.T) {
 	for name, c := range map[string]struct{ from, to, want string }{
 		"unknown key":       {"node: node-1", "node: node-1\nnoode: x", "unknown field"},
-		"unknown isolation": {"isolation: workload", "isolation: pod", "use shared, namespace, service-account or workload"},
+		"unknown isolation": {"isolation: workload", "isolation: pod", "use shared, namespace, service-account, workload, sidecar or none"},
 		"unknown custody":   {"node: node-1", "node: node-1\ncustody: me", "use anchor or cell"},
 		"missing mesh":      {"mesh: /m.yaml", "", "mesh is required"},
 		"bad duration":      {"node: node-1", "node: node-1\ndrain: five", "no duration"},

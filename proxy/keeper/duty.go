@@ -98,6 +98,11 @@ func (k *Keeper) serving(d *duty) {
 	if p.dropped != nil || p.cell.current != d.process {
 		return
 	}
+	if err := k.place(p, ""); err != nil { // the pod comes from outside, and stays there for now
+		k.log.Error("rules of a pod not changed, tried again", "workload", p.UID, "error", err)
+		p.answer(err)
+		return
+	}
 	p.answer(nil)
 	for y, other := range p.duties {
 		if y != d.process {
@@ -130,6 +135,7 @@ type podLabel struct {
 	Pod
 	By      map[string]bool `json:"by,omitempty"`      // the processes that may serve it; true: it drains there
 	Instead FailureAction   `json:"instead,omitempty"` // what its rules do now; empty: capture
+	Placed  Isolation       `json:"placed,omitempty"`  // whose rules it has, when not a cell's on the node
 }
 
 // note writes down with the anchor what the keeper knows of a pod.
@@ -137,7 +143,7 @@ func (k *Keeper) note(p *pod) {
 	if p.dropped != nil {
 		return // on its way out
 	}
-	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Instead: p.failing.action}
+	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Instead: p.failing.action, Placed: p.placed}
 	for x, d := range p.duties {
 		l.By[x.name()] = d.dropping
 	}

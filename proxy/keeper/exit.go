@@ -105,6 +105,7 @@ func (k *Keeper) checkLiveness() {
 	for _, c := range k.cells {
 		k.fit(c)
 	}
+	k.checkPlaces()
 	k.checkFailures()
 	k.checkDeadlines()
 	k.inspectAll()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
 
@@ -88,6 +89,9 @@ func (k *Keeper) checkFailures() {
 
 func (k *Keeper) checkFailure(p *pod) {
 	f := &p.failing
+	if p.cell.outside() || p.placed.outside() {
+		return
+	}
 	if p.isServed() {
 		f.since, f.already = time.Time{}, f.already && p.cell.looping()
 		k.instead(p, "")
@@ -126,7 +130,7 @@ func (k *Keeper) instead(p *pod, action FailureAction) {
 	was := f.action
 	f.action, f.already = action, f.already || action != ""
 	k.note(p)
-	if err := p.rules.change(p, rules.Instead(action)); err != nil {
+	if err := p.rules.change(p, rules.Plan{Ports: redirect.NodePorts, Instead: rules.Instead(action)}); err != nil {
 		k.log.Error("rules of a pod not changed, tried again", "workload", p.UID, "onFailure", action, "error", err)
 		f.action = was
 		k.note(p)

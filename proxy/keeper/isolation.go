@@ -15,20 +15,26 @@ const (
 	Namespace      Isolation = "namespace"
 	ServiceAccount Isolation = "service-account"
 	PerWorkload    Isolation = "workload"
+	// Sidecar and None have no cell on the node: see outside.go.
+	Sidecar Isolation = "sidecar"
+	None    Isolation = "none"
 )
 
-// sharing is every isolation of a node, from the most shared to the least.
+// sharing is every isolation with a cell on the node, from the most shared to the least.
 var sharing = []Isolation{Shared, Namespace, ServiceAccount, PerWorkload}
 
-func (i Isolation) valid() bool { return slices.Contains(sharing, i) }
+func (i Isolation) valid() bool { return slices.Contains(sharing, i) || i.outside() }
+
+// outside says whether the node's cells have nothing to do with the pod.
+func (i Isolation) outside() bool { return i == Sidecar || i == None }
 
 // narrower says whether fewer workloads share a cell than under o.
 func (i Isolation) narrower(o Isolation) bool {
-	return slices.Index(sharing, i) > slices.Index(sharing, o)
+	return !o.outside() && (i.outside() || slices.Index(sharing, i) > slices.Index(sharing, o))
 }
 
 func isolationError(field string, i Isolation) error {
-	return fmt.Errorf("%s %q: use shared, namespace, service-account or workload", field, i)
+	return fmt.Errorf("%s %q: use shared, namespace, service-account, workload, sidecar or none", field, i)
 }
 
 // Overrides give some pods another isolation than the node's.
@@ -83,8 +89,8 @@ func (i Isolation) Group(p Pod) string {
 		return "namespace/" + p.Namespace
 	case ServiceAccount:
 		return "service-account/" + p.Namespace + "/" + p.ServiceAccount
-	case PerWorkload:
-		return "workload/" + p.UID
+	case PerWorkload, Sidecar, None:
+		return string(i) + "/" + p.UID
 	default:
 		return "shared"
 	}

@@ -221,6 +221,11 @@ func (k *Keeper) use(s *mesh.Snapshot) {
 // cell is handed over: see duty.
 func (k *Keeper) assign(p *pod) {
 	group := k.config.Group(p.Pod)
+	if err := p.canLeave(isolationOf(group)); err != nil && p.cell != nil {
+		k.log.Error("workload stays where it is", "workload", p.UID, "cell", p.cell.group, "error", err)
+		p.answer(err)
+		return
+	}
 	c := k.cells[group]
 	if c == nil {
 		c = newCell(group)
@@ -233,6 +238,9 @@ func (k *Keeper) assign(p *pod) {
 	p.cell = c
 	c.pods[p.UID] = p
 	switch {
+	case c.outside():
+		c.state = cellState(isolationOf(group))
+		k.leave(p)
 	case c.current == nil && c.state != cellBackoff:
 		k.start(c) // and serves its pods
 	default:

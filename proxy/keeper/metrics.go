@@ -50,6 +50,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	c.keeper.do(func() {
 		out = append(out, prometheus.MustNewConstMetric(descMended, prometheus.CounterValue, float64(c.keeper.listeners.mended)))
 		for _, x := range c.keeper.cells {
+			if x.outside() {
+				continue // it counts for itself
+			}
 			out = append(out, x.metrics()...)
 		}
 	})

@@ -71,6 +71,7 @@ func (k *Keeper) beginMove(p *pod, to Isolation) (m Moved, answer chan error, se
 	}
 	old := p.cell
 	m = Moved{UID: p.UID, From: old.group}
+	served = p.placed.outside()
 	for x, d := range p.duties {
 		if d.ready {
 			served, m.FromPID = true, x.pid

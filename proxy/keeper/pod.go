@@ -52,6 +52,7 @@ type pod struct {
 	duties  map[*process]*duty
 	answers chan error      // of the move under way
 	noted   map[string]bool // podLabel.By, until it is adopted
+	placed  Isolation       // whose rules the pod has; empty: those of a cell on the node
 	failing failing
 	fault   standing // strikes every process that serves it
 }
@@ -59,7 +60,7 @@ type pod struct {
 func newPod(d Pod, ns *netns.Namespace) *pod {
 	return &pod{
 		Pod: d, netns: ns, listeners: map[string]bool{}, served: make(chan struct{}),
-		moving: make(chan struct{}, 1), duties: map[*process]*duty{},
+		moving: make(chan struct{}, 1), duties: map[*process]*duty{}, rules: capture{plan: planOf("")},
 	}
 }
 

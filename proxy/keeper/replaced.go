@@ -28,7 +28,8 @@ func (k *Keeper) replaceCell(ctx context.Context, group string) (Replaced, error
 	var done <-chan struct{}
 	var names []string
 	k.do(func() {
-		if c = k.cells[group]; c == nil {
+		if c = k.cells[group]; c == nil || c.outside() {
+			c = nil
 			names = k.cellNames()
 			return
 		}
@@ -54,8 +55,10 @@ func (k *Keeper) replaceCell(ctx context.Context, group string) (Replaced, error
 
 func (k *Keeper) cellNames() []string {
 	var names []string
-	for group := range k.cells {
-		names = append(names, group)
+	for group, c := range k.cells {
+		if !c.outside() {
+			names = append(names, group)
+		}
 	}
 	slices.Sort(names)
 	return names

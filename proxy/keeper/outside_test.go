@@ -1,0 +1,162 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
+	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
+)
+
+// startSidecar runs the real sidecar in the server's pod, as a kubelet would, and
+// returns when it is ready.
+func (n *node) startSidecar(t *testing.T) (stop func()) {
+	t.Helper()
+	bin, err := executables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready := filepath.Join(n.dir, "sidecar.ready")
+	n.write(t, "sidecar.yaml", fmt.Sprintf("workload: a/server\nmesh: %[1]s/mesh.yaml\nca: {socket: %[1]s/ca.sock, token: %[1]s/token}\ndrain: 1s\nready: %[2]s\n", n.dir, ready))
+	c := exec.Command(filepath.Join(bin, "bulkhead-cell"), "sidecar", "--config", filepath.Join(n.dir, "sidecar.yaml"))
+	c.Stdout, c.Stderr = n.stderr, n.stderr
+	if err := n.B.Do(c.Start); err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	stop = func() {
+		if ended {
+			return
+		}
+		ended = true
+		_ = c.Process.Signal(syscall.SIGTERM)
+		if err := c.Wait(); err != nil {
+			t.Errorf("the sidecar ended with %v", err)
+		}
+	}
+	t.Cleanup(stop)
+	eventually(t, "the sidecar is ready", func() error {
+		_, err := os.Stat(ready)
+		return err
+	})
+	return stop
+}
+
+func (n *node) place(t *testing.T, uid string) string {
+	t.Helper()
+	var pods []PodStatus
+	if err := n.call(t, "GET", "/pods", nil, &pods); err != nil {
+		t.Error(err)
+	}
+	for _, p := range pods {
+		if p.UID == uid {
+			return p.Cell
+		}
+	}
+	return ""
+}
+
+// I1, I5, I7: a workload moves from the node's cell to its own sidecar and back under
+// new connections; none is refused and nothing is in plaintext. The cell that it left is
+// retired. Where no sidecar listens it stays.
+func TestAMoveToASidecarAndBack(t *testing.T) {
+	n := startNode(t, "isolation: shared\n")
+	n.echo(t)
+	wire := sandbox.NewSniffer(t, n.B)
+	before := n.cellOf(t, "a/server")
+	err := n.call(t, "POST", "/move", map[string]any{"uid": "a/server", "isolation": Sidecar}, nil)
+	if err == nil || !strings.Contains(err.Error(), "no sidecar") {
+		t.Errorf("moved to a sidecar that does not exist: %v", err)
+	}
+	if at := n.place(t, "a/server"); at != "shared" {
+		t.Errorf("after a move that failed it is in %q", at)
+	}
+	stopSidecar := n.startSidecar(t)
+	stop := n.hammer(t)
+	if m := n.move(t, "a/server", Sidecar); m.To != "sidecar/a/server" || m.Waited != 0 {
+		t.Errorf("%+v", m)
+	}
+	eventually(t, "the cell that it left is retired", func() error {
+		if err := syscall.Kill(before.PID, 0); !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("pid %d: %v", before.PID, err)
+		}
+		return nil
+	})
+	if err := rules.Verify(n.B, rules.Plan{Ports: redirect.SidecarPorts}); err != nil {
+		t.Error(err)
+	}
+	if err := syscall.Kill(n.keeperPID(t), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	n.ready(t)
+	if at := n.place(t, "a/server"); at != "sidecar/a/server" {
+		t.Errorf("the next keeper has it in %q", at)
+	}
+	if err := rules.Verify(n.B, rules.Plan{Ports: redirect.SidecarPorts}); err != nil {
+		t.Errorf("under the next keeper: %v", err)
+	}
+	if m := n.move(t, "a/server", Namespace); m.From != "sidecar/a/server" || m.Waited != 0 || m.PID == 0 {
+		t.Errorf("%+v", m)
+	}
+	if err := rules.Verify(n.B, rules.Plan{Ports: redirect.NodePorts}); err != nil {
+		t.Error(err)
+	}
+	stopSidecar()
+	stop()
+	if wire.Packets() == 0 || wire.Seen([]byte("hello")) != 0 {
+		t.Error("plaintext on the wire")
+	}
+}
+
+// Under none a workload has left the mesh: plaintext, as was asked for, once the mesh
+// says so too. The way back is a move.
+func TestAMoveToNoneAndBack(t *testing.T) {
+	n := startNode(t, "isolation: workload\n")
+	n.echo(t)
+	wire := sandbox.NewSniffer(t, n.B)
+	mesh, err := os.ReadFile(filepath.Join(n.dir, "mesh.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := n.cellOf(t, "a/server")
+	n.move(t, "a/server", None)
+	eventually(t, "its cell ends", func() error {
+		if err := syscall.Kill(before.PID, 0); !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("pid %d: %v", before.PID, err)
+		}
+		return nil
+	})
+	if err := n.roundTrip(); err == nil || wire.Seen([]byte("hello")) != 0 {
+		t.Errorf("its peer, whom nobody told, got through: %v", err)
+	}
+	lines := strings.Split(string(mesh), "\n")
+	for i, l := range lines {
+		if strings.Contains(l, "a/server") {
+			lines[i] = strings.Replace(l, "HBONE", "TCP", 1)
+		}
+	}
+	n.write(t, "mesh.yaml", strings.Join(lines, "\n"))
+	eventually(t, "its peer talks to it past the mesh", n.roundTrip)
+	if wire.Seen([]byte("hello")) == 0 {
+		t.Error("it is not in plaintext")
+	}
+	n.move(t, "a/server", "")
+	n.write(t, "mesh.yaml", string(mesh)+"\n")
+	eventually(t, "it is in the mesh again", func() error {
+		wire.Forget()
+		if err := n.roundTrip(); err != nil {
+			return err
+		}
+		if wire.Seen([]byte("hello")) != 0 {
+			return errors.New("still in plaintext")
+		}
+		return nil
+	})
+}
