@@ -121,6 +121,18 @@ func (c *Client) Trust(ctx context.Context, workload string, progress *os.File) 
 	return r.Trust, err
 }
 
+// Move has the lab move a workload to another isolation, and returns what its keeper
+// says of it, as JSON.
+func (c *Client) Move(pod, to string) ([]byte, error) {
+	conn, err := c.ask(request{Move: &move{Pod: pod, To: to}})
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	r, err := hear(conn)
+	return r.Moved, err
+}
+
 // How long each way to end a lab is tried.
 const (
 	downTimeout = 30 * time.Second

@@ -19,8 +19,13 @@ func (l *Lab) DataPlane(pod string) ([]Proc, error) {
 	if d == nil || d.serving[pod] == nil {
 		return nil, nil
 	}
-	if !d.subject.OnNode() {
-		c := d.serving[pod]
+	c := d.serving[pod]
+	if a := l.away(d, pod); a != nil {
+		if c = a.sidecar; c == nil {
+			return nil, nil
+		}
+	}
+	if c != d.serving[pod] || !d.subject.OnNode() {
 		if c.pid() == 0 {
 			return nil, nil
 		}

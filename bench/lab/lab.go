@@ -74,9 +74,10 @@ type Lab struct {
 	readers  sync.WaitGroup // of applications' lines
 	closing  chan struct{}  // closed by Down: nobody takes records any more
 
-	mu    sync.Mutex
-	plane *dataPlane // nil: none
-	noise *crowd     // nil: none
+	moving sync.Mutex // one Move at a time
+	mu     sync.Mutex
+	plane  *dataPlane // nil: none
+	noise  *crowd     // nil: none
 }
 
 // recordsQueue is for the moments in which the reader of records does not run.

@@ -24,7 +24,14 @@ type request struct {
 	Status bool     `json:"status,omitempty"`
 	Down   bool     `json:"down,omitempty"`
 	Trust  string   `json:"trust,omitempty"` // a workload
+	Move   *move    `json:"move,omitempty"`
 	Signal int      `json:"signal,omitempty"`
+}
+
+// move is a workload and the isolation that it shall have.
+type move struct {
+	Pod string `json:"pod"`
+	To  string `json:"to"`
 }
 
 // reply is what the lab says in the end.
@@ -35,6 +42,8 @@ type reply struct {
 	Status *Status `json:"status,omitempty"`
 	// Trust is a record of package trust; the lab only hands it on.
 	Trust json.RawMessage `json:"trust,omitempty"`
+	// Moved is what the keeper said of a move.
+	Moved json.RawMessage `json:"moved,omitempty"`
 }
 
 // firstByte begins every connection; another one is another version.

@@ -15,6 +15,7 @@ type dataPlane struct {
 	containers []*container          // of the kubelet
 	serving    map[string]*container // by pod
 	admins     map[string]*nodeAdmin // by node; none for sidecars
+	away       map[string]*away      // by pod: those that Move took off their node; under the lab's mu
 	kubelet    sync.WaitGroup        // one goroutine per container
 	life       context.Context       // of the kubelet
 	rest       context.CancelFunc    // ends the kubelet
@@ -66,7 +67,7 @@ func (l *Lab) Place(ctx context.Context, s Subject) error {
 
 // plan makes a data plane's containers and starts none.
 func (l *Lab) plan(s Subject) *dataPlane {
-	d := &dataPlane{subject: s, serving: make(map[string]*container), admins: make(map[string]*nodeAdmin)}
+	d := &dataPlane{subject: s, serving: make(map[string]*container), admins: make(map[string]*nodeAdmin), away: make(map[string]*away)}
 	if s.OnNode() {
 		l.planNodes(d)
 	} else {
@@ -104,6 +105,7 @@ func (l *Lab) Displace(ctx context.Context) error {
 		ending.Go(c.stop)
 	}
 	ending.Wait()
+	err = errors.Join(err, l.comeBack(d))
 	l.setDataPlane(nil)
 	return at("displace", d.subject.Name, errors.Join(err, l.checkTraces()))
 }

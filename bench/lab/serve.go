@@ -102,6 +102,11 @@ func (s *Socket) answer(ctx context.Context, hangUp context.CancelFunc, r reques
 		return reply{Status: &status}
 	case r.Down:
 		return reply{}
+	case r.Move != nil:
+		moved, err := s.lab.Move(ctx, r.Move.Pod, r.Move.To)
+		said := replyOf(0, err)
+		said.Moved = moved
+		return said
 	case r.Trust != "" && s.Trust != nil && len(files) == 1:
 		s.talks.Go(func() { relaySignals(ctx, hangUp, in, make(chan syscall.Signal)) })
 		record, err := s.Trust(ctx, r.Trust, files[0])

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -32,7 +33,7 @@ func (l *Lab) Status() Status {
 		s.Subject, s.Isolation = d.subject.Name, d.subject.Isolation
 	}
 	for _, p := range l.topology.Pods {
-		one := PodStatus{Name: p.Name(), Node: p.Node, Addresses: p.Addresses(), Captured: s.Isolation != None}
+		one := PodStatus{Name: p.Name(), Node: p.Node, Addresses: p.Addresses(), Captured: s.Isolation != None && !l.hasLeft(p.Name())}
 		serving, err := l.DataPlane(p.Name())
 		if err != nil {
 			one.Problem = err.Error()
@@ -44,6 +45,16 @@ func (l *Lab) Status() Status {
 		s.Pods = append(s.Pods, PodStatus{Name: p.Name(), Node: p.Node, Addresses: p.Addresses()})
 	}
 	return s
+}
+
+// hasLeft says whether a pod was moved out of the mesh.
+func (l *Lab) hasLeft(pod string) bool {
+	d := l.dataPlane()
+	if d == nil {
+		return false
+	}
+	a := l.away(d, pod)
+	return a != nil && a.sidecar == nil
 }
 
 // Write prints the status as a table. Pids are those inside the lab, where lab exec
@@ -65,6 +76,15 @@ func (s Status) Write(w io.Writer) error {
 func (p PodStatus) isolation(s Status) string {
 	if !p.Captured {
 		return None
+	}
+	for _, by := range p.Serving { // which a move may have changed
+		if by.Role == RoleSidecar {
+			return Sidecar
+		}
+		group, onNode := strings.CutPrefix(by.Name, p.Node+" ")
+		if isolation, _, _ := strings.Cut(group, "/"); onNode && slices.Contains(Isolations, isolation) {
+			return isolation
+		}
 	}
 	return s.Isolation
 }

@@ -2,19 +2,23 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
+
+const isolations = "shared, namespace, service-account, workload, sidecar or none"
 
 // moveTimeout is more than the keeper takes at most.
 const moveTimeout = time.Minute
@@ -24,32 +28,36 @@ func newMoveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "move WORKLOAD --to ISOLATION",
 		Short: "Move a workload to the cell of another isolation, live",
-		Long: `Move a workload to the cell of another isolation of its node: shared, namespace, service-account or workload.
-New connections go to the new cell at once; open ones drain in the old cell. Moved to share with fewer
-others, its old cell is replaced too, because a process cannot be trusted to forget a key.
+		Long: `Move a workload to the cell of another isolation of its node (shared, namespace, service-account, workload),
+to its own sidecar, or out of the mesh (none). New connections go there at once; open ones drain in the old cell.
+Moved to share with fewer others, its old cell is replaced too, because a process cannot be trusted to forget a key.
 
   bulkhead move tenant-a/web --to workload                          # in the running lab
-  bulkhead move tenant-a/web --to workload --admin /run/admin.sock  # at the keeper of a node`,
+  bulkhead move tenant-a/web --to workload --admin /run/admin.sock  # at the keeper of a node
+
+The lab starts the sidecar that a workload moves to, and tells the mesh of one that leaves. Elsewhere that is yours:
+a keeper refuses to move a workload to a sidecar that does not listen, and a workload that left under none
+talks in plaintext and is protected by no policy; peers reach it when the mesh no longer says that it speaks HBONE.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if to == "" {
-				return usageError{errors.New("--to is required: shared, namespace, service-account or workload")}
+				return usageError{errors.New("--to is required: " + isolations)}
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), moveTimeout)
 			defer cancel()
-			socket, err := keeperOf(ctx, at, args[0])
-			if err != nil {
-				return err
+			ask := askLabToMove
+			if at != "" {
+				ask = func(pod, to string) (moved, error) { return askToMove(ctx, at, pod, to) }
 			}
-			m, err := askToMove(ctx, socket, args[0], to)
+			m, err := ask(args[0], to)
 			if err != nil {
 				return err
 			}
 			return m.write(c.OutOrStdout())
 		},
 	}
-	c.Flags().StringVar(&to, "to", "", "the isolation: shared, namespace, service-account or workload (required)")
-	c.Flags().StringVar(&at, "admin", "", "admin socket of the node's keeper (default: that of the running lab's node)")
+	c.Flags().StringVar(&to, "to", "", "the isolation: "+isolations+" (required)")
+	c.Flags().StringVar(&at, "admin", "", "admin socket of the node's keeper (default: the running lab finds it)")
 	return c
 }
 
@@ -66,44 +74,36 @@ type moved struct {
 
 func (m moved) write(w io.Writer) error {
 	if m.From == m.To {
-		_, err := fmt.Fprintf(w, "%s is in cell %s (pid %d) already\n", m.UID, m.To, m.PID)
+		_, err := fmt.Fprintf(w, "%s is served by %s already\n", m.UID, place(m.To, m.PID))
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s moved from cell %s (pid %d) to %s (pid %d)\nnew connections waited %s; %d open ones drain in the old cell\n",
-		m.UID, m.From, m.FromPID, m.To, m.PID, m.Waited, m.Draining)
+	_, err := fmt.Fprintf(w, "%s moved from %s to %s\nnew connections waited %s; %d open ones drain in the old cell\n",
+		m.UID, place(m.From, m.FromPID), place(m.To, m.PID), m.Waited, m.Draining)
 	return err
 }
 
-// keeperOf finds the admin socket of the node that has the workload.
-func keeperOf(ctx context.Context, at, uid string) (string, error) {
-	if at != "" {
-		return at, nil
+// place says what serves a workload, by the keeper's name for it.
+func place(group string, pid int) string {
+	switch isolation, _, _ := strings.Cut(group, "/"); isolation {
+	case "sidecar":
+		return "its sidecar"
+	case "none":
+		return "nothing (plaintext, no policy)"
 	}
+	return fmt.Sprintf("cell %s (pid %d)", group, pid)
+}
+
+// askLabToMove is for the workloads of the running lab.
+func askLabToMove(pod, to string) (m moved, err error) {
 	dir, err := base()
 	if err != nil {
-		return "", err
+		return m, err
 	}
-	sockets, err := filepath.Glob(filepath.Join(dir, "*", "admin-*.sock"))
+	b, err := lab.NewClient(dir).Move(pod, to)
 	if err != nil {
-		return "", err
+		return m, err
 	}
-	for _, s := range sockets {
-		var pods []struct {
-			UID string `json:"uid"`
-		}
-		if admin.New(s).Call(ctx, "GET", "/pods", nil, &pods) != nil {
-			continue // a socket that a killed lab left
-		}
-		for _, p := range pods {
-			if p.UID == uid {
-				return s, nil
-			}
-		}
-	}
-	if len(sockets) == 0 {
-		return "", usageError{errors.New("no lab with a node's proxy is running: start one with bulkhead lab up --isolation shared, or name the keeper's socket with --admin")}
-	}
-	return "", usageError{fmt.Errorf("no node of the running lab has the workload %q: bulkhead lab status lists them", uid)}
+	return m, json.Unmarshal(b, &m)
 }
 
 func askToMove(ctx context.Context, socket, uid, to string) (moved, error) {

@@ -48,7 +48,7 @@ func TestMoveSaysWhatHappened(t *testing.T) {
 	if err := m.write(&out); err != nil {
 		t.Fatal(err)
 	}
-	want := "a/web moved from cell shared (pid 7) to workload/a/web (pid 9)\nnew connections waited 0s; 3 open ones drain in the old cell\n"
+	want := "a/web moved from cell shared (pid 7) to cell workload/a/web (pid 9)\nnew connections waited 0s; 3 open ones drain in the old cell\n"
 	if out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
 	}
