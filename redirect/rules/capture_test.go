@@ -180,7 +180,10 @@ func (w *world) addAddress(n *netns.Namespace, a netip.Addr) {
 			return err
 		}
 		bits := net.CIDRMask(a.BitLen(), a.BitLen())
-		return netlink.AddrAdd(link, &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: bits}, Flags: unix.IFA_F_NODAD})
+		if err := netlink.AddrAdd(link, &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: bits}, Flags: unix.IFA_F_NODAD}); err != nil {
+			return err
+		}
+		return sandbox.WaitLocal(a)
 	}))
 }
 

@@ -112,5 +112,5 @@ func (e End) plug() error {
 	if !e.A6.IsValid() {
 		return nil
 	}
-	return waitLocal(e.A6)
+	return WaitLocal(e.A6)
 }

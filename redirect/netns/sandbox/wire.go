@@ -80,13 +80,13 @@ func plug(own4, own6, far4, far6 netip.Addr) error {
 	if err := address(link, own6, far6, 64, "::/0"); err != nil {
 		return err
 	}
-	return waitLocal(own6)
+	return WaitLocal(own6)
 }
 
-// waitLocal waits until packets to an IPv6 address are taken in. Even without
+// WaitLocal waits, in the namespace of the caller's thread, until packets to an IPv6 address are taken in. Even without
 // duplicate address detection the kernel leaves that to a worker of its own, and
 // drops what arrives before.
-func waitLocal(own netip.Addr) error {
+func WaitLocal(own netip.Addr) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-tick.C {
