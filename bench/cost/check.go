@@ -100,7 +100,7 @@ func (l Line) checkPart() error {
 		return positive(l.Start.Served, l.Start.Asked, l.Start.Answered)
 	case l.Replaced != nil && (l.Replaced.Began < 0 || l.Replaced.Served < l.Replaced.Began || l.Replaced.Served > maxTime):
 		return errors.New("times of a replacement out of order")
-	case l.Window != nil && (l.Window.LongLived < 0 || l.Window.LongLived > maxPods || l.Window.From < 0 || l.Window.To < l.Window.From || l.Window.To > maxTime):
+	case l.Window != nil && (l.Window.LongLived < 0 || l.Window.LongLived > maxPods || l.Window.From < 0 || l.Window.To < l.Window.From || l.Window.To > maxTime || !(l.Window.Busy >= 0)):
 		return errors.New("times of a window out of order")
 	case l.Sample == nil:
 		return nil

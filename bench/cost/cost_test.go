@@ -47,7 +47,7 @@ func TestNumbers(t *testing.T) {
 		"first_request_first_ns": 20e6, "first_request_replica_ns": 21e6, "node_ready_ns": 2e9,
 		"streams": 1, "read_bytes": 4096, // less twice what an idle second reads
 		"messages": 5, "pushed_bytes": 2048, "csrs_at_start": 3, "csrs_per_hour": 6,
-		"replaced": 1, "replace_ns": 4e9, "long_lived": 5, "cut": 4, "cut_within_1s": 3, "replace_requests": 20, "replace_failed": 10,
+		"replaced": 1, "replace_ns": 4e9, "long_lived": 5, "cut": 4, "cut_within_1s": 3, "replace_requests": 20, "replace_failed_new": 5, "replace_failed_reused": 5,
 	}
 	got := make(map[string]float64)
 	for name, s := range row.Numbers {

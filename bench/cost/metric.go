@@ -58,7 +58,8 @@ var metrics = []metric{
 	{"cut", replacing(func(t *seen) float64 { return float64(len(t.cuts)) })},
 	{"cut_within_1s", replacing(func(t *seen) float64 { return float64(most(t.cuts)) })},
 	{"replace_requests", replacing(func(t *seen) float64 { return float64(t.asked) })},
-	{"replace_failed", replacing(func(t *seen) float64 { return float64(t.unanswered) })},
+	{"replace_failed_new", replacing(func(t *seen) float64 { return float64(t.unanswered[load.New]) })},
+	{"replace_failed_reused", replacing(func(t *seen) float64 { return float64(t.unanswered[load.Reused]) })},
 }
 
 func pss(p Process) int64     { return p.PSS }

@@ -118,10 +118,11 @@ type Replaced struct {
 
 // Window is the time in which a phase's requests were planned.
 type Window struct {
-	Phase     string `json:"phase"`
-	From      int64  `json:"from"`
-	To        int64  `json:"to"`
-	LongLived int    `json:"longLived"` // connections that were there from its beginning
+	Phase     string  `json:"phase"`
+	From      int64   `json:"from"`
+	To        int64   `json:"to"`
+	LongLived int     `json:"longLived"` // connections that were there from its beginning
+	Busy      float64 `json:"busy"`      // the machine's load average at its end
 }
 
 // End is the last line of a run that was not killed.

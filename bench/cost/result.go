@@ -12,6 +12,7 @@ type Result struct {
 	Sizes   []SizeResult `json:"sizes"`
 	Invalid []string     `json:"invalid,omitempty"` // why nobody should quote it
 	Failed  int          `json:"failed,omitempty"`  // requests of the undisturbed load, of all turns
+	Busy    *Spread      `json:"busy,omitempty"`    // the machine's load average at the ends of all loads
 }
 
 // SizeResult is that of one number of pods.
@@ -44,9 +45,12 @@ func Judge(lines []Line, requests []load.Record) *Result {
 	}
 	turns := turnsOf(lines)
 	hear(turns, flows, requests)
+	var busy []float64
 	for _, t := range turns {
 		r.Failed += t.failed
+		busy = append(busy, t.phase(Load).window.Busy)
 	}
+	r.Busy = spreadOf(busy)
 	for _, pods := range run.Sizes {
 		if rows := rowsOf(run, pods, turns); len(rows) > 0 {
 			r.Sizes = append(r.Sizes, SizeResult{pods, rows})

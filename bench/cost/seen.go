@@ -18,7 +18,7 @@ type seen struct {
 	latency    map[string][]int64 // sorted, ns from the planned time, by kind of flow; answered, in Load
 	failed     int                // in Load
 	asked      int                // in Replace: requests
-	unanswered int                // of those
+	unanswered map[string]int     // of those, by kind of flow
 	cuts       []int64            // in Replace: when a long-lived connection broke, sorted
 }
 
@@ -53,7 +53,7 @@ func turnsOf(lines []Line) (all []*seen) {
 		case l.Turn != nil:
 			now = &seen{
 				pods: size.Pods, round: l.Turn.Round, isolation: l.Turn.Isolation, rotation: run.Rotation,
-				phases: map[string]*phase{}, latency: map[string][]int64{},
+				phases: map[string]*phase{}, latency: map[string][]int64{}, unanswered: map[string]int{},
 			}
 		case l.Done && now != nil:
 			all, now = append(all, now), nil
@@ -124,7 +124,7 @@ func (s *seen) hear(phase string, flows []string, r load.Record) {
 	case phase == Replace:
 		s.asked++
 		if r.Error != "" {
-			s.unanswered++
+			s.unanswered[flows[r.Flow]]++
 		}
 	case phase != Load || r.Seq == load.Break:
 	case r.Error != "":

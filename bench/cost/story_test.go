@@ -44,7 +44,7 @@ func (s *story) load(phase string, base int64, longLived int, failing bool) {
 			s.requests = append(s.requests, r)
 		}
 	}
-	s.add(2*time.Second, Line{Window: &Window{Phase: phase, From: from, To: from + int64(2*time.Second), LongLived: longLived}})
+	s.add(2*time.Second, Line{Window: &Window{Phase: phase, From: from, To: from + int64(2*time.Second), LongLived: longLived, Busy: 1.5 + float64(len(s.lines)%2)}})
 }
 
 // turn of nothing at all.

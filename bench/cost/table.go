@@ -54,8 +54,9 @@ var tables = [][]column{
 		{"CSRs", "per hour", "csrs_per_hour", 1, 0},
 		{"replace all:", "s", "replace_ns", second, 1},
 		{"long-lived", "cut", "cut", 1, 0},
-		{"within", "one second", "cut_within_1s", 1, 0},
-		{"requests", "failed", "replace_failed", 1, 0},
+		{"within", "1 s", "cut_within_1s", 1, 0},
+		{"failed:", "new", "replace_failed_new", 1, 0},
+		{"", "reused", "replace_failed_reused", 1, 0},
 	},
 }
 
@@ -92,6 +93,9 @@ Started: from the order to add a pod until one request from it and one to it are
 service account; replica: one of several. CSRs: counted at the start, scaled from the SVIDs' life.
 docs/bench-isolation.md defines each column.
 `)
+	if busy := d.Result.Busy; busy != nil {
+		fmt.Fprintf(b, "Load average of the machine during the loads: %.1f (%.1f to %.1f). What else runs makes latency and CPU worse.\n", busy.Median, busy.Low, busy.High)
+	}
 	if d.Run.Repeat == 1 {
 		b.WriteString("One round says nothing about noise.\n")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -35,9 +36,13 @@ func (d *dataPlane) keep(c *container) {
 	})
 }
 
-// atOnce bounds how many pods are set up at the same time: each starts processes,
-// and more of them than CPUs only wait for each other.
-const atOnce = 4
+// How many pods are handled at the same time. Setting up starts processes, and more
+// of them than CPUs only wait for each other; giving back mostly waits for connections
+// to drain, each pod for its own.
+const (
+	atOnce        = 4
+	givenBackOnce = 4 * atOnce
+)
 
 // Place starts the data plane of a subject and captures the pods; it returns when
 // every pod is served. When it fails, what it had started is gone again.
@@ -92,7 +97,9 @@ func (l *Lab) Displace(ctx context.Context) error {
 	}
 	d.rest()
 	d.kubelet.Wait()
-	ctx, cancel := context.WithTimeout(ctx, displaceTimeout)
+	// On a dense node every pod may have connections to wait for.
+	waits := time.Duration(len(l.topology.Pods)/givenBackOnce) * Drain
+	ctx, cancel := context.WithTimeout(ctx, displaceTimeout+waits)
 	defer cancel()
 	err := l.writeHosts(false)
 	if d.subject.OnNode() {
@@ -125,8 +132,8 @@ func (l *Lab) checkTraces() error {
 	return errors.Join(errs...)
 }
 
-// each calls do for every pod, a few at a time, and returns all errors.
-func (l *Lab) each(pods []Pod, do func(Pod) error) error {
+// each calls do for every pod, so many at a time, and returns all errors.
+func (l *Lab) each(pods []Pod, atOnce int, do func(Pod) error) error {
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	errs := make([]error, len(pods))

@@ -83,7 +83,7 @@ func (l *Lab) podsOf(node string) []Pod {
 // because it is the thing that broke, the rules are removed without it; but a keeper
 // that is there and refuses is an error all the same.
 func (l *Lab) displaceNodes(ctx context.Context, d *dataPlane) error {
-	return l.each(l.topology.Pods, func(p Pod) error {
+	return l.each(l.topology.Pods, givenBackOnce, func(p Pod) error {
 		err := d.admins[p.Node].remove(ctx, p.Name())
 		if err == nil {
 			return nil
@@ -113,7 +113,7 @@ func (l *Lab) nodeProxy(n Node, d *dataPlane) *container {
 			if err := poll(ctx, c, func() (bool, error) { return admin.ready(ctx), nil }); err != nil {
 				return err
 			}
-			return l.each(l.podsOf(n.Name), func(p Pod) error { return l.served(ctx, c, admin, p) })
+			return l.each(l.podsOf(n.Name), atOnce, func(p Pod) error { return l.served(ctx, c, admin, p) })
 		},
 	}
 }

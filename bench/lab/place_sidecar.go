@@ -41,7 +41,7 @@ func (l *Lab) planSidecars(d *dataPlane) {
 }
 
 func (l *Lab) beginSidecars(ctx context.Context, d *dataPlane) error {
-	return l.each(l.topology.Pods, func(p Pod) error {
+	return l.each(l.topology.Pods, atOnce, func(p Pod) error {
 		if err := l.capture(ctx, p, "install", "--placement", "sidecar"); err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (l *Lab) beginSidecars(ctx context.Context, d *dataPlane) error {
 // displaceSidecars stops capturing first: a pod whose sidecar is gone but whose
 // rules are not would be cut off.
 func (l *Lab) displaceSidecars(ctx context.Context) error {
-	return l.each(l.topology.Pods, func(p Pod) error {
+	return l.each(l.topology.Pods, givenBackOnce, func(p Pod) error {
 		return l.capture(ctx, p, "remove", "--timeout", Drain.String())
 	})
 }

@@ -96,7 +96,7 @@ func (b built) bench(t *testing.T) {
 	}
 	none, workload := doc.Result.Sizes[0].Rows[0].Numbers, doc.Result.Sizes[0].Rows[1].Numbers
 	for name, want := range map[string]float64{
-		"processes": 5, "streams": 1, "csrs_at_start": 3, "replaced": 3, "long_lived": 3, "cut": 3, "replace_failed": 0,
+		"processes": 5, "streams": 1, "csrs_at_start": 3, "replaced": 3, "long_lived": 3, "cut": 3, "replace_failed_new": 0,
 	} {
 		if s := workload[name]; s == nil || s.Median != want {
 			t.Errorf("workload: %s is %+v, want %v", name, s, want)

@@ -29,6 +29,19 @@ func (t *Trial) describe(id string) *cost.Run {
 	}
 }
 
+// busy is the machine's load average over the last minute; 0 where it does not tell.
+func busy() float64 {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0
+	}
+	avg, err := fs.LoadAvg()
+	if err != nil {
+		return 0
+	}
+	return avg.Load1
+}
+
 func cpuModel() string {
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {

@@ -28,7 +28,7 @@ func (t *turn) load(ctx context.Context) error {
 	if err := t.lab.StopLoad(ctx); err != nil {
 		return err
 	}
-	return t.rec.write(cost.Line{Window: &cost.Window{Phase: cost.Load, From: from, To: to}})
+	return t.rec.write(cost.Line{Window: &cost.Window{Phase: cost.Load, From: from, To: to, Busy: busy()}})
 }
 
 // startLoad returns when the load has run for a moment, with that time.
@@ -43,16 +43,11 @@ func (t *turn) startLoad(ctx context.Context, flows []lab.Flow) (from int64, err
 
 // spend records what CPU time was used until now.
 func (t *turn) spend(phase string, ends bool) error {
-	now := load.Now()
-	used, err := t.lab.CPU(lab.DenseNode)
-	if err != nil {
+	l := cost.Line{Sample: &cost.Sample{Phase: phase, Ends: ends, Procs: []cost.Process{}}}
+	if err := t.spent(&l); err != nil {
 		return err
 	}
-	s := &cost.Sample{Phase: phase, Ends: ends, Procs: []cost.Process{}}
-	for pid, cpu := range used {
-		s.Procs = append(s.Procs, cost.Process{PID: pid, CPU: int64(cpu)})
-	}
-	return t.rec.write(cost.Line{At: now, Sample: s})
+	return t.rec.write(l)
 }
 
 func until(ctx context.Context, at int64) error { return pause(ctx, time.Duration(at-load.Now())) }
@@ -91,5 +86,5 @@ func (t *turn) replace(ctx context.Context) error {
 	if err := t.lab.StopLoad(ctx); err != nil {
 		return err
 	}
-	return t.rec.write(cost.Line{Window: &cost.Window{Phase: cost.Replace, From: from, To: to, LongLived: longLived}})
+	return t.rec.write(cost.Line{Window: &cost.Window{Phase: cost.Replace, From: from, To: to, LongLived: longLived, Busy: busy()}})
 }

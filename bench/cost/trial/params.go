@@ -37,7 +37,7 @@ type Times struct {
 // DefaultTimes make a turn of 15 s with 10 pods and of 50 s with 110.
 func DefaultTimes() Times {
 	return Times{
-		Settle: time.Second, Idle: 3 * time.Second, Push: 2500 * time.Millisecond, Warm: time.Second, Load: 5 * time.Second,
+		Settle: 2 * time.Second, Idle: 3 * time.Second, Push: 2200 * time.Millisecond, Warm: time.Second, Load: 5 * time.Second,
 		New: 50 * time.Millisecond, Reused: 25 * time.Millisecond, Held: 500 * time.Millisecond, Starts: 3,
 	}
 }
