@@ -78,7 +78,7 @@ func (r *Run) check() error {
 	case r.Rotation < 1:
 		return fmt.Errorf("rotation %d", r.Rotation)
 	}
-	return positive(r.Memory, r.Rotation, r.Drain)
+	return positive(r.Memory, r.Settle, r.Rotation, r.Drain)
 }
 
 func (c *checker) checkSize(s *Size) error {

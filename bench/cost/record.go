@@ -42,6 +42,7 @@ type Run struct {
 	Repeat     int          `json:"repeat"`
 	Sizes      []int        `json:"sizes"`      // pods on the node under test
 	Isolations []string     `json:"isolations"` // in the order of the table
+	Settle     int64        `json:"settle"`     // from the last pod that was served until the node counts as idle
 	Rotation   int64        `json:"rotation"`   // from one SVID to the next of the same identity
 	Drain      int64        `json:"drain"`      // how long a replaced process may keep its connections
 }

@@ -105,7 +105,7 @@ func told() *story {
 	s.add(0, Line{Run: &Run{
 		Schema: Schema, ID: "20261125-100000-isolation-7", Started: time.Unix(1_795_600_000, 0).UTC(), Version: "v0.2.0",
 		Host: measure.Host{Kernel: "6.1", CPUs: 2, Privileged: true}, CPU: "a CPU", Memory: 8 << 30, Seed: 7, Repeat: 2,
-		Sizes: []int{4, 9}, Isolations: []string{None, "sidecar", "shared"}, Rotation: int64(30 * time.Minute), Drain: int64(2 * time.Second),
+		Sizes: []int{4, 9}, Isolations: []string{None, "sidecar", "shared"}, Settle: int64(2 * time.Second), Rotation: int64(30 * time.Minute), Drain: int64(2 * time.Second),
 	}})
 	s.add(time.Second, Line{Size: &Size{Pods: 4, Flows: []string{load.Reused, load.New}}})
 	s.none(0)

@@ -3,6 +3,7 @@ package cost
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // column is one number of the tables, under two lines of heading.
@@ -79,7 +80,8 @@ func (d *Document) Table() string {
 
 func (d *Document) writeHead(b *strings.Builder) {
 	r := d.Run
-	fmt.Fprintf(b, "bench isolation: what isolation costs, and what sharing saves; %d %s, seed %d\n", r.Repeat, plural(r.Repeat, "round"), r.Seed)
+	fmt.Fprintf(b, "bench isolation: what isolation costs, and what sharing saves; %d %s, seed %d, idle after %v\n",
+		r.Repeat, plural(r.Repeat, "round"), r.Seed, time.Duration(r.Settle))
 	fmt.Fprintf(b, "%s, %s: %d %s, %.1f GiB, Linux %s\n", r.Version, r.CPU, r.Host.CPUs, plural(r.Host.CPUs, "CPU"), float64(r.Memory)/(1<<30), r.Host.Kernel)
 	for _, why := range d.Result.Invalid {
 		fmt.Fprintf(b, "INVALID: %s\n", why)

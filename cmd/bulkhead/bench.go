@@ -31,6 +31,7 @@ type benchFlags struct {
 	repeat     int
 	seed       int64
 	load       time.Duration
+	settle     time.Duration
 }
 
 func (f *benchFlags) add(c *cobra.Command) {
@@ -41,6 +42,8 @@ func (f *benchFlags) add(c *cobra.Command) {
 	flags.IntVar(&f.repeat, "repeat", 3, "how often to measure every isolation")
 	flags.Int64Var(&f.seed, "seed", 7, "of the order of isolations and the offsets of flows")
 	flags.DurationVar(&f.load, "load", trial.DefaultTimes().Load, "how long the load of each turn is measured")
+	flags.DurationVar(&f.settle, "settle", trial.DefaultTimes().Settle,
+		"how old the data plane is before it counts as idle; from 2m on it has Go's first collection behind it, which grows each process")
 }
 
 func (f *benchFlags) args(dir string, privileged bool) []string {
@@ -50,7 +53,7 @@ func (f *benchFlags) args(dir string, privileged bool) []string {
 	}
 	return []string{
 		"bench", "--pods", strings.Join(pods, ","), "--isolation", strings.Join(f.isolations, ","),
-		"--repeat", strconv.Itoa(f.repeat), "--seed", strconv.FormatInt(f.seed, 10), "--load", f.load.String(),
+		"--repeat", strconv.Itoa(f.repeat), "--seed", strconv.FormatInt(f.seed, 10), "--load", f.load.String(), "--settle", f.settle.String(),
 		"--record", dir, "--privileged=" + strconv.FormatBool(privileged),
 	}
 }
@@ -60,7 +63,7 @@ func (f *benchFlags) params() (trial.Params, error) {
 		Sizes: f.pods, Isolations: f.isolations, Repeat: f.repeat, Seed: f.seed,
 		Version: buildVersion(), Times: trial.DefaultTimes(),
 	}
-	p.Times.Load = f.load
+	p.Times.Load, p.Times.Settle = f.load, f.settle
 	return p, p.Validate()
 }
 

@@ -35,6 +35,7 @@ func TestBenchMisuse(t *testing.T) {
 		{[]string{"isolation", "--isolation", ""}, "no isolation"},
 		{[]string{"isolation", "--repeat", "0"}, "outside 1 to 100"},
 		{[]string{"isolation", "--load", "1ms"}, "outside 1s to 1h"},
+		{[]string{"isolation", "--settle", "2h"}, "outside 0 to 1h"},
 		{[]string{"isolation", "--speed", "11"}, "unknown flag: --speed"},
 		{[]string{"isolation", "all"}, "all"},
 		{[]string{"isolations"}, "isolations"},
@@ -56,7 +57,7 @@ func TestBenchMisuse(t *testing.T) {
 
 // The worker's flags are the outer command's: what one accepts the other does.
 func TestBenchArgsThereAndBack(t *testing.T) {
-	f := benchFlags{pods: []int{3, 7}, isolations: []string{"shared", "none"}, repeat: 4, seed: -3, load: 90 * time.Second}
+	f := benchFlags{pods: []int{3, 7}, isolations: []string{"shared", "none"}, repeat: 4, seed: -3, load: 90 * time.Second, settle: 3 * time.Second}
 	c := newBenchWorker()
 	if err := c.ParseFlags(f.args("/record", true)[1:]); err != nil {
 		t.Fatal(err)
@@ -67,8 +68,9 @@ func TestBenchArgsThereAndBack(t *testing.T) {
 	again.repeat, _ = c.Flags().GetInt("repeat")
 	again.seed, _ = c.Flags().GetInt64("seed")
 	again.load, _ = c.Flags().GetDuration("load")
+	again.settle, _ = c.Flags().GetDuration("settle")
 	if !slices.Equal(again.pods, f.pods) || !slices.Equal(again.isolations, f.isolations) ||
-		again.repeat != f.repeat || again.seed != f.seed || again.load != f.load {
+		again.repeat != f.repeat || again.seed != f.seed || again.load != f.load || again.settle != f.settle {
 		t.Errorf("%+v became %+v", f, again)
 	}
 }

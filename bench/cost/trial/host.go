@@ -25,7 +25,7 @@ func (t *Trial) describe(id string) *cost.Run {
 		CPU:    cpuModel(),
 		Memory: int64(uint64(s.Totalram) * uint64(s.Unit)),
 		Seed:   t.p.Seed, Repeat: t.p.Repeat, Sizes: t.p.Sizes, Isolations: t.p.Isolations,
-		Rotation: int64(lab.Rotation), Drain: int64(lab.Drain),
+		Settle: int64(t.p.Times.Settle), Rotation: int64(lab.Rotation), Drain: int64(lab.Drain),
 	}
 }
 

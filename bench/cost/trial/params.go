@@ -23,7 +23,7 @@ type Params struct {
 
 // Times are the lengths of a turn's phases and the pace of its loads.
 type Times struct {
-	Settle time.Duration // before the node counts as idle
+	Settle time.Duration // before the node counts as idle: Go collects after two minutes at the latest, which grows a process
 	Idle   time.Duration // the look at it
 	Push   time.Duration // from the change of a workload; watchers look every second
 	Warm   time.Duration // of load before it counts
@@ -67,6 +67,8 @@ func (p Params) Validate() error {
 		return misuse("--repeat %d is outside 1 to %d", p.Repeat, maxRepeat)
 	case p.Times.Load < time.Second || p.Times.Load > time.Hour:
 		return misuse("--load %v is outside 1s to 1h", p.Times.Load)
+	case p.Times.Settle < 0 || p.Times.Settle > time.Hour:
+		return misuse("--settle %v is outside 0 to 1h", p.Times.Settle)
 	}
 	for i, pods := range p.Sizes {
 		if slices.Contains(p.Sizes[:i], pods) {

@@ -33,6 +33,7 @@ func TestValidate(t *testing.T) {
 		{func(p *Params) { p.Isolations = []string{lab.Shared, lab.Shared} }, "given twice"},
 		{func(p *Params) { p.Repeat = 0 }, "outside 1 to 100"},
 		{func(p *Params) { p.Times.Load = 0 }, "outside 1s to 1h"},
+		{func(p *Params) { p.Times.Settle = -1 }, "outside 0 to 1h"},
 	} {
 		p := usual()
 		c.spoil(&p)

@@ -72,8 +72,10 @@ func (t *turn) place(ctx context.Context) error {
 
 // idle looks at the node while nobody asks anything.
 func (t *turn) idle(ctx context.Context) error {
-	if err := pause(ctx, t.p.Times.Settle); err != nil {
-		return err
+	if t.isolation != lab.None { // of nothing, nothing settles
+		if err := pause(ctx, t.p.Times.Settle); err != nil {
+			return err
+		}
 	}
 	return t.between(ctx, cost.Idle, func() error { return pause(ctx, t.p.Times.Idle) })
 }
