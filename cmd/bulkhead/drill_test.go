@@ -39,8 +39,8 @@ func TestDrillMisuse(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{}, "hang or null"},
-		{[]string{"crash", "null"}, "hang or null"},
+		{[]string{}, "crash or oom or"},
+		{[]string{"crash", "null"}, "crash or oom or"},
 		{[]string{"crush"}, "use one of crash, oom"},
 		{[]string{"crash", "--isolation", "sidecars"}, "use one of none, sidecar, workload"},
 		{[]string{"crash", "--isolation", ""}, "no isolation"},
