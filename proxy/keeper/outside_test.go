@@ -160,3 +160,38 @@ func TestAMoveToNoneAndBack(t *testing.T) {
 		return nil
 	})
 }
+
+// The node's file may send a workload to its sidecar: it goes when that listens, and
+// stays in its cell until then.
+func TestTheNodeFileSendsAWorkloadToItsSidecar(t *testing.T) {
+	n := startNode(t, "isolation: workload\n")
+	n.echo(t)
+	file, err := os.ReadFile(filepath.Join(n.dir, "node.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := n.hammer(t)
+	n.write(t, "node.yaml", string(file)+"overrides: {workloads: {a/server: sidecar}}\n")
+	eventually(t, "the keeper says that it stays", func() error {
+		if !strings.Contains(n.stderr.String(), "workload stays where it is") {
+			return errors.New("no such line")
+		}
+		return nil
+	})
+	if at := n.place(t, "a/server"); at != "workload/a/server" {
+		t.Errorf("without a sidecar it is in %q", at)
+	}
+	n.startSidecar(t)
+	eventually(t, "it is with its sidecar", func() error {
+		if at := n.place(t, "a/server"); at != "sidecar/a/server" {
+			return errors.New(at)
+		}
+		return nil
+	})
+	stop()
+	n.write(t, "node.yaml", string(file)) // back before the sidecar ends
+	eventually(t, "it is back", func() error { return rules.Verify(n.B, rules.Plan{Ports: redirect.NodePorts}) })
+	if err := n.roundTrip(); err != nil {
+		t.Error(err)
+	}
+}
