@@ -47,7 +47,7 @@ func runChannel(ctx context.Context, name string) error {
 	talk, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go readChannel(talk, feed, ended)
-	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: transport, Log: log, Drain: feed.Drain})
+	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: transport, Log: log, Drain: feed.Drain, Doze: true})
 	hangUp()
 	if channelErr := <-ended; errors.Is(err, cell.ErrFeedGone) && !errors.Is(channelErr, io.EOF) {
 		return errors.Join(err, channelErr)

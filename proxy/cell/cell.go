@@ -24,6 +24,7 @@ type Config struct {
 	Transport func(*budget.Account) tunnel.Transport // of one workload
 	Log       *slog.Logger
 	Drain     func() time.Duration // asked when a drain begins
+	Doze      bool                 // collect no garbage to speak of before the first connection; see collection
 }
 
 // cell is the state of Run. The loop goroutine owns served and issuers; counters
@@ -34,6 +35,7 @@ type cell struct {
 	turns   *budget.Turns
 	memory  *memory
 	served  map[string]*served
+	told    map[string]telemetry.Counts // in the last pong with counts
 	issuers map[identity.ID]*issuing
 	running sync.WaitGroup // each Add is one served.run or issuing.run goroutine
 }
@@ -47,6 +49,10 @@ func Run(ctx context.Context, c Config) error {
 		turns:   budget.NewTurns(runtime.GOMAXPROCS(0)),
 		served:  map[string]*served{},
 		issuers: map[identity.ID]*issuing{},
+	}
+	if c.Doze {
+		collection.doze()
+		defer collection.wake()
 	}
 	s.memory = newMemory()
 	defer s.memory.stop()
@@ -80,13 +86,20 @@ func (s *cell) handle(ctx context.Context, e Event) {
 	case e.Drop != nil:
 		s.drop(e.Drop, e.Done)
 	case e.Invalidate != nil:
+		if e.Invalidate.Version == 0 {
+			s.told = nil // another keeper has been told nothing
+		}
 		for _, v := range s.served {
 			v.resolver.invalidate(e.Invalidate.Version)
 		}
 	case e.Strike != nil:
 		e.Strike()
 	case e.Ping != nil:
-		e.Ping(s.counts(), s.sink.Dropped())
+		news := s.news()
+		if carried(news) {
+			collection.wake()
+		}
+		e.Ping(news, s.sink.Dropped())
 	}
 }
 
@@ -132,14 +145,4 @@ func (s *cell) dropAll() {
 	for uid := range s.served {
 		s.drop(&Drop{UID: uid}, func(error) {})
 	}
-}
-
-func (s *cell) counts() map[string]telemetry.Counts {
-	out := make(map[string]telemetry.Counts, len(s.served))
-	for uid, v := range s.served {
-		n := v.counters.Counts()
-		n.Budget = v.account.Counts()
-		out[uid] = n
-	}
-	return out
 }

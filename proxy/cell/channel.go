@@ -36,6 +36,9 @@ type Channel struct {
 	drain  atomic.Int64 // of the last hello, in ns
 	faults atomic.Bool  // the last hello allows them
 	next   atomic.Uint64
+	pinged atomic.Uint64                             // the newest ping
+	answer func(map[string]telemetry.Counts, uint64) // pong, made once
+	packet []byte                                    // of pong; the loop's
 
 	mu      sync.Mutex
 	pending map[uint64]*question
@@ -53,7 +56,9 @@ func NewChannel(f *os.File, name string, log *slog.Logger) (*Channel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("channel: %w", err)
 	}
-	return &Channel{conn: conn, name: name, log: log, events: make(chan Event, 64), pending: map[uint64]*question{}}, nil
+	c := &Channel{conn: conn, name: name, log: log, events: make(chan Event, 64), pending: map[uint64]*question{}}
+	c.answer = c.pong
+	return c, nil
 }
 
 // Events implements Feed.
@@ -72,8 +77,9 @@ func (c *Channel) Run(ctx context.Context) error {
 	if err := c.send(&Message{Hello: &Hello{Version: ProtocolVersion, Cell: c.name}}); err != nil {
 		return err
 	}
+	buf := make([]byte, 512) // nothing keeps a packet: Decode copies
 	for {
-		b, files, err := c.conn.Recv()
+		b, files, err := c.conn.RecvInto(buf)
 		if err != nil {
 			return err
 		}
@@ -84,6 +90,10 @@ func (c *Channel) Run(ctx context.Context) error {
 }
 
 func (c *Channel) receive(ctx context.Context, b []byte, files []*os.File) error {
+	if n, ok := parsePing(b); ok && len(files) == 0 {
+		c.pinged.Store(n)
+		return c.emit(ctx, Event{Ping: c.answer})
+	}
 	m, err := Decode(b)
 	if err == nil && m.Serve == nil && len(files) > 0 {
 		err = &MalformedError{errors.New("unexpected descriptors")}
@@ -131,7 +141,8 @@ func (c *Channel) event(m *Message, files []*os.File) (Event, error) {
 		}
 		return Event{Strike: strike}, nil
 	case m.Ping != nil:
-		return Event{Ping: c.pong(m.Ping.N)}, nil
+		c.pinged.Store(m.Ping.N)
+		return Event{Ping: c.answer}, nil
 	}
 	return Event{}, &MalformedError{errors.New("not a message for a cell")}
 }
@@ -195,12 +206,6 @@ func assignment(s *Serve, files []*os.File) (*Assignment, error) {
 	return a, nil
 }
 
-func (c *Channel) pong(n uint64) func(map[string]telemetry.Counts, uint64) {
-	return func(counts map[string]telemetry.Counts, dropped uint64) {
-		c.report(&Message{Pong: &Pong{N: n, Counts: counts, Dropped: dropped}})
-	}
-}
-
 func (c *Channel) done(uid string, dropped bool) func(error) {
 	return func(err error) {
 		d := &Done{UID: uid, Dropped: dropped}
@@ -214,9 +219,11 @@ func (c *Channel) done(uid string, dropped bool) func(error) {
 // report sends what needs no reply; a keeper that cannot take it will ask again.
 func (c *Channel) report(m *Message) {
 	if err := c.send(m); err != nil {
-		c.log.Warn("report to the keeper lost", "error", err)
+		c.lost(err)
 	}
 }
+
+func (c *Channel) lost(err error) { c.log.Warn("report to the keeper lost", "error", err) }
 
 func (c *Channel) send(m *Message) error {
 	b, err := Encode(m)

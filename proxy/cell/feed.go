@@ -30,7 +30,7 @@ type Event struct {
 	Drop       *Drop
 	Invalidate *Invalidate
 	Strike     func()                                                   // a fault that was ordered
-	Ping       func(counts map[string]telemetry.Counts, dropped uint64) // answer by calling it
+	Ping       func(counts map[string]telemetry.Counts, dropped uint64) // answer by calling it, at once; nil counts: as last time
 	Done       func(error)                                              // for Serve and Drop: called once when carried out
 }
 

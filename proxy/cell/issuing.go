@@ -15,6 +15,12 @@ type issuing struct {
 	stop  context.CancelFunc
 }
 
+// SVID is asked for by every handshake: the cell is idle no longer.
+func (i *issuing) SVID() (*identity.SVID, error) {
+	collection.wake()
+	return i.Issuer.SVID()
+}
+
 // source returns the identity's issuer, started at its first use.
 func (s *cell) source(ctx context.Context, id identity.ID) *issuing {
 	i := s.issuers[id]

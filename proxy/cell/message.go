@@ -122,7 +122,8 @@ type Ping struct {
 	N uint64 `json:"n"`
 }
 
-// Pong answers Ping. Counts are cumulative since the cell began, and a claim.
+// Pong answers Ping. Counts are cumulative since the cell began, and a claim. Without
+// any they are what this keeper was told last.
 type Pong struct {
 	N       uint64                      `json:"n"`
 	Counts  map[string]telemetry.Counts `json:"counts,omitempty"` // by workload UID

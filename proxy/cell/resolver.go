@@ -36,6 +36,7 @@ func newResolver(f Feed, uid string) *resolver {
 // Resolve implements proxy.Resolver. An Unknown is asked again after the next
 // invalidation, and becomes an error when the wait is over.
 func (r *resolver) Resolve(ctx context.Context, dst netip.AddrPort) (mesh.Answer, error) {
+	collection.wake()
 	ctx, cancel := context.WithTimeoutCause(ctx, unknownWait, proxy.ErrUnknownDestination)
 	defer cancel()
 	for {

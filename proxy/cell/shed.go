@@ -3,7 +3,6 @@ package cell
 import (
 	"math"
 	"runtime"
-	"runtime/debug"
 	"runtime/metrics"
 	"time"
 )
@@ -20,15 +19,15 @@ const (
 // the obvious number and is none: with garbage it comes close to the limit in the best
 // of health, since the collector lets it.
 type memory struct {
-	limit   int64
+	limit   func() int64 // it follows the walls
 	samples []metrics.Sample
 	timer   *time.Timer // nil: no limit
 	look    <-chan time.Time
 }
 
 func newMemory() *memory {
-	m := &memory{limit: debug.SetMemoryLimit(-1)}
-	if m.limit == math.MaxInt64 {
+	m := &memory{limit: collection.memoryLimit}
+	if m.limit() == math.MaxInt64 {
 		return m
 	}
 	m.samples = newSamples()
@@ -60,7 +59,8 @@ func (m *memory) used() int64 {
 // relieve looks at the memory and sheds connections of the greediest workload while
 // nine tenths of it are used.
 func (s *cell) relieve() {
-	if s.weight() < s.memory.limit/8 {
+	limit := s.memory.limit()
+	if s.weight() < limit/8 {
 		// Nothing that cutting would give back; and an idle cell, of which there are
 		// many, never pays for the tables that runtime/metrics builds when first read.
 		s.memory.timer.Reset(calm)
@@ -68,11 +68,11 @@ func (s *cell) relieve() {
 	}
 	used := s.memory.used()
 	next := calm
-	if used > s.memory.limit/2 {
+	if used > limit/2 {
 		next = alert
 	}
 	defer s.memory.timer.Reset(next)
-	if used <= s.memory.limit/10*9 {
+	if used <= limit/10*9 {
 		return
 	}
 	uid, v := s.greediest()
@@ -82,7 +82,7 @@ func (s *cell) relieve() {
 	weight := v.account.Weight()
 	n := v.account.Shed()
 	s.Log.Warn("short of memory: the greediest workload is shed", "workload", uid, "connections", n,
-		"holds", weight, "used", used, "limit", s.memory.limit)
+		"holds", weight, "used", used, "limit", limit)
 	runtime.GC() // or the next look would see what is gone already as alive
 }
 

@@ -34,7 +34,7 @@ func TestTheGreediestIsShed(t *testing.T) {
 	s := &cell{
 		Config: Config{Log: slog.New(slog.NewTextHandler(&log, nil))},
 		served: map[string]*served{"a/culprit": {account: culprit}, "a/bystander": {account: bystander}, "a/off": {}},
-		memory: &memory{limit: 1, timer: time.NewTimer(time.Hour)}, // whatever is used is too much
+		memory: &memory{limit: func() int64 { return 1 }, timer: time.NewTimer(time.Hour)}, // whatever is used is too much
 	}
 	s.memory.samples = newSamples()
 	s.relieve()
@@ -52,7 +52,7 @@ func TestTheGreediestIsShed(t *testing.T) {
 	if !strings.Contains(log.String(), "workload=a/culprit") {
 		t.Errorf("the log does not say who: %s", log.String())
 	}
-	s.memory.limit = 1 << 50
+	s.memory.limit = func() int64 { return 1 << 50 }
 	s.relieve()
 	if n := culprit.Counts().Refused[budget.Memory]; n != 10 {
 		t.Errorf("%d shed with memory to spare", n-10)
@@ -61,7 +61,7 @@ func TestTheGreediestIsShed(t *testing.T) {
 }
 
 func TestWithoutALimitNobodyLooks(t *testing.T) {
-	if m := newMemory(); m.look != nil && m.limit > 1<<60 {
+	if m := newMemory(); m.look != nil && m.limit() > 1<<60 {
 		t.Error("looks although there is no limit")
 	} else {
 		m.stop()

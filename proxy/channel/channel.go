@@ -3,7 +3,6 @@ package channel
 import (
 	"fmt"
 	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -30,7 +29,8 @@ type Conn struct {
 	closed  atomic.Bool
 	timeout atomic.Int64 // of Send, in ns
 
-	send sync.Mutex // one sender at a time, so that deadlines are its own
+	in  receiver
+	out sender
 }
 
 // Pair makes both ends of a channel, close-on-exec and non-blocking.
@@ -78,6 +78,7 @@ func newConn(fd int) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{file: f, raw: raw}
+	c.in.try, c.out.try = c.in.receive, c.out.send
 	c.timeout.Store(int64(defaultSendTimeout))
 	return c, nil
 }

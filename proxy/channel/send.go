@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -49,20 +50,35 @@ func (c *Conn) SendFDs(b []byte, fds ...int) error {
 	// The deadline counts from here: a sender that waits behind another one waits
 	// for the same stuck peer, and must not get a second timeout.
 	deadline := time.Now().Add(time.Duration(c.timeout.Load()))
-	c.send.Lock()
-	defer c.send.Unlock()
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
 	if err := c.file.SetWriteDeadline(deadline); err != nil {
 		return c.failure("send", err)
 	}
 	return c.write(b, oob)
 }
 
+// sender is one SendFDs under way, kept for the same reason as receiver.
+type sender struct {
+	mu     sync.Mutex            // one at a time, so that deadlines are its own
+	try    func(fd uintptr) bool // send
+	b, oob []byte
+	err    error
+}
+
+func (out *sender) send(fd uintptr) bool {
+	out.err = sendPacket(int(fd), out.b, out.oob)
+	return out.err != unix.EAGAIN
+}
+
+// write sends; the caller holds out.mu.
 func (c *Conn) write(b, oob []byte) error {
-	var sendErr error
-	if err := c.raw.Write(func(fd uintptr) bool {
-		sendErr = sendPacket(int(fd), b, oob)
-		return sendErr != unix.EAGAIN
-	}); err != nil {
+	out := &c.out
+	out.b, out.oob = b, oob
+	err := c.raw.Write(out.try)
+	sendErr := out.err
+	out.b, out.oob, out.err = nil, nil, nil
+	if err != nil {
 		return c.failure("send", err)
 	}
 	switch sendErr {

@@ -1,0 +1,145 @@
+package cell
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/proxy/channel"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+)
+
+// FuzzPing: what the short way reads and writes, Decode reads alike.
+func FuzzPing(f *testing.F) {
+	for _, s := range []string{`{"ping":{"n":0}}`, `{"ping":{"n":18446744073709551615}}`, `{"ping":{"n":07}}`, `{"ping":{"n":}}`, `{"ping":{"n":1} }`, `{"ping":{"n":-1}}`} {
+		f.Add([]byte(s), uint64(0))
+	}
+	f.Fuzz(func(t *testing.T, b []byte, dropped uint64) {
+		n, ok := parsePing(b)
+		if !ok {
+			return
+		}
+		m, err := Decode(b)
+		if err != nil || m.Ping == nil || m.Ping.N != n {
+			t.Errorf("%q is read as ping %d; Decode says %+v, %v", b, n, m, err)
+		}
+		long, err := Encode(&Message{Pong: &Pong{N: n, Dropped: dropped}})
+		if short := appendPong(nil, n, dropped); err != nil || !bytes.Equal(short, long) {
+			t.Errorf("pong %s, Encode writes %s, %v", short, long, err)
+		}
+	})
+}
+
+// loopOn runs the loop of a cell that serves one workload on one end of a channel, and
+// returns the other.
+func loopOn(t *testing.T) (*served, *channel.Conn) {
+	t.Helper()
+	ours, theirs, err := channel.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed, err := NewChannel(ours, "x", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeper, err := channel.New(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &served{counters: &telemetry.Counters{}, account: budget.NewAccount(budget.Limits{}, budget.NewTurns(1)), resolver: newResolver(feed, "a/web")}
+	s := &cell{Config: Config{Feed: feed}, sink: telemetry.NewSink(slog.DiscardHandler), served: map[string]*served{"a/web": v}, memory: newMemory()}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{}, 2)
+	go func() { _ = feed.Run(ctx); done <- struct{}{} }()
+	go func() { _ = s.loop(context.Background()); done <- struct{}{} }()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		<-done
+		s.memory.stop()
+		s.sink.Close()
+		keeper.Close()
+	})
+	if m := hear(t, keeper); m.Hello == nil {
+		t.Fatalf("the cell begins with %+v", m)
+	}
+	return v, keeper
+}
+
+func tell(t *testing.T, keeper *channel.Conn, m *Message) {
+	t.Helper()
+	b, err := Encode(m)
+	if err == nil {
+		err = keeper.Send(b)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func hear(t *testing.T, keeper *channel.Conn) *Message {
+	t.Helper()
+	_ = keeper.SetRecvDeadline(time.Now().Add(30 * time.Second))
+	b, _, err := keeper.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// A pong carries counts when there is something new, and all of them to a new keeper.
+func TestPongsTellWhatIsNew(t *testing.T) {
+	v, keeper := loopOn(t)
+	ping := func(n uint64) *Pong {
+		tell(t, keeper, &Message{Ping: &Ping{N: n}})
+		m := hear(t, keeper)
+		if m.Pong == nil || m.Pong.N != n {
+			t.Fatalf("ping %d is answered with %+v", n, m.Pong)
+		}
+		return m.Pong
+	}
+	if p := ping(1); len(p.Counts) != 1 {
+		t.Errorf("the first pong has %v", p.Counts)
+	}
+	if p := ping(2); p.Counts != nil {
+		t.Errorf("nothing is new, and the pong has %v", p.Counts)
+	}
+	v.counters.Open()
+	if p := ping(3); p.Counts["a/web"].Opened != 1 {
+		t.Errorf("a connection later the pong has %v", p.Counts)
+	}
+	tell(t, keeper, &Message{Hello: &Hello{Version: ProtocolVersion}})
+	if p := ping(4); p.Counts["a/web"].Opened != 1 {
+		t.Errorf("a new keeper is told %v", p.Counts)
+	}
+	if p := ping(5); p.Counts != nil {
+		t.Errorf("and again, %v", p.Counts)
+	}
+}
+
+// An idle cell lives for months: a ping leaves nothing behind.
+func TestPingsLeaveNoGarbage(t *testing.T) {
+	_, keeper := loopOn(t)
+	tell(t, keeper, &Message{Ping: &Ping{N: 1}})
+	hear(t, keeper)
+	packet, buf := []byte(`{"ping":{"n":2}}`), make([]byte, 128)
+	_ = keeper.SetRecvDeadline(time.Time{})
+	n := testing.AllocsPerRun(200, func() {
+		if err := keeper.Send(packet); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := keeper.RecvInto(buf); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
