@@ -117,8 +117,8 @@ func (k *Keeper) missed(e anchor.Event) {
 		return // it ended as it should
 	}
 	c := k.cells[l.Group]
-	if c == nil || l.Generation < c.deaths.Generation {
-		return
+	if c == nil || l.Generation <= c.deaths.Generation {
+		return // gone, or counted by a keeper that died before it could say so
 	}
 	k.log.Error("cell died while there was no keeper", "cell", c.group, "generation", l.Generation, "status", statusText(e.Status))
 	k.countOOMKills(c)
