@@ -1,5 +1,5 @@
 // Command inmate tries what a cell may not do, and what it must be able to do, and
-// prints what came of each.
+// prints what came of each. Its arguments say what to try; without any it is all.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -18,6 +19,9 @@ func main() {
 	runtime.LockOSThread()
 	outcome := map[string]string{}
 	for name, try := range attempts {
+		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], name) {
+			continue
+		}
 		err := try()
 		outcome[name] = "done"
 		if err != nil {
@@ -54,22 +58,22 @@ var attempts = map[string]func() error{
 	"shut down both":     func() error { return unix.Shutdown(tcpSocket(), unix.SHUT_RDWR) },
 	"attach filter":      attachFilter,
 	"lock filter":        func() error { return option(unix.SO_LOCK_FILTER) },
-	"attach reuseport":   func() error { return option(unix.SO_ATTACH_REUSEPORT_CBPF) },
+	"attach reuseport":   attachReuseport,
 	"blocking listener":  func() error { _, err := unix.FcntlInt(listener, unix.F_SETFL, 0); return err },
 	"raw socket":         func() error { return open(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP) },
 	"packet socket":      func() error { return open(unix.AF_PACKET, unix.SOCK_RAW, 0) },
 	"netlink socket":     func() error { return open(unix.AF_NETLINK, unix.SOCK_RAW, 0) },
 	"unix socket":        func() error { return open(unix.AF_UNIX, unix.SOCK_STREAM, 0) },
 	"udp socket":         func() error { return open(unix.AF_INET, unix.SOCK_DGRAM, 0) },
-	"mount":              func() error { return unix.Mount("x", "/", "tmpfs", unix.MS_BIND, "") },
+	"mount":              mount,
 	"unshare":            func() error { return unix.Unshare(unix.CLONE_NEWUTS) },
 	"setns of mount":     func() error { return unix.Setns(listener, unix.CLONE_NEWNS) },
 	"setns of anything":  func() error { return unix.Setns(listener, 0) },
 	"ptrace":             func() error { return raw(unix.SYS_PTRACE, unix.PTRACE_PEEKTEXT, 0) },
 	"bpf":                func() error { return raw(unix.SYS_BPF, 99, 0) },
-	"io_uring":           func() error { return raw(unix.SYS_IO_URING_SETUP, 1, 0) },
-	"keyctl":             func() error { return raw(unix.SYS_KEYCTL, 0, 0) },
-	"userfaultfd":        func() error { return raw(unix.SYS_USERFAULTFD, 0, 0) },
+	"io_uring":           ioURing,
+	"keyctl":             func() error { _, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_PROCESS_KEYRING, true); return err },
+	"userfaultfd":        func() error { return raw(unix.SYS_USERFAULTFD, userModeOnly, 0) },
 	"perf":               func() error { return raw(unix.SYS_PERF_EVENT_OPEN, 0, 0) },
 	"pidfd":              func() error { return raw(unix.SYS_PIDFD_OPEN, uintptr(os.Getpid()), 0) },
 	"read others":        func() error { return raw(unix.SYS_PROCESS_VM_READV, uintptr(os.Getpid()), 0) },
@@ -78,7 +82,7 @@ var attempts = map[string]func() error{
 	"executable memory":  executable,
 	"signal to parent":   func() error { return unix.Kill(-1, 0) },
 	"dumpable":           func() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) },
-	"another filter":     func() error { return raw(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0) },
+	"another filter":     anotherFilter,
 	"read a file":        func() error { _, err := os.ReadFile("/etc/passwd"); return err },
 	"list a directory":   func() error { _, err := os.ReadDir("/"); return err },
 	"write a file":       func() error { return os.WriteFile("/dev/null", []byte("x"), 0) },
@@ -88,7 +92,12 @@ var attempts = map[string]func() error{
 }
 
 func raw(number, a, b uintptr) error {
-	if _, _, e := unix.Syscall6(number, a, b, 0, 0, 0, 0); e != 0 {
+	_, _, e := unix.Syscall6(number, a, b, 0, 0, 0, 0)
+	return orNil(e)
+}
+
+func orNil(e unix.Errno) error {
+	if e != 0 {
 		return e
 	}
 	return nil
@@ -112,6 +121,40 @@ func option(name int) error { return unix.SetsockoptInt(tcpSocket(), unix.SOL_SO
 func attachFilter() error {
 	pass := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 16}
 	return unix.SetsockoptSockFprog(tcpSocket(), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &pass})
+}
+
+func attachReuseport() error {
+	fd := tcpSocket()
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) // or there is nothing to attach to
+	first := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &unix.SockFprog{Len: 1, Filter: &first})
+}
+
+func anotherFilter() error {
+	all := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}
+	program := unix.SockFprog{Len: 1, Filter: &all}
+	_, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program)))
+	return orNil(e)
+}
+
+// userModeOnly is UFFD_USER_MODE_ONLY, for which nobody needs a capability.
+const userModeOnly = 1
+
+func ioURing() error {
+	var params [120]byte // struct io_uring_params
+	fd, _, e := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&params)), 0)
+	if e == 0 {
+		unix.Close(int(fd))
+	}
+	return orNil(e)
+}
+
+func mount() error {
+	err := unix.Mount("/tmp", "/tmp", "", unix.MS_BIND, "")
+	if err == nil {
+		err = unix.Unmount("/tmp", unix.MNT_DETACH)
+	}
+	return err
 }
 
 func executable() error {
