@@ -92,3 +92,58 @@ func TestAPressedBudgetStopsNoReader(t *testing.T) {
 		t.Errorf("%d resets", n)
 	}
 }
+
+// Batches are charged while they are on their way, and given back.
+func TestBatchesAreCharged(t *testing.T) {
+	account := budget.NewAccount(budget.Limits{Bytes: 1 << 20}, budget.NewTurns(1))
+	var held []*batch
+	for range 8 {
+		held = append(held, newBatch(account))
+	}
+	if n := account.Buffered(); n != 8*batchSize {
+		t.Errorf("%d bytes are charged for 8 batches", n)
+	}
+	small := newBatch(account)
+	if cap(small.bytes) != smallBatch || account.Buffered() != 8*batchSize {
+		t.Errorf("over the budget a batch has %d bytes, %d are charged", cap(small.bytes), account.Buffered())
+	}
+	for _, b := range append(held, small) {
+		b.free()
+	}
+	if n := account.Buffered(); n != 0 {
+		t.Errorf("%d bytes stay charged", n)
+	}
+}
+
+// A budget that has nothing left lets go of what is on its way, and the tunnel's own
+// batches do not stay charged.
+func TestAFullBudgetStillSends(t *testing.T) {
+	account := budget.NewAccount(budget.Limits{Bytes: 1 << 20}, budget.NewTurns(1))
+	tn, _, a := acceptPair(t, Options{Account: account})
+	s := open(t, tn)
+	far := a.next(t)
+	full := 0
+	for account.Take(1 << 10) {
+		full += 1 << 10
+	}
+	data := bytes.Repeat([]byte("0123456789abcdef"), 4) // what arrives needs room too: a little of it
+	account.Give(64 << 10)
+	for range 1000 {
+		if _, err := s.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(far, make([]byte, len(data))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	account.Give(full - 64<<10)
+	s.Close()
+	far.Close()
+	deadline := time.Now().Add(hang)
+	for account.Buffered() != 0 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	if n := account.Buffered(); n != 0 {
+		t.Errorf("%d bytes stay charged", n)
+	}
+}

@@ -47,11 +47,6 @@ func (a *appender) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-var batches = sync.Pool{New: func() any {
-	b := make([]byte, 0, batchSize)
-	return &b
-}}
-
 // ready lets a stream take part when it can send. The caller holds mu.
 func (c *conn) ready(s *stream) {
 	if s.waiting || s.gone || len(s.out) == 0 || s.sendWindow <= 0 {
@@ -83,42 +78,37 @@ func (s *sendState) pending() bool {
 // sendLoop writes batches until the tunnel ends.
 func (c *conn) sendLoop() {
 	defer close(c.sent)
-	buf := batches.Get().(*[]byte)
+	b := newBatch(c.o.Account)
 	if c.client() {
-		*buf = append((*buf)[:0], http2.ClientPreface...)
+		b.bytes = append(b.bytes, http2.ClientPreface...)
 	}
 	for {
-		last := c.nextBatch(buf)
-		if len(*buf) > 0 {
-			if _, err := c.nc.Write(*buf); err != nil {
+		last := c.nextBatch(b)
+		if len(b.bytes) > 0 {
+			if _, err := c.nc.Write(b.bytes); err != nil {
 				c.fail(err)
 				break
 			}
 		}
-		*buf = (*buf)[:0]
+		b.bytes = b.bytes[:0]
 		if last {
 			c.closeWrite()
 			break
 		}
-		if buf = c.rest(buf); buf == nil {
-			break
-		}
+		b = c.rest(b)
 	}
-	if buf != nil {
-		*buf = (*buf)[:0]
-		batches.Put(buf)
-	}
+	b.free()
 }
 
 // rest waits for something to send, without a batch buffer meanwhile: an idle
 // tunnel should not hold 128 KiB.
-func (c *conn) rest(buf *[]byte) *[]byte {
+func (c *conn) rest(b *batch) *batch {
 	c.mu.Lock()
 	if c.awake() {
 		c.mu.Unlock()
-		return buf
+		return b
 	}
-	batches.Put(buf)
+	b.free()
 	for !c.awake() {
 		c.send.wake.Wait()
 	}
@@ -126,7 +116,7 @@ func (c *conn) rest(buf *[]byte) *[]byte {
 	// One yield before a batch lets other streams that became runnable by the
 	// same read add their small frames to it: one record instead of several.
 	runtime.Gosched()
-	return batches.Get().(*[]byte)
+	return newBatch(c.o.Account)
 }
 
 func (c *conn) awake() bool {
@@ -134,18 +124,18 @@ func (c *conn) awake() bool {
 }
 
 // nextBatch appends what can be sent now and reports whether it is the last.
-func (c *conn) nextBatch(buf *[]byte) (last bool) {
+func (c *conn) nextBatch(b *batch) (last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.send.out.b = *buf
-	defer func() { *buf, c.send.out.b = c.send.out.b, nil }()
+	c.send.out.b = b.bytes
+	defer func() { b.bytes, c.send.out.b = c.send.out.b, nil }()
 	if c.err != nil {
 		c.lastWords()
 		return true
 	}
 	c.nc.SetWriteDeadline(time.Now().Add(c.patience()))
 	c.encodeControl()
-	for c.send.head != nil && c.send.window > 0 && len(c.send.out.b)+minFrameSize <= batchSize {
+	for c.send.head != nil && c.send.window > 0 && len(c.send.out.b)+minFrameSize <= b.size {
 		c.encodeData(c.send.pop())
 	}
 	return c.leaving.finishing && !c.send.pending()
