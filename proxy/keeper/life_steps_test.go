@@ -191,7 +191,8 @@ func (l *life) strike(what string, signal syscall.Signal) func() {
 	c := up[l.rand.IntN(len(up))]
 	l.say(nil, what+" "+c.Name)
 	for _, p := range l.residents {
-		if slices.Contains(c.Workloads, p.uid) && p.trouble.Load()%2 == 0 {
+		concerned := slices.Contains(c.Workloads, p.uid) || !p.settled() // its connections may still be there
+		if concerned && p.trouble.Load()%2 == 0 {
 			p.trouble.Add(1)
 		}
 	}
