@@ -26,7 +26,7 @@ func TestStatusNamesEveryBoundary(t *testing.T) {
 	for _, p := range s.Enforceable {
 		names = append(names, p.Name)
 	}
-	if got, want := strings.Join(names, ", "), "pid namespace, uids, landlock, seccomp, memory wall, cpu wall, pids wall"; got != want {
+	if got, want := strings.Join(names, ", "), "pid namespace, capabilities, uids, landlock, seccomp, memory wall, cpu wall, pids wall"; got != want {
 		t.Errorf("boundaries %q, want %q", got, want)
 	}
 }

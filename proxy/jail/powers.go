@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,7 @@ type Power struct {
 // Powers is what this process can enforce on the cells that it starts, here and now. A
 // nil error means that it can.
 type Powers struct {
+	Capabilities error // what rules and cells need, and no more for each cell
 	UIDs         error // a uid for each cell
 	PIDNamespace error // a pid namespace for each cell
 	Seccomp      error
@@ -31,6 +33,7 @@ type Powers struct {
 func Probe() Powers {
 	p := Powers{Seccomp: probeSeccomp()}
 	p.LandlockABI, p.Landlock = landlockABI()
+	p.Capabilities = probeCapabilities()
 	p.UIDs = probeUIDs()
 	p.PIDNamespace = probePIDNamespace()
 	return p
@@ -44,6 +47,7 @@ func (p Powers) List() []Power {
 	}
 	return []Power{
 		newPower("pid namespace", "", p.PIDNamespace),
+		newPower("capabilities", "", p.Capabilities),
 		newPower("uids", "", p.UIDs),
 		newPower("landlock", abi, p.Landlock),
 		newPower("seccomp", "", p.Seccomp),
@@ -78,6 +82,28 @@ func landlockABI() (int, error) {
 		return 0, errors.New("this kernel has Landlock, switched off: add landlock to the boot parameter lsm=")
 	}
 	return 0, fmt.Errorf("this kernel has no Landlock (Linux 5.13, CONFIG_SECURITY_LANDLOCK): %w", e)
+}
+
+// proxyNeeds are the capabilities that the node's proxy cannot do without: a cell's own
+// two, that for the pods' rules, and the one to take capabilities away from a cell.
+var proxyNeeds = []string{"net_admin", "net_raw", "setpcap", "sys_admin"}
+
+// probeCapabilities names those that this process has not.
+func probeCapabilities() error {
+	have, err := effective()
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, name := range proxyNeeds {
+		if have&(1<<capabilities[name]) == 0 {
+			missing = append(missing, "CAP_"+strings.ToUpper(name))
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("needs %s: run as root, or give them to the node's proxy", strings.Join(missing, ", "))
+	}
+	return nil
 }
 
 func probeUIDs() error {

@@ -27,7 +27,7 @@ func TestProbe(t *testing.T) {
 		names = append(names, power.Name)
 		t.Logf("%+v", power)
 	}
-	if want := []string{"pid namespace", "uids", "landlock", "seccomp"}; !slices.Equal(names, want) {
+	if want := []string{"pid namespace", "capabilities", "uids", "landlock", "seccomp"}; !slices.Equal(names, want) {
 		t.Errorf("powers %v, want %v", names, want)
 	}
 }
