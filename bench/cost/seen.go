@@ -22,13 +22,6 @@ type seen struct {
 	cuts       []int64            // in Replace: when a long-lived connection broke, sorted
 }
 
-// phase is a part of a turn with the looks at its ends.
-type phase struct {
-	from, to   int64 // the two looks
-	begin, end Sample
-	window     Window // of its requests
-}
-
 func (s *seen) phase(name string) *phase {
 	p := s.phases[name]
 	if p == nil {

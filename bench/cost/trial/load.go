@@ -66,6 +66,8 @@ func (t *turn) replace(ctx context.Context) error {
 	if err := t.spend(cost.Replace, false); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, replaceTimeout)
+	defer cancel()
 	var failed error
 	err = t.lab.ReplaceEach(ctx, lab.DenseNode, func(r lab.Replacement) {
 		e := t.rec.write(cost.Line{Replaced: &cost.Replaced{Name: r.Name, Pods: r.Pods, Began: r.Began, Served: r.Served}})

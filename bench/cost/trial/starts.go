@@ -48,6 +48,8 @@ func candidates(topology lab.Topology) (first, replica string) {
 }
 
 func (t *turn) start(ctx context.Context, kind, pod string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
 	if err := t.lab.RemovePod(ctx, pod); err != nil {
 		return err
 	}
@@ -76,13 +78,11 @@ func (t *turn) start(ctx context.Context, kind, pod string) error {
 
 const (
 	pollInterval = 10 * time.Millisecond
-	goneTimeout  = 30 * time.Second // fires only when something hangs
+	startTimeout = time.Minute // fires only when something hangs
 )
 
 // gone waits until no process serves the pod.
 func (t *turn) gone(ctx context.Context, pod string) error {
-	ctx, cancel := context.WithTimeout(ctx, goneTimeout)
-	defer cancel()
 	for {
 		procs, err := t.lab.DataPlane(pod)
 		if err == nil && len(procs) == 0 {
