@@ -93,6 +93,7 @@ func (s *cell) handle(ctx context.Context, e Event) {
 			v.resolver.invalidate(e.Invalidate.Version)
 		}
 	case e.Strike != nil:
+		collection.wake() // what fails has its real memory limit
 		e.Strike()
 	case e.Ping != nil:
 		news := s.news()
