@@ -1,20 +1,13 @@
 package keeper
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
-	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
-	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
-	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
-	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
 
 // adopt takes over what an earlier keeper of this anchor left: pods, listeners,
@@ -108,81 +101,6 @@ func (k *Keeper) adoptDuties(p *pod) {
 		}
 	}
 	p.noted = nil
-}
-
-func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
-	kind, rest, _ := strings.Cut(h.Name, "/")
-	switch kind + "/" {
-	case heldNetns:
-		var d podLabel
-		if err := json.Unmarshal(h.Label, &d); err != nil {
-			return err
-		}
-		ns, err := netns.FromFile(h.File)
-		if err != nil {
-			return err
-		}
-		p := k.adopted(rest)
-		p.Pod, p.noted, p.netns = d.Pod, d.By, ns
-		p.failing.action, p.placed, p.rules.plan = d.Instead, d.Placed, planOf(d.Placed)
-		if d.Instead != "" {
-			p.rules.plan.Instead = rules.Instead(d.Instead)
-		}
-	case heldListener:
-		which, uid, _ := strings.Cut(rest, "/")
-		k.adopted(uid).listeners[which] = true
-		h.File.Close() // see holdListeners
-	case heldCell:
-		h.File.Close()
-		return k.adoptDeaths(rest, h)
-	case heldChannel:
-		channels[rest] = h.File
-	default:
-		return fmt.Errorf("unknown kind %q", kind)
-	}
-	return nil
-}
-
-// adopted is the pod that pieces of the inventory belong to; they come in any order.
-func (k *Keeper) adopted(uid string) *pod {
-	p := k.pods[uid]
-	if p == nil {
-		p = newPod(Pod{UID: uid}, nil)
-		k.pods[uid] = p
-	}
-	return p
-}
-
-func (k *Keeper) adoptProcess(p anchor.Process, channels map[string]*os.File) error {
-	var l processLabel
-	if err := json.Unmarshal(p.Label, &l); err != nil {
-		return err
-	}
-	f := channels[p.Name]
-	if f == nil {
-		return fmt.Errorf("its channel is not held")
-	}
-	delete(channels, p.Name)
-	c := k.cells[l.Group]
-	if c == nil {
-		c = newCell(l.Group)
-	}
-	x := &process{
-		cell: c, generation: l.Generation, pid: p.PID, uid: l.UID, since: since(l.Since),
-		pods: map[string]*pod{}, now: map[string]telemetry.Counts{},
-	}
-	if x.foreign = l.Version != cell.ProtocolVersion; x.foreign {
-		f.Close() // the anchor keeps it open
-	} else if err := k.connect(x, f); err != nil {
-		return err
-	}
-	k.cells[c.group] = c
-	c.draining = append(c.draining, x)
-	k.processes[p.Name] = x
-	if !x.foreign {
-		k.greet(x)
-	}
-	return nil
 }
 
 // completePod makes up for what the last keeper did not get to.
