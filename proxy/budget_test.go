@@ -66,7 +66,7 @@ func TestOverBudgetOnlyThatWorkloadIsRefused(t *testing.T) {
 }
 
 // I4: downloads that nobody reads hold no more than the budget of whoever asked for
-// them, and a connection that is read goes on.
+// them, and no longer than they are open: then that workload is served again.
 func TestSlowReadersHoldTheirBudget(t *testing.T) {
 	const limit = 1 << 20
 	w := newTwo(t)
@@ -80,8 +80,16 @@ func TestSlowReadersHoldTheirBudget(t *testing.T) {
 		}
 	})
 	w.server.serve(t, 8081, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+	var slow []*net.TCPConn
 	for range 30 {
-		c := w.client.dial(t, at(w.B4, 8080))
+		c, err := w.client.ns.Dial(t.Context(), netns.DialOptions{Remote: at(w.B4, 8080)})
+		if errors.Is(err, syscall.ECONNRESET) {
+			continue // so soon
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow = append(slow, c)
 		_ = c.SetReadBuffer(4096)
 		if _, err := c.Read(make([]byte, 1)); err != nil && !errors.Is(err, syscall.ECONNRESET) {
 			t.Fatal(err)
@@ -95,6 +103,15 @@ func TestSlowReadersHoldTheirBudget(t *testing.T) {
 		if n := a.Buffered(); n > limit {
 			t.Errorf("%s: %d bytes are buffered, the budget is %d", name, n, limit)
 		}
+	}
+	for _, c := range slow {
+		c.Close()
+	}
+	if len(slow) == 0 {
+		t.Error("no connection was made")
+	}
+	for (account.Buffered() > 0 || far.Buffered() > 0) && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
 	}
 	echoes(t, w.client.dial(t, at(w.B4, 8081)))
 }
