@@ -33,5 +33,5 @@
 // No byte of the application is sent before the 200, so an Open that failed
 // before its answer has delivered nothing and may be tried again elsewhere:
 // [*RefusedError] says that the peer did not start it, [*LostError] that the
-// tunnel died under it. The pool does that, once.
+// tunnel died under it. The pool does that: see [Pool.Open].
 package tunnel

@@ -112,6 +112,7 @@ type dialer struct {
 	limit   int
 	takes   time.Duration
 	err     error
+	broken  error // of every Open in every tunnel
 	tunnels []*fakeTunnel
 	dials   int
 	ended   []error // contexts of dials that did not end by themselves
@@ -136,6 +137,9 @@ func (d *dialer) dial(ctx context.Context, k Key) (Tunnel, error) {
 		return nil, d.err
 	}
 	t := &fakeTunnel{key: k, limit: d.limit, done: make(chan struct{})}
+	if d.broken != nil {
+		t.breakWith(d.broken)
+	}
 	d.tunnels = append(d.tunnels, t)
 	return t, nil
 }

@@ -69,8 +69,9 @@ func NewPool(dial DialFunc, o PoolOptions) *Pool {
 // Open opens a stream in a tunnel for k, dialling one when none has room. The
 // stream's Close gives its place back.
 //
-// It tries a second time, in a tunnel that did not exist when the first try
-// began, when the peer refused the stream, or when a tunnel made before this
+// It tries again, in a tunnel that did not exist when the last try began, when
+// the peer refused the stream (four tries at most: a workload that moves again
+// and again refuses it each time), or once when a tunnel made before this
 // call died before the answer. The latter is how a crash of the peer looks from
 // here: its old tunnels are found dead one by one, and a new one is served by
 // its successor. Both are safe: no byte of the application is sent before the
@@ -78,7 +79,7 @@ func NewPool(dial DialFunc, o PoolOptions) *Pool {
 // behind the dead tunnel saw a connection without a byte in it.
 func (p *Pool) Open(ctx context.Context, k Key, head hbone.Head) (Stream, hbone.Header, error) {
 	s, h, err := p.open(ctx, k, head, false)
-	if again(err) && ctx.Err() == nil {
+	for try := 1; again(err, try) && ctx.Err() == nil; try++ {
 		p.mu.Lock()
 		p.counts.Retries++
 		p.mu.Unlock()
@@ -87,16 +88,24 @@ func (p *Pool) Open(ctx context.Context, k Key, head hbone.Head) (Stream, hbone.
 	return s, h, err
 }
 
+// maxTries bounds how often one stream is opened.
+const maxTries = 4
+
 // reusedError marks the loss of a tunnel that was there before us. A fresh one
 // that dies is no stale connection, but an answer.
 type reusedError struct{ *LostError }
 
 func (e reusedError) Unwrap() error { return e.LostError }
 
-func again(err error) bool {
+// again says whether a stream that failed with err is tried once more. A tunnel that
+// has no room locally, or is lost, is no worse after a second try.
+func again(err error, try int) bool {
 	var refused *RefusedError
+	if errors.As(err, &refused) && refused.Reason == Refused {
+		return try < maxTries
+	}
 	var reused reusedError
-	return errors.As(err, &refused) || errors.As(err, &reused)
+	return try == 1 && (refused != nil || errors.As(err, &reused))
 }
 
 func (p *Pool) open(ctx context.Context, k Key, head hbone.Head, fresh bool) (Stream, hbone.Header, error) {

@@ -428,7 +428,8 @@ func TestADeadFreshTunnelIsAnError(t *testing.T) {
 	})
 }
 
-func TestARefusedStreamIsTriedOnceMore(t *testing.T) {
+// A workload that has moved twice refuses twice; one that always refuses is not asked for ever.
+func TestARefusedStreamIsTriedInOtherTunnels(t *testing.T) {
 	d := &dialer{limit: 100}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
 		defer mustOpen(t, p, key(1)).Close()
@@ -439,6 +440,19 @@ func TestARefusedStreamIsTriedOnceMore(t *testing.T) {
 		d.err = errDial
 		if _, _, err := p.Open(t.Context(), key(1), hbone.Head{}); !errors.Is(err, errDial) {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestAPeerThatRefusesEveryStream(t *testing.T) {
+	d := &dialer{limit: 100, broken: &RefusedError{Refused}}
+	inBubble(t, d, func(t *testing.T, p *Pool) {
+		var refused *RefusedError
+		if _, _, err := p.Open(t.Context(), key(1), hbone.Head{}); !errors.As(err, &refused) || refused.Reason != Refused {
+			t.Errorf("got %v", err)
+		}
+		if s := p.Stats(); d.dials != maxTries || s.Retries != maxTries-1 || s.Streams != 0 {
+			t.Errorf("%d dials, %+v", d.dials, s)
 		}
 	})
 }
