@@ -99,6 +99,7 @@ func (s *cell) handle(ctx context.Context, e Event) {
 		news := s.news()
 		if carried(news) {
 			collection.wake()
+			s.memory.begin()
 		}
 		e.Ping(news, s.sink.Dropped())
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime/debug"
 	"testing"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
@@ -71,5 +72,28 @@ func TestWhatWakesACell(t *testing.T) {
 	}
 	if carried(map[string]telemetry.Counts{"a": {}}) || !carried(map[string]telemetry.Counts{"a": {}, "b": {Opened: 1}}) {
 		t.Error("plaintext that comes in is not told from nothing")
+	}
+}
+
+// A dozing cell does not look at its memory; a limit that nobody reaches is looked at
+// from the first connection on.
+func TestADozingCellDoesNotLook(t *testing.T) {
+	collection.setMemoryLimit(1 << 30)
+	collection.doze()
+	defer func() { collection.wake(); collection.setMemoryLimit(0) }()
+	m := newMemory()
+	defer m.stop()
+	if m.begun || m.look == nil {
+		t.Errorf("it looks: %+v", m)
+	}
+	collection.wake()
+	m.begin()
+	if !m.begun {
+		t.Error("it does not look")
+	}
+	select {
+	case <-m.look:
+	case <-time.After(30 * time.Second):
+		t.Error("nothing comes")
 	}
 }

@@ -22,6 +22,7 @@ type memory struct {
 	limit   func() int64 // it follows the walls
 	samples []metrics.Sample
 	timer   *time.Timer // nil: no limit
+	begun   bool        // it runs, or is about to be set again
 	look    <-chan time.Time
 }
 
@@ -32,8 +33,21 @@ func newMemory() *memory {
 	}
 	m.samples = newSamples()
 	m.timer = time.NewTimer(calm)
+	m.timer.Stop()
 	m.look = m.timer.C
+	if !collection.dozing.Load() {
+		m.begin()
+	}
 	return m
+}
+
+// begin has the loop look from now on. A cell that dozes holds nothing, and each time that
+// it wakes costs it as much as a ping does.
+func (m *memory) begin() {
+	if m.timer != nil && !m.begun {
+		m.begun = true
+		m.timer.Reset(calm)
+	}
 }
 
 func newSamples() []metrics.Sample {
