@@ -69,8 +69,11 @@ func (s Spec) open() (path string, fd int, err error) {
 }
 
 func (s Spec) enterNetns() error {
-	if s.Netns == -1 {
+	switch s.Netns {
+	case -1:
 		return nil
+	case EmptyNetns:
+		return unix.Unshare(unix.CLONE_NEWNET)
 	}
 	if err := unix.Setns(s.Netns, unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("setns descriptor %d: %w", s.Netns, err)

@@ -89,6 +89,16 @@ func TestAnotherUserWithoutCapabilities(t *testing.T) {
 	}
 }
 
+// TestEmptyNetns: neither the parent's namespace nor that of another.
+func TestEmptyNetns(t *testing.T) {
+	spec := Spec{Netns: EmptyNetns, Caps: []string{"net_raw"}, NoNewPrivs: true}
+	stay := mustRun(t, Spec{Netns: -1, Caps: []string{"net_raw"}, NoNewPrivs: true})
+	first, second := mustRun(t, spec), mustRun(t, spec)
+	if first.Netns == stay.Netns || second.Netns == stay.Netns {
+		t.Errorf("namespaces %d and %d, the parent's is %d", first.Netns, second.Netns, stay.Netns)
+	}
+}
+
 func TestNetns(t *testing.T) {
 	ns, err := netns.New()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // Spec is the jail and the program in it.
 type Spec struct {
-	Netns      int      // descriptor of the network namespace to enter, closed then; -1: stay
+	Netns      int      // descriptor of the network namespace to enter, closed then; -1: stay; or EmptyNetns
 	Cgroups    []string // directories of the groups to join, absolute
 	UID, GID   int      // 0: keep. With either, supplementary groups are given up
 	Caps       []string // the capabilities that the program has: "net_raw", "sys_admin"
@@ -28,6 +28,10 @@ type Spec struct {
 	Argv  []string // the program; looked up in PATH when it has no slash
 	Env   []string // nil: the shim's own. Not among Args: the parent sets the shim's
 }
+
+// EmptyNetns as Spec.Netns is a new network namespace with nothing in it: for a program that
+// opens its sockets in others, of which it has descriptors.
+const EmptyNetns = -2
 
 // firstFD is the first descriptor after stdin, stdout and stderr.
 const firstFD = 3
@@ -113,7 +117,7 @@ func (s Spec) check() error {
 	if s.NoFile < 0 || s.NoFile > 0 && s.NoFile <= s.firstClosed() {
 		return fmt.Errorf("--nofile %d is not above the descriptors that the program inherits", s.NoFile)
 	}
-	if s.Netns != -1 && s.Netns < s.firstClosed() {
+	if s.Netns != -1 && s.Netns != EmptyNetns && s.Netns < s.firstClosed() {
 		return fmt.Errorf("--netns-fd %d is not above the program's own descriptors, which end with %d", s.Netns, s.firstClosed()-1)
 	}
 	// 1<<32-1 means "as it is" to setresuid: it would silently leave root.

@@ -28,7 +28,7 @@ func TestArgsAndBack(t *testing.T) {
 func randomSpec(r *rand.Rand) Spec {
 	s := Spec{Netns: -1, NoNewPrivs: r.IntN(2) == 0, Files: r.IntN(6) - 1, UID: r.IntN(3) * 70000, GID: r.IntN(3) * 70000}
 	if r.IntN(2) == 0 {
-		s.Netns = s.firstClosed() + r.IntN(3)
+		s.Netns = []int{EmptyNetns, s.firstClosed() + r.IntN(3)}[r.IntN(2)]
 	}
 	if r.IntN(2) == 0 {
 		s.NoFile = 16 + r.IntN(1000)
@@ -53,7 +53,7 @@ func randomSpec(r *rand.Rand) Spec {
 func TestParseArgsRefuses(t *testing.T) {
 	for _, args := range []string{
 		"", "--", "--netns-fd=-1", "--uid=-1 -- x", "--gid=-3 -- x", "--uid=x -- x", "--uid=4294967295 -- x", "--gid=4294967295 -- x", "--files=-2 -- x", "--files=9999 -- x",
-		"--netns-fd=3 -- x", "--netns-fd=2 --files=-1 -- x", "--netns-fd=5 --files=3 -- x", "--netns-fd=-2 -- x",
+		"--netns-fd=3 -- x", "--netns-fd=2 --files=-1 -- x", "--netns-fd=5 --files=3 -- x", "--netns-fd=-3 -- x",
 		"--caps=raw -- x", "--caps= -- x", "--caps=net_raw,,sys_admin -- x", "--cgroup=a -- x", "--cgroup= -- x", "--unknown -- x",
 		"--no-new-privs=maybe -- x", "--listen=65536 -- x", "--listen=x -- x",
 		"--seccomp -- x", "--landlock -- x",

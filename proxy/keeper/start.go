@@ -61,7 +61,8 @@ func (k *Keeper) spawn(x *process) error {
 }
 
 // processSpec is the shim's command line and descriptors: fd 3 is the channel, and
-// fd 4 the pod's namespace for a cell that lives inside it.
+// fd 4 the pod's namespace for a cell that lives inside it. A cell of several pods lives
+// in none.
 func (k *Keeper) processSpec(x *process, channelEnd *os.File) (anchor.Spec, error) {
 	c := x.cell
 	s := jail.Spec{Netns: -1, UID: x.uid, GID: x.uid, NoNewPrivs: true, Argv: []string{k.config.Cell, "channel", "--name", c.group}}
@@ -74,6 +75,9 @@ func (k *Keeper) processSpec(x *process, channelEnd *os.File) (anchor.Spec, erro
 		s.Caps = []string{"net_raw"}
 	} else {
 		s.Caps = []string{"net_raw", "sys_admin"} // setns, and nothing else needs it
+		// It opens sockets in its pods only. Left in the node's, it could send from there under
+		// the address of every pod, past what guards each pod's own link (decision 10).
+		s.Netns = jail.EmptyNetns
 	}
 	if err := k.enclose(c); err != nil {
 		return anchor.Spec{}, err
