@@ -73,6 +73,8 @@ const (
 	RoleCell    = "cell"
 	RoleKeeper  = "keeper"
 	RoleAnchor  = "anchor"
+
+	RoleApplication = "application" // of a pod; no part of the data plane
 )
 
 // describe says which process of a container this is.

@@ -74,6 +74,7 @@ func meshOf(t Topology) mesh.File {
 	for i, e := range t.Denied {
 		f.Policies = append(f.Policies, t.denial(i, e))
 	}
+	f.Policies = append(f.Policies, t.strict()...)
 	for _, p := range t.Pods {
 		f.Workloads = append(f.Workloads, mesh.Workload{
 			UID: p.Name(), Name: p.App, Namespace: p.Namespace, ServiceAccount: p.ServiceAccount(),
@@ -98,6 +99,19 @@ func (t Topology) denial(i int, e Edge) mesh.Policy {
 		Name: fmt.Sprintf("forbidden-%d", i+1), Namespace: to.Namespace, Scope: mesh.ScopeWorkload, Workloads: []string{e.To}, Action: mesh.Deny,
 		Rules: []mesh.Rule{{Principals: []string{t.TrustDomain + "/ns/" + from.Namespace + "/sa/" + from.ServiceAccount()}}},
 	}
+}
+
+// strict wants an identity of whoever asks the strict pods: Istio's PeerAuthentication
+// STRICT. A policy is one of a namespace.
+func (t Topology) strict() (all []mesh.Policy) {
+	for _, name := range t.Strict {
+		p, _ := t.Pod(name)
+		all = append(all, mesh.Policy{
+			Name: "strict-" + p.App, Namespace: p.Namespace, Scope: mesh.ScopeWorkload, Workloads: []string{name}, Action: mesh.Allow,
+			Rules: []mesh.Rule{{Principals: []string{t.TrustDomain + "/*"}}},
+		})
+	}
+	return all
 }
 
 // writeTokens writes a token for each node, which may ask for the identities of its

@@ -4,20 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-
-	"github.com/bulkhead-mesh/bulkhead/identity/ca"
 )
-
-// Issued is every SVID that the lab's CA has signed so far.
-func (l *Lab) Issued() ([]ca.Issued, error) {
-	f, err := os.Open(l.path(issuedFile))
-	if err != nil {
-		return nil, at("issued", "", err)
-	}
-	defer f.Close()
-	all, err := ca.ReadIssued(f)
-	return all, at("issued", "", err)
-}
 
 // NamespaceNames are the lab's names for its network namespaces, by what the links of
 // /proc/PID/ns/net and of descriptors say: "net:[4026532000]".
@@ -44,3 +31,59 @@ func (l *Lab) NamespaceNames() (map[string]string, error) {
 // ManyUIDs reports whether processes of the lab can have uids of their own, as in the lab
 // of the machine's root.
 func (l *Lab) ManyUIDs() bool { return l.manyUIDs }
+
+// Applications are the processes of the pods' applications.
+func (l *Lab) Applications() []Proc {
+	var all []Proc
+	for _, p := range l.topology.All() {
+		if a := l.apps[p.Name()]; a != nil && !a.process.hasEnded() {
+			all = append(all, Proc{PID: a.process.pid, Role: RoleApplication, Name: a.process.name, Node: p.Node, Pods: []string{p.Name()}})
+		}
+	}
+	return all
+}
+
+// ControlPID is the process of the lab's control, which has the CA's keys.
+func (l *Lab) ControlPID() int {
+	if l.control == nil {
+		return 0
+	}
+	return l.control.pid
+}
+
+// Secrets are files that belong to one of the lab's processes and to no other, by their
+// owners: a node's proxy, a pod's sidecar, or control.
+func (l *Lab) Secrets() map[string][]string {
+	files := map[string][]string{"control": {l.path(controlFile), l.path(issuedFile)}}
+	for _, n := range l.topology.Nodes {
+		files[n.Name] = []string{l.tokenFile(n.Name), l.path(n.Name + ".yaml")}
+	}
+	for _, p := range l.topology.Pods {
+		files[p.Name()] = []string{l.tokenFile(p.Name())}
+	}
+	return files
+}
+
+// Sockets are the unix sockets of the lab's processes, by their owners.
+func (l *Lab) Sockets() map[string]string {
+	sockets := map[string]string{"control": l.path(caSocket)}
+	for _, n := range l.topology.Nodes {
+		sockets[n.Name] = l.adminSocket(n)
+	}
+	return sockets
+}
+
+// SidecarToken is the file of the token of a pod's sidecar.
+func (l *Lab) SidecarToken(pod string) string { return l.tokenFile(pod) }
+
+// NetnsPath is where a process of the lab finds a pod's network namespace.
+func (l *Lab) NetnsPath(pod string) string {
+	p, _ := l.topology.Pod(pod)
+	return l.netnsPath(p)
+}
+
+// Bin is the path of one of the executables beside the lab's own.
+func (l *Lab) Bin(name string) string { return l.bin(name) }
+
+// Dir is the lab's run directory, which ends with it.
+func (l *Lab) Dir() string { return l.options.Dir }

@@ -131,6 +131,9 @@ func (l *Lab) adminSocket(n Node) string { return l.path("admin-" + n.Name + ".s
 
 func (l *Lab) startNode(n Node, s Subject, socket string) (*process, error) {
 	file := n.Name + ".yaml"
+	if _, err := l.linkCell(n.Name); err != nil {
+		return nil, err
+	}
 	if err := l.writeYAML(file, l.nodeConfig(n, s, socket)); err != nil {
 		return nil, err
 	}
@@ -152,7 +155,7 @@ func (l *Lab) nodeConfig(n Node, s Subject, socket string) nodeConfig {
 		Node: n.Name, Isolation: s.Isolation, Custody: s.Custody, Liveness: livenessConfig{Off: !s.Liveness}, Budgets: s.Budgets,
 		Restart: restartConfig{Initial: s.Cells.Initial.String(), Factor: s.Cells.Factor, Max: s.Cells.Max.String()},
 		Mesh:    l.path(meshFile), CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(n.Name)},
-		Admin: socket, Cell: l.bin("bulkhead-cell"), Drain: Drain.String(), Cgroup: l.groups.node(n.Name),
+		Admin: socket, Cell: l.cellProgram(n.Name), Drain: Drain.String(), Cgroup: l.groups.node(n.Name),
 		Walls: nodeWalls(),
 	}
 	if l.manyUIDs {

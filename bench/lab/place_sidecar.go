@@ -90,13 +90,17 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	cellPath, err := l.linkCell(p.Name())
+	if err != nil {
+		return nil, err
+	}
 	group, err := l.groups.of(p, "sidecar", sidecarWall)
 	if err != nil {
 		return nil, fmt.Errorf("cgroup: %w", err)
 	}
 	spec := jail.Spec{
 		Netns: -1, Files: -1, NoFile: sidecarWall.files, Caps: []string{"net_raw"}, NoNewPrivs: true,
-		Argv: []string{l.bin("bulkhead-cell"), "sidecar", "--config", l.path(config)},
+		Argv: []string{cellPath, "sidecar", "--config", l.path(config)},
 	}
 	if group != nil {
 		spec.Cgroups = group.Dirs()

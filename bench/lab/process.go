@@ -47,7 +47,7 @@ type process struct {
 // start runs a program in its namespace. What the child shares with others (its
 // log) is a file and not a pipe, so that Wait waits for the process and nothing else.
 func (l *Lab) start(p program) (*process, error) {
-	path := filepath.Join(l.options.Dir, "log", strings.ReplaceAll(p.name, "/", "_")+".log")
+	path := l.logFile(p.name)
 	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, at("log", p.name, err)
@@ -76,6 +76,11 @@ func (l *Lab) start(p program) (*process, error) {
 		}
 	}
 	return c, nil
+}
+
+// logFile is where the output of a program goes.
+func (l *Lab) logFile(name string) string {
+	return filepath.Join(l.options.Dir, "log", strings.ReplaceAll(name, "/", "_")+".log")
 }
 
 func orOwn(ns *netns.Namespace) *netns.Namespace {

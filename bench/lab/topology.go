@@ -37,6 +37,9 @@ type Topology struct {
 	Services    []Service
 	Edges       []Edge
 	Denied      []Edge // what a policy forbids; somebody tries all the same
+	// Strict are pods that let nobody in without an identity of the trust domain. What
+	// policy forbids to an identity it does not forbid to a connection that has none.
+	Strict []string
 }
 
 // Node is one machine of the lab.

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/trust"
 )
+
+// thief is the name of the attack's executable.
+const thief = "bulkhead-attack"
 
 // unwritten is what the record says until the drill ends: it is found when the process
 // was killed.
@@ -21,6 +25,9 @@ const unwritten = "it was killed before it could write its record"
 func Run(ctx context.Context, l *lab.Lab, p Params, dir string) (*trust.Record, error) {
 	if err := p.Validate(l.Topology()); err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(l.Bin(thief)); err != nil {
+		return nil, &lab.Misuse{Sentence: fmt.Sprintf("%s is missing beside this executable: run make build", thief)}
 	}
 	r, err := p.record(l.Topology(), filepath.Base(dir))
 	if err != nil {
@@ -65,11 +72,13 @@ func drill(ctx context.Context, l *lab.Lab, p Params, r *trust.Record, isolation
 		return err
 	}
 	s, err := look(ctx, l, p, r, subject.Name, isolation)
-	if err != nil {
-		return err
+	if err == nil {
+		err = steal(ctx, l, p, r, &s)
 	}
-	r.Subjects = append(r.Subjects, s)
-	return nil
+	if s.Processes != nil { // what there is stays, also of a theft that failed
+		r.Subjects = append(r.Subjects, s)
+	}
+	return err
 }
 
 // speak has every edge of the graph carry a request, so that keys were used.

@@ -42,7 +42,7 @@ func look(ctx context.Context, l *lab.Lab, p Params, r *trust.Record, name, isol
 	if err != nil {
 		return s, err
 	}
-	issued, err := l.Issued()
+	issued, err := l.Signed()
 	if err != nil {
 		return s, err
 	}

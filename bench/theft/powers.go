@@ -35,7 +35,11 @@ func powersOf(pid int, names map[string]string) (trust.Powers, error) {
 	if err != nil {
 		return p, err
 	}
-	p.Netns = named(names, own)
+	if p.Netns = named(names, own); p.Netns == own {
+		if p.Netns, err = unnamed(dir, own); err != nil {
+			return p, err
+		}
+	}
 	p.NetnsFDs, err = namespaceFDs(dir, names)
 	return p, err
 }
@@ -77,6 +81,25 @@ func differs(dir, kind string) (bool, error) {
 	}
 	ours, err := os.Readlink("/proc/self/ns/" + kind)
 	return theirs != ours, err
+}
+
+// unnamed is what to call a network namespace that is not the lab's own.
+func unnamed(dir, link string) (string, error) {
+	b, err := os.ReadFile(dir + "/net/dev")
+	if err != nil {
+		return "", err
+	}
+	links := 0
+	for line := range strings.Lines(string(b)) {
+		name, _, isLink := strings.Cut(line, ":") // two lines of headings have none
+		if isLink && strings.TrimSpace(name) != "lo" {
+			links++
+		}
+	}
+	if links == 0 {
+		return trust.NoNetns, nil
+	}
+	return link, nil
 }
 
 // namespaceFDs are the network namespaces that a process holds descriptors of.

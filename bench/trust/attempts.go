@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -31,20 +32,38 @@ func (r *Record) Inside(s *Subject, a Attempt) bool {
 	return a.Target == Self || slices.Contains(r.group(s, a.By), a.Target)
 }
 
-// attempts wants everything outside to have failed.
+// attempts wants everything outside to have failed, every control to have succeeded, and
+// the culprit to be served again.
 func (res *Result) attempts(s *Subject) {
+	if s.Damaged != "" {
+		res.find("%s: the culprit was not served again after the attack: %s", s.Name, s.Damaged)
+	}
 	for _, a := range s.Attempts {
-		if !res.Record.Inside(s, a) && a.Outcome == Succeeded {
-			res.find("%s: %s of the culprit: %s reached %s%s", s.Name, a.By, a.Kind, a.Target, in(a.Note))
+		if a.Control && a.Outcome != Succeeded {
+			res.find("%s: control failed: %s: %s", s.Name, a.Kind, a.Errno)
+		}
+	}
+	for _, by := range []string{ByCell, ByApplication} {
+		for _, kind := range res.Record.Kinds(by) {
+			if reached := res.Record.reached(s, by, kind); len(reached) > 0 {
+				res.find("%s: the culprit's %s reached %s: %s", s.Name, by, strings.Join(reached, ", "), kind)
+			}
 		}
 	}
 }
 
-func in(note string) string {
-	if note == "" {
-		return ""
+// reached are the targets outside the group that one kind of attempt reached.
+func (r *Record) reached(s *Subject, by, kind string) (targets []string) {
+	for _, a := range s.Attempts {
+		if a.By == by && a.Kind == kind && a.Outcome == Succeeded && !r.Inside(s, a) && !slices.Contains(targets, a.Target) {
+			targets = append(targets, a.Target)
+		}
 	}
-	return " (" + note + ")"
+	const most = 3
+	if n := len(targets) - most; n > 0 {
+		targets = append(targets[:most], fmt.Sprintf("%d more", n))
+	}
+	return targets
 }
 
 // Tally counts attempts of one kind against one side.
@@ -61,7 +80,7 @@ func (t *Tally) add(a Attempt) {
 	case a.Outcome == Succeeded:
 		t.Succeeded++
 		return
-	case a.Outcome != Refused:
+	case a.Outcome == Killed, a.Outcome == NotEnforceable:
 		word = a.Outcome
 	case word == "":
 		word = Refused
@@ -84,15 +103,23 @@ func (t *Tally) String() string {
 	return strings.Join(words, ", ")
 }
 
-// Kinds are the kinds of attempts by somebody, in the order in which they were first
-// tried.
+// Kinds are the kinds of attempts by somebody, in the order in which they were tried; not
+// every subject has all of them.
 func (r *Record) Kinds(by string) (kinds []string) {
+	last := -1 // position of the kind before, in the order so far
 	for _, s := range r.Subjects {
 		for _, a := range s.Attempts {
-			if a.By == by && !slices.Contains(kinds, a.Kind) {
-				kinds = append(kinds, a.Kind)
+			if a.By != by {
+				continue
 			}
+			i := slices.Index(kinds, a.Kind)
+			if i < 0 {
+				i = last + 1
+				kinds = slices.Insert(kinds, i, a.Kind)
+			}
+			last = i
 		}
+		last = -1
 	}
 	return kinds
 }

@@ -132,7 +132,10 @@ func (r *Record) plaintext(p *Process) int {
 // reach is where a process can open sockets: where it lives, and with CAP_SYS_ADMIN
 // wherever it has a descriptor of.
 func (p Powers) reach() []string {
-	all := []string{p.Netns}
+	all := []string{}
+	if p.Netns != NoNetns {
+		all = append(all, p.Netns)
+	}
 	if slices.Contains(p.Capabilities, "sys_admin") {
 		all = append(all, p.NetnsFDs...)
 	}

@@ -61,8 +61,8 @@ func TestFindings(t *testing.T) {
 		"the scan finds nothing": {func(r *Record) { r.Subjects[0].Processes[0].Found = nil }, "control failed: no key of a/checkout "},
 		"another's SVID": {func(r *Record) {
 			r.Subjects[0].Attempts[1].Outcome = Succeeded
-		}, "SVID from the keeper reached b/web"},
-		"the node": {func(r *Record) { r.Subjects[0].Attempts[3].Outcome = Succeeded }, "setns reached node-1"},
+		}, "reached b/web: SVID from the keeper"},
+		"the node": {func(r *Record) { r.Subjects[0].Attempts[3].Outcome = Succeeded }, "reached node-1: setns"},
 		"aborted":  {func(r *Record) { r.Aborted = "it was interrupted" }, "not whole: it was interrupted"},
 	} {
 		r := story()
@@ -90,6 +90,20 @@ func TestTheGroupIsTheThiefs(t *testing.T) {
 		if got := r.Inside(s, Attempt{By: c.by, Target: c.target}); got != c.inside {
 			t.Errorf("%s against %s: inside %v", c.by, c.target, got)
 		}
+	}
+}
+
+// TestKindsKeepTheOrder: a kind that only later subjects have stands where they tried it.
+func TestKindsKeepTheOrder(t *testing.T) {
+	of := func(kinds ...string) (s Subject) {
+		for _, k := range kinds {
+			s.Attempts = append(s.Attempts, Attempt{By: ByCell, Kind: k}, Attempt{By: ByApplication, Kind: "other"})
+		}
+		return s
+	}
+	r := &Record{Subjects: []Subject{of("ca", "setns", "setns", "fork"), of("keeper", "ca", "signal", "setns", "fork", "last")}}
+	if got, want := r.Kinds(ByCell), []string{"keeper", "ca", "signal", "setns", "fork", "last"}; !slices.Equal(got, want) {
+		t.Errorf("kinds %q, want %q", got, want)
 	}
 }
 

@@ -54,6 +54,10 @@ type Subject struct {
 	Issued    []Issued  `json:"issued"`
 	Processes []Process `json:"processes"`
 	Attempts  []Attempt `json:"attempts"`
+	// Returned is how long the culprit was not served once the thief was killed; Damaged is
+	// why it was not served again.
+	Returned time.Duration `json:"returned,omitempty"`
+	Damaged  string        `json:"damaged,omitempty"`
 }
 
 // Issued is an SVID: its identity, its public key, its end.
@@ -86,6 +90,9 @@ type Process struct {
 	Signable []string `json:"signable"`
 	Powers   Powers   `json:"powers"`
 }
+
+// NoNetns is the name of a network namespace that holds nothing and leads nowhere.
+const NoNetns = "none"
 
 // Found is an issued key: its position in Subject.Issued, and how often each form of it
 // was there.
@@ -142,6 +149,8 @@ type Attempt struct {
 	Outcome string `json:"outcome"`
 	Errno   string `json:"errno,omitempty"` // "EPERM", or the words of whoever refused
 	Note    string `json:"note,omitempty"`
+	// Control is an attempt that must succeed: without it the others prove nothing.
+	Control bool `json:"control,omitempty"`
 }
 
 // Self is the target of an attempt that reaches nothing but the process itself.

@@ -124,26 +124,29 @@ func (res *Result) timeLeft() grid {
 	return g
 }
 
-// tried is the outcome of each kind of attempt outside the group, by subject.
-func (res *Result) tried(by, heading string) grid {
+// tried is the outcome of each kind of attempt on one side of the group, by subject.
+func (res *Result) tried(by, heading string, inside bool) grid {
 	r := res.Record
-	kinds := r.Kinds(by)
-	if len(kinds) == 0 {
-		return nil
-	}
 	head := []string{heading}
 	for _, s := range r.Subjects {
 		head = append(head, s.Name)
 	}
 	g := grid{head}
-	for _, kind := range kinds {
-		cells := []string{kind}
+	for _, kind := range r.Kinds(by) {
+		cells, tried := []string{kind}, 0
 		for i := range r.Subjects {
-			cells = append(cells, r.Tally(&r.Subjects[i], by, kind, false).String())
+			t := r.Tally(&r.Subjects[i], by, kind, inside)
+			cells = append(cells, t.String())
+			tried += t.Tried
 		}
-		g = append(g, cells)
+		if tried > 0 {
+			g = append(g, cells)
+		}
 	}
-	return append(g, res.totals(by, "outside its group, of all", false), res.totals(by, "inside its group, of all", true))
+	if len(g) == 1 {
+		return nil
+	}
+	return append(g, res.totals(by, "succeeded, of all", inside))
 }
 
 // totals is "succeeded of tried".

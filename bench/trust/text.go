@@ -61,8 +61,10 @@ func (res *Result) head() string {
 func (res *Result) grids() (all []grid) {
 	for _, g := range []grid{
 		res.exposure(), res.timeLeft(),
-		res.tried(ByCell, "the stolen cell tried"),
-		res.tried(ByApplication, "the application tried"),
+		res.tried(ByCell, "stolen cell, outside its group", false),
+		res.tried(ByCell, "stolen cell, inside its group", true),
+		res.tried(ByApplication, "application, outside its pod", false),
+		res.tried(ByApplication, "application, inside its pod", true),
 	} {
 		if len(g) > 1 {
 			all = append(all, g)

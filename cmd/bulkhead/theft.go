@@ -51,7 +51,7 @@ func (f *theftFlags) params() (theft.Params, error) {
 	p := theft.Params{
 		Isolations: f.isolations, Culprit: f.culprit, TimeScale: f.timeScale, Version: buildVersion(), Privileged: f.privileged,
 	}
-	return p, p.Validate(lab.Replicated())
+	return p, p.Validate(theft.Topology(f.culprit))
 }
 
 // theftOf is what a drill's flags mean for this one.
@@ -114,7 +114,7 @@ func workTheft(c *cobra.Command, p theft.Params, dir string) error {
 	defer printer.Close()
 	p.Progress = func(line string) { printer.Line("drill: " + line) }
 	o.Progress = func(line string) { printer.Line("lab: " + line) }
-	o.Topology = lab.Replicated()
+	o.Topology = theft.Topology(p.Culprit)
 	l, err := lab.New(o)
 	if err != nil {
 		return err

@@ -1,0 +1,168 @@
+package theft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/theft/attack"
+	"github.com/bulkhead-mesh/bulkhead/bench/trust"
+)
+
+const (
+	attackTimeout = 2 * time.Minute  // from the cell's death until the thief has tried everything
+	returnTimeout = 30 * time.Second // until the true cell serves again
+	pollInterval  = 100 * time.Millisecond
+)
+
+// steal puts the thief in the culprit's cell's place, notes what it tried, and puts the
+// true cell back.
+func steal(ctx context.Context, l *lab.Lab, p Params, r *trust.Record, s *trust.Subject) (err error) {
+	o, err := orders(l, r, s, trust.ByCell)
+	if err != nil {
+		return err
+	}
+	program := filepath.Join(l.Dir(), "attack-"+s.Isolation)
+	if err := attack.Write(program, l.Bin(thief), o); err != nil {
+		return err
+	}
+	observer, err := l.Observe(observerOf(l.Topology(), r.Culprit).Name())
+	if err != nil {
+		return err
+	}
+	defer observer.Close()
+	log, err := tail(l, r.Culprit)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	if err := l.Swap(r.Culprit, program); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, giveBack(context.WithoutCancel(ctx), l, r.Culprit, s)) }()
+	if killed, err := kill(l, r.Culprit); err != nil || killed == 0 {
+		return errors.Join(err, fmt.Errorf("%d processes that serve %s were killed", killed, r.Culprit))
+	}
+	return follow(ctx, p, s, log, func(packet attack.Packet) bool { return observer.Saw(packet.Source, packet.Port) })
+}
+
+// tail is the log of what serves a pod, from here on.
+func tail(l *lab.Lab, pod string) (*os.File, error) {
+	path, err := l.LogOf(pod)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekEnd); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// kill ends what serves a pod now.
+func kill(l *lab.Lab, pod string) (killed int, err error) {
+	procs, err := l.DataPlane(pod)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range procs {
+		switch err := unix.Kill(p.PID, unix.SIGKILL); err {
+		case nil:
+			killed++
+		case unix.ESRCH: // it has just ended
+		default:
+			return killed, fmt.Errorf("killing %s: %w", p.Name, err)
+		}
+	}
+	return killed, nil
+}
+
+// follow reads the log until the thief is done.
+func follow(ctx context.Context, p Params, s *trust.Subject, log *os.File, saw func(attack.Packet) bool) error {
+	from, err := log.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, attackTimeout)
+	defer cancel()
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	said := 0
+	for {
+		attempts, done, err := attack.Read(io.NewSectionReader(log, from, 1<<40), saw)
+		if err != nil {
+			return err
+		}
+		if done != nil {
+			s.Attempts = append(s.Attempts, attempts...)
+			p.progress("%s: the thief is done: %d attempts", s.Name, len(attempts))
+			if done.Error != "" {
+				return fmt.Errorf("the thief gave up: %s", done.Error)
+			}
+			return nil
+		}
+		if len(attempts) >= said+100 {
+			said = len(attempts)
+			p.progress("%s: the thief has tried %d things", s.Name, said)
+		}
+		select {
+		case <-ctx.Done():
+			s.Attempts = append(s.Attempts, attempts...)
+			return fmt.Errorf("the thief is not done after %d attempts: %w", len(attempts), context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// giveBack ends the thief and waits until the culprit is served by a true cell again.
+func giveBack(ctx context.Context, l *lab.Lab, culprit string, s *trust.Subject) error {
+	if err := l.Swap(culprit, ""); err != nil {
+		return err
+	}
+	if _, err := kill(l, culprit); err != nil { // the thief; where the keeper has killed it, none
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, returnTimeout)
+	defer cancel()
+	began := time.Now()
+	for {
+		err := serves(ctx, l, culprit)
+		if err == nil {
+			s.Returned = time.Since(began)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			s.Damaged = err.Error()
+			return nil // the record says so; the drill goes on with the next subject
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+// serves sends a request on every edge of the culprit.
+func serves(ctx context.Context, l *lab.Lab, culprit string) error {
+	for _, e := range l.Topology().Edges {
+		if e.From != culprit && e.To != culprit {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := l.Ask(ctx, e.From, e.To)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
