@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/channel"
@@ -460,4 +462,16 @@ func answers(r, question *cell.Message) error {
 		return fmt.Errorf("%+v is answered with %+v", question, r)
 	}
 	return nil
+}
+
+// What one question of a cell costs the keeper, the cell's own part included. Times
+// heardPerSecond it is what a flood can cost.
+func BenchmarkHear(b *testing.B) {
+	k, _, _ := newTalkingKeeper(b)
+	c := talk(b, k, "a/own")
+	c.x.cell.heard.limit.SetLimit(rate.Inf)
+	m := &cell.Message{Resolve: &cell.Resolve{ID: 1, UID: "a/own", Dst: netip.MustParseAddrPort("10.0.0.2:80")}}
+	for b.Loop() {
+		c.ask(b, m)
+	}
 }
