@@ -37,12 +37,12 @@ func newDrillListCommand() *cobra.Command {
 		Use: "list", Short: "List the faults that a drill can inject", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			for _, f := range fault.All() {
-				_, err := fmt.Fprintf(c.OutOrStdout(), "%-12s %s\n", f.Name(), f.Describe(fault.Target{Culprit: "the culprit", Node: "its node"}))
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%-16s %s\n", f.Name(), f.Describe(fault.Target{Culprit: "the culprit", Node: "its node"}))
 				if err != nil {
 					return err
 				}
 			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "%-10s %s\n", theft.Name, "steal the cell of the culprit: which keys it holds, and what it can reach")
+			_, err := fmt.Fprintf(c.OutOrStdout(), "%-16s %s\n", theft.Name, "steal the cell of the culprit: which keys it holds, and what it can reach")
 			return err
 		},
 	}
