@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
 	"github.com/bulkhead-mesh/bulkhead/proxy/keeper"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
 // Exit codes: misuse is the caller's to mend, a failure is not.
@@ -120,10 +122,11 @@ func runAnchor(ctx context.Context, path string, faults bool) error {
 	if faults {
 		argv = append(argv, "--"+allowFaults)
 	}
-	log := newLogger("anchor", c.Node)
+	lines := telemetry.NewLines(os.Stderr)
+	defer lines.Close()
 	return anchor.Run(ctx, anchor.Options{
 		KeeperArgv: argv,
-		Logger:     log,
+		Logger:     newLogger(lines, "anchor", c.Node),
 		Grace:      time.Duration(c.Drain) + 2*time.Second,
 	})
 }
@@ -153,7 +156,9 @@ func newKeeperCommand() *cobra.Command {
 				return err
 			}
 			conf.AllowFaults = faults
-			return keeper.Run(c.Context(), conf, newLogger("keeper", conf.Node))
+			lines := telemetry.NewLines(os.Stderr)
+			defer lines.Close()
+			return keeper.Run(c.Context(), conf, newLogger(lines, "keeper", conf.Node))
 		},
 	}
 	c.Flags().StringVar(&config, "config", "", "the node's YAML file")
@@ -161,6 +166,6 @@ func newKeeperCommand() *cobra.Command {
 	return c
 }
 
-func newLogger(role, node string) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("role", role, "node", node)
+func newLogger(w io.Writer, role, node string) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, nil)).With("role", role, "node", node)
 }

@@ -62,10 +62,10 @@ func (i *Issuer) hasValid() bool { _, err := i.SVID(); return err == nil }
 
 func (i *Issuer) publish(s *identity.SVID) {
 	first := i.svid.Swap(s) == nil
-	i.log.Info("SVID issued", "identity", s.ID, "not_after", s.NotAfter)
 	if first {
-		close(i.ready)
+		close(i.ready) // before the line: a log that is stuck keeps nobody waiting
 	}
+	i.log.Info("SVID issued", "identity", s.ID, "not_after", s.NotAfter)
 }
 
 // issue makes one attempt, with a new key.

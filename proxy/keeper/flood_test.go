@@ -205,3 +205,68 @@ func loot(t *testing.T, log string) (told int) {
 	t.Logf("%d lines about it, the longest of %d bytes", lines, longest)
 	return told
 }
+
+// The node's log is one pipe for all. A cell fills it, and nobody reads: the others are
+// served all the same, and started again when they die.
+func TestAStuckLogStopsNobody(t *testing.T) {
+	bin := ownExecutables(t)
+	n := startNodeFrom(t, bin, "isolation: workload\nliveness: {interval: 200ms, misses: 20}\n")
+	n.addHostile(t)
+	if err := n.visit(9000); err != nil {
+		t.Fatal(err)
+	}
+	keeper, hostile := n.keeperPID(t), n.cellOf(t, "a/hostile").PID
+	real := filepath.Join(bin, "bulkhead-cell")
+	if err := os.Rename(real, real+".real"); err != nil {
+		t.Fatal(err)
+	}
+	buildHostile(t, bin, "loud")
+	n.stderr.mu.Lock() // from here on nobody reads
+	stuck := sync.OnceFunc(n.stderr.mu.Unlock)
+	t.Cleanup(stuck) // before the node is stopped
+	if err := syscall.Kill(hostile, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the hostile cell has filled the pipe", func() error { return blockedInWrite(n.cellOf(t, "a/hostile").PID) })
+	if err := os.Rename(real+".real", real); err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint16(5) {
+		if err := n.visit(9001 + i); err != nil {
+			t.Errorf("a bystander: %v", err)
+		}
+	}
+	before := n.cellOf(t, "a/server")
+	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.visit(9010); err != nil {
+		t.Errorf("through a cell that was started again: %v", err)
+	}
+	if now := n.cellOf(t, "a/server"); now.PID == before.PID || n.keeperPID(t) != keeper {
+		t.Errorf("keeper %d, cell %+v", n.keeperPID(t), now)
+	}
+	stuck()
+	eventually(t, "the log goes on", func() error {
+		if !strings.Contains(n.stderr.String(), "hostile: hoarse") {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+}
+
+// blockedInWrite is nil when a thread of a process waits in a pipe's write.
+func blockedInWrite(pid int) error {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+	if err != nil {
+		return err
+	}
+	for _, path := range tasks {
+		b, err := os.ReadFile(path)
+		var call, fd int
+		if _, scanErr := fmt.Sscanf(string(b), "%d 0x%x", &call, &fd); err == nil && scanErr == nil && call == syscall.SYS_WRITE && fd == 2 {
+			return nil
+		}
+	}
+	return fmt.Errorf("no thread of %d", pid)
+}

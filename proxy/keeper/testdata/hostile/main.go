@@ -16,7 +16,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
-// mode is set by the linker: flood, deaf, garbage or version.
+// mode is set by the linker: flood, deaf, garbage, version or loud.
 var mode = "flood"
 
 var (
@@ -41,6 +41,14 @@ func main() {
 		for {
 			say(conn, &cell.Message{Hello: &cell.Hello{Version: 77}})
 		}
+	case "loud":
+		go listen(conn)
+		go live(conn)
+		line := []byte(strings.Repeat("loud ", 200) + "\n")
+		for range 4 << 10 { // more than any pipe holds
+			_, _ = os.Stderr.Write(line)
+		}
+		fmt.Fprintln(os.Stderr, "hostile: hoarse")
 	case "deaf":
 		flood(conn)
 	case "flood":
@@ -48,6 +56,14 @@ func main() {
 		flood(conn)
 	}
 	select {}
+}
+
+// live answers pings.
+func live(conn *channel.Conn) {
+	for {
+		say(conn, &cell.Message{Pong: &cell.Pong{N: ping.Load()}})
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 func say(conn *channel.Conn, m *cell.Message, files ...*os.File) {
