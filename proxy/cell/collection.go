@@ -2,6 +2,7 @@ package cell
 
 import (
 	"math"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,9 @@ type collector struct {
 	mu     sync.Mutex
 	limit  int64 // of memory, by GOMEMLIMIT or the keeper; 0: not asked yet
 }
+
+// A sleeper is garbage from the start: the first collection finds it.
+type sleeper struct{ c *collector }
 
 // dozeLimit is about 2 MiB above what the runtime of an idle cell has: what a rotation of
 // its SVID leaves, several times, and pushes.
@@ -52,7 +56,15 @@ func (c *collector) setMemoryLimit(limit int64) {
 	c.apply()
 }
 
+// doze lasts until wake, or until the runtime collects all the same: then what a
+// collection costs is spent, and one that has more than dozeLimit alive would do
+// nothing but collect.
 func (c *collector) doze() {
+	runtime.AddCleanup(&sleeper{c}, (*collector).wake, c)
+	c.sleep()
+}
+
+func (c *collector) sleep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.known()

@@ -2,6 +2,7 @@ package cell
 
 import (
 	"math"
+	"runtime"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func TestTheDozeKeepsTheLimit(t *testing.T) {
 	var c collector
 	defer func() { c.wake(); c.setMemoryLimit(0) }()
 	wantSettings(t, "before", 100, math.MaxInt64)
-	c.doze()
+	c.sleep()
 	wantSettings(t, "dozing", -1, dozeLimit)
 	c.setMemoryLimit(100 << 20)
 	wantSettings(t, "more memory", -1, dozeLimit)
@@ -70,6 +71,17 @@ func TestWhatWakesACell(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a collection", func(t *testing.T) {
+		defer collection.wake()
+		collection.doze()
+		for deadline := time.Now().Add(30 * time.Second); collection.dozing.Load(); {
+			if time.Now().After(deadline) {
+				t.Fatal("it dozes on")
+			}
+			runtime.GC()
+			time.Sleep(time.Millisecond)
+		}
+	})
 	if carried(map[string]telemetry.Counts{"a": {}}) || !carried(map[string]telemetry.Counts{"a": {}, "b": {Opened: 1}}) {
 		t.Error("plaintext that comes in is not told from nothing")
 	}
@@ -79,7 +91,7 @@ func TestWhatWakesACell(t *testing.T) {
 // from the first connection on.
 func TestADozingCellDoesNotLook(t *testing.T) {
 	collection.setMemoryLimit(1 << 30)
-	collection.doze()
+	collection.sleep()
 	defer func() { collection.wake(); collection.setMemoryLimit(0) }()
 	m := newMemory()
 	defer m.stop()
