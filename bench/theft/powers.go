@@ -1,6 +1,7 @@
 package theft
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -40,7 +41,7 @@ func powersOf(pid int, names map[string]string) (trust.Powers, error) {
 			return p, err
 		}
 	}
-	p.NetnsFDs, err = namespaceFDs(dir, names)
+	p.NetnsFDs, err = namespaceFDs(dir, own, names)
 	return p, err
 }
 
@@ -83,27 +84,27 @@ func differs(dir, kind string) (bool, error) {
 	return theirs != ours, err
 }
 
-// unnamed is what to call a network namespace that is not the lab's own.
+// unnamed is what to call a network namespace that is not the lab's own. One without a
+// route and without an address leads nowhere; links it may have, since some kernels give
+// every namespace tunnels.
 func unnamed(dir, link string) (string, error) {
-	b, err := os.ReadFile(dir + "/net/dev")
+	routes, err := os.ReadFile(dir + "/net/route")
 	if err != nil {
 		return "", err
 	}
-	links := 0
-	for line := range strings.Lines(string(b)) {
-		name, _, isLink := strings.Cut(line, ":") // two lines of headings have none
-		if isLink && strings.TrimSpace(name) != "lo" {
-			links++
-		}
+	addresses, err := os.ReadFile(dir + "/net/if_inet6")
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // a kernel without IPv6
+		return "", err
 	}
-	if links == 0 {
+	if strings.Count(string(routes), "\n") <= 1 && len(addresses) == 0 { // the heading
 		return trust.NoNetns, nil
 	}
 	return link, nil
 }
 
-// namespaceFDs are the network namespaces that a process holds descriptors of.
-func namespaceFDs(dir string, names map[string]string) ([]string, error) {
+// namespaceFDs are the network namespaces that a process holds descriptors of, besides the
+// one where it lives.
+func namespaceFDs(dir, own string, names map[string]string) ([]string, error) {
 	entries, err := os.ReadDir(dir + "/fd")
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func namespaceFDs(dir string, names map[string]string) ([]string, error) {
 	all := []string{}
 	for _, e := range entries {
 		to, err := os.Readlink(dir + "/fd/" + e.Name())
-		if err == nil && strings.HasPrefix(to, "net:[") { // an error: it has just been closed
+		if err == nil && strings.HasPrefix(to, "net:[") && to != own { // an error: it has just been closed
 			all = append(all, named(names, to))
 		}
 	}

@@ -5,9 +5,12 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/trust"
 )
 
 func TestParseStatus(t *testing.T) {
@@ -26,7 +29,7 @@ func TestParseStatus(t *testing.T) {
 	}
 }
 
-// TestPowersOfAProcess reads those of this one and of a child with no_new_privs.
+// TestPowersOfAProcess reads those of this one.
 func TestPowersOfAProcess(t *testing.T) {
 	own, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
@@ -37,31 +40,53 @@ func TestPowersOfAProcess(t *testing.T) {
 	if err != nil || p.UID != os.Getuid() || p.Netns != "here" || p.OwnPIDs || p.OwnMount {
 		t.Errorf("of this process: %+v, %v", p, err)
 	}
-	fd, err := unix.Open("/proc/self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	held := os.NewFile(uintptr(fd), "netns")
-	defer held.Close()
-	in, release, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	child := exec.Command("cat")
-	child.Stdin, child.ExtraFiles = in, []*os.File{held}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p, err = powersOf(child.Process.Pid, names)
-	if err != nil || !slices.Equal(p.NetnsFDs, []string{"here"}) {
-		t.Errorf("of a child that holds a namespace: %+v, %v", p, err)
-	}
-	release.Close()
-	if err := child.Wait(); err != nil {
-		t.Error(err)
+	if name, err := unnamed("/proc/self", own); err != nil || name != own {
+		t.Errorf("this namespace, which has routes, is %q, %v", name, err)
 	}
 	if _, err := powersOf(1<<30, names); err == nil {
 		t.Error("a process that does not exist has powers")
 	}
+}
+
+// TestHeldNamespaces: a child in a namespace of its own holds a descriptor of this one's.
+func TestHeldNamespaces(t *testing.T) {
+	here, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.Open("/proc/self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	child := empty(t, held)
+	p, err := powersOf(child, map[string]string{here: "here"})
+	if err != nil || p.Netns != trust.NoNetns || !slices.Equal(p.NetnsFDs, []string{"here"}) {
+		t.Errorf("a child in an empty namespace: %+v, %v", p, err)
+	}
+}
+
+// empty starts a process in an empty network namespace, until the test ends.
+func empty(t *testing.T, files ...*os.File) int {
+	t.Helper()
+	child := exec.Command("cat")
+	child.ExtraFiles = files
+	child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+	if os.Geteuid() != 0 {
+		child.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+	}
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		if err := child.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	return child.Process.Pid
 }
