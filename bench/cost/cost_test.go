@@ -67,6 +67,26 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// Without cgroups there is no charge, which is another thing than a charge of nothing.
+func TestUncharged(t *testing.T) {
+	s := told().end(End{})
+	for _, l := range s.lines {
+		if l.Sample == nil {
+			continue
+		}
+		for i := range l.Sample.Procs {
+			l.Sample.Procs[i].Charge = 0
+		}
+	}
+	rows := open(t, s).Result.Sizes[0].Rows
+	if got := rows[1].Numbers["charged_cells_bytes"]; got != nil {
+		t.Errorf("shared is charged %+v", got)
+	}
+	if got := rows[0].Numbers["charged_cells_bytes"]; got == nil || got.High != 0 {
+		t.Errorf("none is charged %+v, want 0", got)
+	}
+}
+
 // An unfinished turn has no place in a table, and the table says why it is not there.
 func TestUnfinished(t *testing.T) {
 	s := told()
@@ -89,7 +109,7 @@ func TestUnfinished(t *testing.T) {
 	}
 }
 
-// One more row changes nothing in the numbers of another.
+// TestTable: the same bytes for the same record, and none wider than a terminal.
 func TestTable(t *testing.T) {
 	doc := open(t, told().end(End{}))
 	golden(t, "table.txt", []byte(doc.Table()))

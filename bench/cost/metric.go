@@ -33,7 +33,7 @@ var metrics = []metric{
 	{"private_anchor_bytes", sum(private, anchor)},
 	{"private_keeper_bytes", sum(private, keeper)},
 	{"private_cells_bytes", sum(private, cell, sidecar)},
-	{"charged_cells_bytes", sum(func(p Process) int64 { return p.Charge }, cell, sidecar)},
+	{"charged_cells_bytes", alone(charged)},
 	{"idle_cpu_percent", alone(func(t *seen) float64 { return 100 * ratio(t.phase(Idle).cpu(), t.phase(Idle).lasted()) })},
 
 	{"cpu_per_1000_ns", alone(cpuPer1000)},
@@ -90,6 +90,15 @@ func sum(of func(Process) int64, roles ...string) func(t, none *seen) float64 {
 		}
 		return float64(total)
 	}
+}
+
+// charged is not to be had without cgroups: no process that has one is charged nothing.
+func charged(t *seen) float64 {
+	total := sum(func(p Process) int64 { return p.Charge }, cell, sidecar)(t, nil)
+	if total == 0 && len(t.phase(Idle).end.Procs) > 0 {
+		return math.NaN()
+	}
+	return total
 }
 
 // added is a quantile less that of none in the same round.
