@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
+	"github.com/bulkhead-mesh/bulkhead/proxy/jail"
 )
 
 // application is the process of one pod's workload and the two pipes to it.
@@ -44,18 +45,36 @@ func (l *Lab) startApplication(p Pod) (*application, error) {
 	if err != nil {
 		return nil, errors.Join(at("cgroup", p.Name(), err), inW.Close(), outR.Close())
 	}
-	c, err := l.start(program{
+	c, err := l.start(l.inApplication(p, program{
 		name: "app " + p.Name(),
 		argv: []string{l.bin("bulkhead"), "app", "--pod", p.Name(), "--marker", l.marker,
 			"--listen", fmt.Sprintf(":%d", LoadPort), "--http", fmt.Sprintf(":%d", PagePort)},
-		ns: l.fabric.pods[p.Name()], group: group, stdin: inR, out: outW,
-	})
+		group: group, stdin: inR, out: outW,
+	}))
 	if err != nil {
 		return nil, errors.Join(err, inW.Close(), outR.Close())
 	}
 	a := &application{pod: p, process: c, in: inW, ready: make(chan struct{}), stopped: make(chan struct{}, 1)}
 	l.readers.Go(func() { a.read(outR, l.records, l.closing) })
 	return a, nil
+}
+
+// containerCaps are what a container runtime gives to an image that says nothing: its
+// process is uid 0, with these (containerd's default).
+var containerCaps = []string{
+	"chown", "dac_override", "fsetid", "fowner", "mknod", "net_raw", "setgid", "setuid", "setfcap", "setpcap",
+	"net_bind_service", "sys_chroot", "kill", "audit_write",
+}
+
+// inApplication has a program run as the application's container does: in the pod, in a
+// box with nothing but the program, and with the capabilities of any container.
+func (l *Lab) inApplication(p Pod, run program) program {
+	shim := l.bin("bulkhead-node")
+	spec := jail.Spec{Netns: -1, Files: -1, Caps: containerCaps, Argv: run.argv}
+	run.box = &box{read: []string{shim, run.argv[0]}}
+	run.argv = append([]string{shim, "shim"}, spec.Args()...)
+	run.ns = l.fabric.pods[p.Name()]
+	return run
 }
 
 // read takes lines until the process ends. While nobody takes records it waits: the

@@ -42,7 +42,7 @@ func (l *Lab) ChangeMesh(edit func(*mesh.File)) (int64, error) {
 		return 0, at("files", meshFile, err)
 	}
 	next := filepath.Join(l.options.Dir, meshFile+".next")
-	if err := os.WriteFile(next, b, 0o600); err != nil {
+	if err := os.WriteFile(next, b, 0o644); err != nil {
 		return 0, at("files", meshFile, err)
 	}
 	return int64(len(b)), at("files", meshFile, os.Rename(next, l.path(meshFile)))

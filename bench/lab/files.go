@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
@@ -16,11 +17,12 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 )
 
-// Files of the run directory, of which only this user can read any.
+// Files of the run directory, which only this user can enter; what a container mounts of
+// it can be read there by every uid.
 const (
-	meshFile    = "mesh.yaml"
+	meshFile    = "mesh/mesh.yaml" // its directory is what pods mount: the file is replaced
 	controlFile = "control.yaml"
-	caSocket    = "ca.sock"
+	caSocket    = "ca/ca.sock" // ditto
 	hostsFile   = "hosts"
 	issuedFile  = "issued.jsonl"
 )
@@ -39,13 +41,28 @@ func (l *Lab) bin(name string) string { return filepath.Join(l.options.Bin, name
 
 // tokenFile is the bearer token of a node or of a pod's sidecar.
 func (l *Lab) tokenFile(owner string) string {
-	return l.path("token-" + strings.ReplaceAll(owner, "/", "_"))
+	if strings.Contains(owner, "/") {
+		return l.podFile(owner, "token")
+	}
+	return l.path("token-" + owner)
+}
+
+// podFile is a file of a pod's sidecar, in the directory that it has for itself.
+func (l *Lab) podFile(pod, name string) string {
+	return filepath.Join(l.path("pod-"+strings.ReplaceAll(pod, "/", "_")), name)
 }
 
 // writeFiles writes everything that the data plane and control read.
 func (l *Lab) writeFiles() error {
-	if err := os.MkdirAll(l.path("log"), 0o700); err != nil {
-		return at("files", "", err)
+	unix.Umask(0o022) // containers have other uids, and the umask is whoever's who started the lab
+	dirs := []string{l.path("log"), l.path(boxRoot), filepath.Dir(l.path(meshFile)), filepath.Dir(l.path(caSocket))}
+	for _, p := range l.topology.Pods {
+		dirs = append(dirs, l.podFile(p.Name(), ""))
+	}
+	for _, dir := range dirs {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return at("files", "", err)
+		}
 	}
 	if err := l.writeYAML(meshFile, meshOf(l.topology)); err != nil {
 		return err
@@ -56,7 +73,7 @@ func (l *Lab) writeFiles() error {
 	}
 	return l.writeYAML(controlFile, control.Config{
 		TrustDomain: l.topology.TrustDomain, Socket: l.path(caSocket), Tokens: grants,
-		TTL: control.Duration(svidLife), Issued: l.path(issuedFile),
+		TTL: control.Duration(svidLife), Issued: l.path(issuedFile), SocketMode: 0o666, // a sidecar has another uid; tokens guard it
 	})
 }
 
@@ -65,7 +82,7 @@ func (l *Lab) writeYAML(name string, v any) error {
 	if err != nil {
 		return at("files", name, err)
 	}
-	return at("files", name, os.WriteFile(l.path(name), b, 0o600))
+	return at("files", name, os.WriteFile(l.path(name), b, 0o644))
 }
 
 // meshOf is the mesh as the data plane sees it. Sentinels are no part of it.

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
+
+	"sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail"
 )
@@ -59,7 +60,7 @@ func (l *Lab) displaceSidecars(ctx context.Context) error {
 
 // sidecar is the container beside one pod's application.
 func (l *Lab) sidecar(p Pod, restart Policy) *container {
-	ready := l.path("ready-" + strings.ReplaceAll(p.Name(), "/", "_"))
+	ready := l.podFile(p.Name(), "ready")
 	return &container{
 		name:   "sidecar " + p.Name(),
 		node:   p.Node,
@@ -76,21 +77,24 @@ func (l *Lab) sidecar(p Pod, restart Policy) *container {
 	}
 }
 
-// startSidecar starts it as a kubelet would: inside the pod, in a cgroup of its own,
-// and with the one capability that it needs.
+// sidecarUID is what Istio's sidecars run as.
+const sidecarUID = 1337
+
+// startSidecar starts it as a kubelet would: inside the pod, with a root, a pid
+// namespace, a cgroup and a uid of its own, and with the one capability that it needs.
 func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 	if err := os.Remove(ready); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	config := "sidecar-" + filepath.Base(ready) + ".yaml"
-	err := l.writeYAML(config, sidecarConfig{
-		Workload: p.Name(), Mesh: l.path(meshFile), Ready: ready, Faults: l.faultsFile(p), Drain: Drain.String(),
-		CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(p.Name())},
-	})
+	config := l.podFile(p.Name(), "config.yaml")
+	if err := l.writeSidecar(p, config, ready); err != nil {
+		return nil, err
+	}
+	link, err := l.linkCell(p.Name())
 	if err != nil {
 		return nil, err
 	}
-	cellPath, err := l.linkCell(p.Name())
+	cell, err := filepath.EvalSymlinks(link) // a kubelet pulls the image, whatever it is called
 	if err != nil {
 		return nil, err
 	}
@@ -98,16 +102,43 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cgroup: %w", err)
 	}
+	shim := l.bin("bulkhead-node")
 	spec := jail.Spec{
 		Netns: -1, Files: -1, NoFile: sidecarWall.files, Caps: []string{"net_raw"}, NoNewPrivs: true,
-		Argv: []string{cellPath, "sidecar", "--config", l.path(config)},
+		Argv: []string{cell, "sidecar", "--config", config},
+	}
+	if l.manyUIDs {
+		spec.UID, spec.GID = sidecarUID, sidecarUID
+	}
+	b := box{
+		read:  []string{shim, cell, filepath.Dir(l.path(meshFile)), filepath.Dir(l.path(caSocket))},
+		write: []string{filepath.Dir(config)},
 	}
 	if group != nil {
-		spec.Cgroups = group.Dirs()
+		b.cgroups = group.Dirs()
 	}
 	return l.start(program{
-		name: "sidecar " + p.Name(),
-		argv: append([]string{l.bin("bulkhead-node"), "shim"}, spec.Args()...),
+		name: "sidecar " + p.Name(), box: &b,
+		argv: append([]string{shim, "shim"}, spec.Args()...),
 		ns:   l.fabric.pods[p.Name()], env: sidecarWall.environment(),
 	})
+}
+
+// writeSidecar writes what a manifest would mount, for the sidecar's uid.
+func (l *Lab) writeSidecar(p Pod, config, ready string) error {
+	b, err := yaml.Marshal(sidecarConfig{
+		Workload: p.Name(), Mesh: l.path(meshFile), Ready: ready, Faults: l.faultsFile(p), Drain: Drain.String(),
+		CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(p.Name())},
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(config, b, 0o600); err != nil || !l.manyUIDs {
+		return err
+	}
+	var errs []error
+	for _, path := range []string{filepath.Dir(config), config, l.tokenFile(p.Name())} {
+		errs = append(errs, os.Chown(path, sidecarUID, sidecarUID))
+	}
+	return errors.Join(errs...)
 }

@@ -30,6 +30,8 @@ type program struct {
 	// ownPIDs makes it PID 1 of a pid namespace, as a container's first process is: when
 	// it dies, however it does, the kernel takes along all that it started.
 	ownPIDs bool
+	// box makes it a container with a root of its own; nil: it sees the lab's files.
+	box *box
 }
 
 // process is a child of the worker. One goroutine waits for it; everybody else
@@ -53,6 +55,9 @@ func (l *Lab) start(p program) (*process, error) {
 		return nil, at("log", p.name, err)
 	}
 	defer log.Close()
+	if p.box != nil {
+		p.argv = l.argv(*p.box, p.argv)
+	}
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = orFile(p.out, log), log
@@ -63,6 +68,9 @@ func (l *Lab) start(p program) (*process, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if p.ownPIDs {
 		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWPID
+	}
+	if p.box != nil {
+		cmd.SysProcAttr.Cloneflags = boxFlags
 	}
 	if err := orOwn(p.ns).Do(cmd.Start); err != nil {
 		return nil, at("start", p.name, err)

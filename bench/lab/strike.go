@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,7 +34,7 @@ func (l *Lab) Strike(ctx context.Context, pod, name string, lasts time.Duration)
 	if err != nil {
 		return at("strike", pod, err)
 	}
-	if err := os.WriteFile(l.faultsFile(p), b, 0o600); err != nil {
+	if err := os.WriteFile(l.faultsFile(p), b, 0o644); err != nil {
 		return at("strike", pod, err)
 	}
 	return at("strike", pod, unix.Kill(d.serving[pod].pid(), unix.SIGUSR1))
@@ -59,6 +58,4 @@ func (l *Lab) Calm(ctx context.Context, pod string) error {
 }
 
 // faultsFile is where a pod's sidecar reads orders.
-func (l *Lab) faultsFile(p Pod) string {
-	return l.path("faults-" + strings.ReplaceAll(p.Name(), "/", "_"))
-}
+func (l *Lab) faultsFile(p Pod) string { return l.podFile(p.Name(), "faults") }

@@ -73,6 +73,9 @@ func drill(ctx context.Context, l *lab.Lab, p Params, r *trust.Record, isolation
 	}
 	s, err := look(ctx, l, p, r, subject.Name, isolation)
 	if err == nil {
+		err = infiltrate(ctx, l, p, r, &s)
+	}
+	if err == nil {
 		err = steal(ctx, l, p, r, &s)
 	}
 	if s.Processes != nil { // what there is stays, also of a theft that failed
@@ -81,12 +84,47 @@ func drill(ctx context.Context, l *lab.Lab, p Params, r *trust.Record, isolation
 	return err
 }
 
+// settleTimeout is how long a data plane may take until all that may speak does.
+const settleTimeout = 30 * time.Second
+
 // speak has every edge of the graph carry a request, so that keys were used.
 func speak(ctx context.Context, l *lab.Lab) error {
+	return eventually(ctx, settleTimeout, func(ctx context.Context) error { return ask(ctx, l, func(lab.Edge) bool { return true }) })
+}
+
+// askTimeout is for one request.
+const askTimeout = 5 * time.Second
+
+// ask sends a request on every edge that is wanted.
+func ask(ctx context.Context, l *lab.Lab, wanted func(lab.Edge) bool) error {
 	for _, e := range l.Topology().Edges {
-		if err := l.Ask(ctx, e.From, e.To); err != nil {
+		if !wanted(e) {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		err := l.Ask(ctx, e.From, e.To)
+		cancel()
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// eventually tries something until it succeeds, at most for so long; then it returns why
+// it did not.
+func eventually(ctx context.Context, limit time.Duration, try func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		err := try(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pollInterval):
+		}
+	}
 }

@@ -102,9 +102,6 @@ func filesOf(l *lab.Lab, o *attack.Orders) (all []attack.File) {
 	for _, owner := range slices.Sorted(maps.Keys(sockets)) {
 		add("socket of "+owner, sockets[owner], true)
 	}
-	for _, p := range o.Processes {
-		add(p.Name, fmt.Sprintf("/proc/%d/environ", p.PID), false)
-	}
 	return all
 }
 

@@ -53,6 +53,34 @@ func steal(ctx context.Context, l *lab.Lab, p Params, r *trust.Record, s *trust.
 	return follow(ctx, p, s, log, func(packet attack.Packet) bool { return observer.Saw(packet.Source, packet.Port) })
 }
 
+// infiltrate has the thief be the application of the culprit's pod, beside its proxy.
+func infiltrate(ctx context.Context, l *lab.Lab, p Params, r *trust.Record, s *trust.Subject) error {
+	o, err := orders(l, r, s, trust.ByApplication)
+	if err != nil {
+		return err
+	}
+	program := filepath.Join(l.Dir(), "intruder-"+s.Isolation)
+	if err := attack.Write(program, l.Bin(thief), o); err != nil {
+		return err
+	}
+	observer, err := l.Observe(observerOf(l.Topology(), r.Culprit).Name())
+	if err != nil {
+		return err
+	}
+	defer observer.Close()
+	intruder, err := l.Infiltrate(r.Culprit, program)
+	if err != nil {
+		return err
+	}
+	defer intruder.Stop()
+	log, err := os.Open(intruder.Log())
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	return follow(ctx, p, s, log, func(packet attack.Packet) bool { return observer.Saw(packet.Source, packet.Port) })
+}
+
 // tail is the log of what serves a pod, from here on.
 func tail(l *lab.Lab, pod string) (*os.File, error) {
 	path, err := l.LogOf(pod)
@@ -133,36 +161,13 @@ func giveBack(ctx context.Context, l *lab.Lab, culprit string, s *trust.Subject)
 	if _, err := kill(l, culprit); err != nil { // the thief; where the keeper has killed it, none
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, returnTimeout)
-	defer cancel()
 	began := time.Now()
-	for {
-		err := serves(ctx, l, culprit)
-		if err == nil {
-			s.Returned = time.Since(began)
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			s.Damaged = err.Error()
-			return nil // the record says so; the drill goes on with the next subject
-		case <-time.After(pollInterval):
-		}
-	}
-}
-
-// serves sends a request on every edge of the culprit.
-func serves(ctx context.Context, l *lab.Lab, culprit string) error {
-	for _, e := range l.Topology().Edges {
-		if e.From != culprit && e.To != culprit {
-			continue
-		}
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := l.Ask(ctx, e.From, e.To)
-		cancel()
-		if err != nil {
-			return err
-		}
+	err := eventually(ctx, returnTimeout, func(ctx context.Context) error {
+		return ask(ctx, l, func(e lab.Edge) bool { return e.From == culprit || e.To == culprit })
+	})
+	s.Returned = time.Since(began)
+	if err != nil {
+		s.Returned, s.Damaged = 0, err.Error() // the drill goes on with the next subject
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ const hang = 10 * time.Minute
 // TestDrillsInALab builds the executables once, drills with them, and benches.
 func TestDrillsInALab(t *testing.T) {
 	bin := t.TempDir()
-	c := exec.Command("go", "build", "-o", bin, ".", "../bulkhead-node", "../bulkhead-cell")
+	c := exec.Command("go", "build", "-o", bin, ".", "../bulkhead-node", "../bulkhead-cell", "../bulkhead-attack")
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
@@ -33,6 +33,7 @@ func TestDrillsInALab(t *testing.T) {
 	t.Run("crash", func(t *testing.T) { b.everything(t, 4, "crash") })
 	t.Run("replace", func(t *testing.T) { b.everything(t, 2, "replace", "--isolation", "none,workload") })
 	t.Run("keeper-crash", func(t *testing.T) { b.everything(t, 1, "keeper-crash", "--isolation", "workload") })
+	t.Run("key-theft", b.theft)
 	t.Run("null prints JSON only", b.nullJSON)
 	t.Run("interrupted", b.interrupted)
 	t.Run("bench", b.bench)

@@ -51,6 +51,14 @@ func newInitCommand() *cobra.Command {
 	}
 }
 
+// newBoxCommand makes what becomes a container of a lab.
+func newBoxCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: lab.BoxCommand, Hidden: true, DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error { return lab.Box(args) },
+	}
+}
+
 // newWorkerCommand makes what runs inside a lab; its subcommands are what a lab is
 // entered for.
 func newWorkerCommand() *cobra.Command {

@@ -20,10 +20,10 @@ func (t *thief) privileges() {
 	t.try("become root", "node", becomeRoot)
 	t.try("all capabilities", "node", func() error { return onThread(allCapabilities) })
 	t.try("mount", "node", func() error { return unix.Mount("", "/", "", unix.MS_PRIVATE, "") })
-	t.try("chroot", "node", func() error { return unix.Chroot("/") })
 	t.try("bpf", "node", createMap)
 	t.try("perf events", "node", countEvents)
 	t.try("kernel log", "node", func() error { return raw(unix.SYS_SYSLOG, 10, 0, 0) }) // its size
+	t.try("chroot", trust.Self, func() error { return unix.Chroot("/") })
 	t.try("session keyring", trust.Self, func() error { return raw(unix.SYS_KEYCTL, 0, ^uintptr(2), 0) })
 	t.try("a user namespace of its own", trust.Self, func() error { return onThread(func() error { return unix.Unshare(unix.CLONE_NEWUSER) }) })
 	t.try("io_uring", trust.Self, ring)

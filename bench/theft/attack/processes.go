@@ -11,15 +11,15 @@ import (
 // processes traces, signals and reads those of others.
 func (t *thief) processes() {
 	t.try("signal to everybody", "node", func() error { return unix.Kill(-1, 0) })
-	own := ownThreads()
 	for _, p := range t.Processes {
-		if own[p.PID] {
+		if ownThreads()[p.PID] { // anew each time: threads come and go
 			continue // in its own pid namespace that is itself
 		}
 		t.try("ptrace", p.Name, func() error { return trace(p.PID) })
 		t.try("signal", p.Name, func() error { return unix.Kill(p.PID, 0) })
 		t.try("read memory", p.Name, func() error { return peek(p.PID) })
 		t.try("read /proc/PID/mem", p.Name, func() error { return open(fmt.Sprintf("/proc/%d/mem", p.PID)) })
+		t.try("read /proc/PID/environ", p.Name, func() error { return open(fmt.Sprintf("/proc/%d/environ", p.PID)) })
 		t.try("take descriptors", p.Name, func() error { return takeDescriptor(p.PID) })
 	}
 }

@@ -24,7 +24,7 @@ import (
 // privileges on the machine that a sandbox has not, or an observer.
 var reachable = []string{
 	"enter a network namespace", "enter a process's namespaces", "signal to everybody",
-	"ptrace", "signal", "read memory", "read /proc/PID/mem", "take descriptors",
+	"ptrace", "signal", "read memory", "read /proc/PID/mem", "read /proc/PID/environ", "take descriptors",
 	"open a file", "connect to a socket", "list the node's files", "execute another program",
 	"packet socket", "raw socket", "netlink socket", "UDP socket",
 	"mount", "chroot", "executable memory", "dumpable",
