@@ -20,6 +20,10 @@ const (
 // A crowd is the noise of one pod: the two processes of package crowd.
 type crowd struct{ client, sink *process }
 
+// crowdWall keeps a crowd from taking the machine, which the other pods share with it:
+// what it takes of them it shall take by way of the data plane.
+var crowdWall = wall{memory: 512 << 20, cpu: 0.25}
+
 // Crowd starts noise: a client in the pod, and its other end beside the last sentinel,
 // which is outside of the mesh. Each has a cgroup of its own.
 func (l *Lab) Crowd(_ context.Context, pod string) (note string, err error) {
@@ -52,7 +56,7 @@ func (l *Lab) Crowd(_ context.Context, pod string) (note string, err error) {
 }
 
 func (l *Lab) crowdProcess(p Pod, name string, args ...string) (*process, error) {
-	group, err := l.groups.of(p, "crowd", appWall)
+	group, err := l.groups.of(p, "crowd", crowdWall)
 	if err != nil {
 		return nil, at("cgroup", p.Name(), err)
 	}
