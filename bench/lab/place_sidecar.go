@@ -105,7 +105,8 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 	shim := l.bin("bulkhead-node")
 	spec := jail.Spec{
 		Netns: -1, Files: -1, NoFile: sidecarWall.files, Caps: []string{"net_raw"}, NoNewPrivs: true,
-		Argv: []string{cell, "sidecar", "--config", config},
+		NoRaw: jail.Probe().Seccomp == nil, // a manifest's seccompProfile (docs/trust.md)
+		Argv:  []string{cell, "sidecar", "--config", config},
 	}
 	if l.manyUIDs {
 		spec.UID, spec.GID = sidecarUID, sidecarUID

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/theft/keyscan"
 	"github.com/bulkhead-mesh/bulkhead/bench/trust"
+	"github.com/bulkhead-mesh/bulkhead/proxy/jail"
 )
 
 // Look records what the processes of the data plane that is placed now hold and may do.
@@ -104,6 +105,9 @@ func process(r *trust.Record, p lab.Proc, names map[string]string) (trust.Proces
 	powers, err := powersOf(p.PID, names)
 	if err != nil {
 		return trust.Process{}, err
+	}
+	if powers.Filtered && p.Role == lab.RoleCell {
+		powers.Calls = len(jail.Spec{Caps: powers.Capabilities}.SystemCalls())
 	}
 	one := trust.Process{
 		Name: p.Name, Role: p.Role, Node: p.Node, PID: p.PID, Pods: p.Pods, Found: []trust.Found{}, Powers: powers,

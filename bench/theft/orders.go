@@ -41,7 +41,7 @@ func orders(l *lab.Lab, r *trust.Record, s *trust.Subject, by string) (attack.Or
 			continue
 		case mine:
 			o.Group, o.Lives = p.Pods, p.Powers.Netns
-			if p.Powers.Filtered {
+			if p.Powers.Calls > 0 {
 				o.Calls = jail.Spec{Caps: p.Powers.Capabilities}.SystemCalls()
 			}
 			continue

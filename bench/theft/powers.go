@@ -23,9 +23,6 @@ func powersOf(pid int, names map[string]string) (trust.Powers, error) {
 	if err != nil {
 		return p, fmt.Errorf("%s/status: %w", dir, err)
 	}
-	if p.Filtered {
-		p.Calls = len(jail.Spec{Caps: p.Capabilities}.SystemCalls())
-	}
 	if p.OwnPIDs, err = differs(dir, "pid"); err != nil {
 		return p, err
 	}

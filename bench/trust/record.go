@@ -114,7 +114,7 @@ type Powers struct {
 	Capabilities []string `json:"capabilities"` // effective
 	NoNewPrivs   bool     `json:"noNewPrivs"`
 	// Filtered: a seccomp filter is on. Then Calls are the system calls that it lets pass,
-	// some of them by argument.
+	// some of them by argument; 0: all but a few.
 	Filtered bool     `json:"filtered"`
 	Calls    int      `json:"calls"`
 	Netns    string   `json:"netns"`     // that it lives in, by the lab's name for it

@@ -102,8 +102,11 @@ func (p Powers) capabilities() string {
 }
 
 func (p Powers) calls() string {
-	if !p.Filtered {
+	switch {
+	case !p.Filtered:
 		return "all"
+	case p.Calls == 0:
+		return "all but raw"
 	}
 	return count(p.Calls)
 }

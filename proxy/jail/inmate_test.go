@@ -162,6 +162,28 @@ func TestInmateThatListens(t *testing.T) {
 	}
 }
 
+// A program that is more than a cell keeps all but raw and packet sockets.
+func TestInmateWithoutRaw(t *testing.T) {
+	path := buildInmate(t)
+	spec := Spec{Netns: -1, NoNewPrivs: true, Caps: []string{"net_raw"}, Landlock: true, Argv: []string{path}}
+	free := try(t, spec)
+	spec.NoRaw = true
+	got := try(t, spec)
+	for _, name := range []string{"raw socket", "packet socket", "io_uring"} {
+		if !strings.Contains(got[name], "operation not permitted") {
+			t.Errorf("%s: %q", name, got[name])
+		}
+	}
+	for name, before := range free {
+		if !slices.Contains([]string{"raw socket", "packet socket", "io_uring"}, name) && got[name] != before {
+			t.Errorf("%s: %q, without the filter %q", name, got[name], before)
+		}
+	}
+	if free["raw socket"] != "done" || free["packet socket"] != "done" {
+		t.Errorf("control: raw %q, packet %q", free["raw socket"], free["packet socket"])
+	}
+}
+
 // The filter, run by a machine of the library's, decides as its table says.
 func TestFilter(t *testing.T) {
 	const pid = 7

@@ -21,14 +21,7 @@ const (
 // compared call by call: for calls that pass whatever their arguments the kernel
 // remembers the answer (Linux 5.11) and runs nothing.
 func filter(calls []call) []bpf.Instruction {
-	program := []bpf.Instruction{
-		bpf.LoadAbsolute{Off: offsetArch, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: auditArch, SkipTrue: 1},
-		bpf.RetConstant{Val: unix.SECCOMP_RET_KILL_PROCESS},
-		bpf.LoadAbsolute{Off: offsetNumber, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpLessThan, Val: otherABI, SkipTrue: 1},
-		bpf.RetConstant{Val: unix.SECCOMP_RET_KILL_PROCESS},
-	}
+	program := prologue()
 	for _, c := range calls {
 		block := c.block()
 		// Blocks end in a return, so the number is still loaded where they are skipped.
@@ -36,6 +29,43 @@ func filter(calls []call) []bpf.Instruction {
 		program = append(program, block...)
 	}
 	return append(program, refuse())
+}
+
+// prologue leaves the number of the call loaded, which is one of this architecture.
+func prologue() []bpf.Instruction {
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: offsetArch, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: auditArch, SkipTrue: 1},
+		bpf.RetConstant{Val: unix.SECCOMP_RET_KILL_PROCESS},
+		bpf.LoadAbsolute{Off: offsetNumber, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpLessThan, Val: otherABI, SkipTrue: 1},
+		bpf.RetConstant{Val: unix.SECCOMP_RET_KILL_PROCESS},
+	}
+}
+
+// withoutRaw refuses raw and packet sockets, and what could make them past the filter
+// (io_uring). Netlink's are called raw and are not. SOCK_PACKET is an old name by which
+// any family makes a packet socket.
+func withoutRaw() []bpf.Instruction {
+	pass := bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW}
+	return append(prologue(),
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SYS_IO_URING_SETUP, SkipFalse: 1},
+		refuse(),
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SYS_SOCKET, SkipTrue: 1},
+		pass,
+		bpf.LoadAbsolute{Off: offsetArgs, Size: 4}, // the family
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_PACKET, SkipFalse: 1},
+		refuse(),
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_NETLINK, SkipFalse: 1},
+		pass,
+		bpf.LoadAbsolute{Off: offsetArgs + 8, Size: 4}, // the type
+		bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: sockTypeMask},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SOCK_RAW, SkipFalse: 1},
+		refuse(),
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SOCK_PACKET, SkipFalse: 1},
+		refuse(),
+		pass,
+	)
 }
 
 func refuse() bpf.Instruction {
@@ -67,10 +97,16 @@ func (c call) block() []bpf.Instruction {
 // installFilter puts it on this thread, which is the program after exec; those of the
 // runtime end there.
 func (s Spec) installFilter() error {
-	if !s.Seccomp {
+	var instructions []bpf.Instruction
+	switch {
+	case s.Seccomp:
+		instructions = filter(s.calls(uint32(os.Getpid())))
+	case s.NoRaw:
+		instructions = withoutRaw()
+	default:
 		return nil
 	}
-	raw, err := bpf.Assemble(filter(s.calls(uint32(os.Getpid()))))
+	raw, err := bpf.Assemble(instructions)
 	if err != nil {
 		return fmt.Errorf("assemble: %w", err)
 	}

@@ -19,6 +19,9 @@ type Spec struct {
 	NoFile     int  // descriptors that the program may have open; 0: as many as the shim
 	Seccomp    bool // only the system calls that a cell makes; needs NoNewPrivs
 	Landlock   bool // no file but the program itself; needs NoNewPrivs
+	// NoRaw leaves a program every system call but those that make raw and packet sockets: for
+	// one that has NET_RAW and is more than a cell, as a sidecar is. Needs NoNewPrivs.
+	NoRaw bool
 	// Listen are the TCP ports that the program may bind and listen on, where Seccomp
 	// and Landlock otherwise let it do neither: custody: cell.
 	Listen []uint16
@@ -63,6 +66,9 @@ func (s Spec) Args() []string {
 	if s.Landlock {
 		args = append(args, "--landlock")
 	}
+	if s.NoRaw {
+		args = append(args, "--no-raw")
+	}
 	for _, port := range s.Listen {
 		args = append(args, "--listen="+strconv.Itoa(int(port)))
 	}
@@ -82,6 +88,7 @@ func ParseArgs(args []string) (Spec, error) {
 	flags.BoolVar(&s.NoNewPrivs, "no-new-privs", false, "")
 	flags.BoolVar(&s.Seccomp, "seccomp", false, "")
 	flags.BoolVar(&s.Landlock, "landlock", false, "")
+	flags.BoolVar(&s.NoRaw, "no-raw", false, "")
 	flags.Func("listen", "", func(text string) error {
 		port, err := strconv.ParseUint(text, 10, 16)
 		s.Listen = append(s.Listen, uint16(port))
@@ -124,8 +131,11 @@ func (s Spec) check() error {
 	if s.UID < 0 || s.UID >= 1<<32-1 || s.GID < 0 || s.GID >= 1<<32-1 {
 		return fmt.Errorf("--uid %d --gid %d: not from 0 to %d", s.UID, s.GID, 1<<32-2)
 	}
-	if (s.Seccomp || s.Landlock) && !s.NoNewPrivs {
-		return fmt.Errorf("--seccomp and --landlock need --no-new-privs: a program with more privileges than its user could be fooled by them")
+	if s.Seccomp && s.NoRaw {
+		return fmt.Errorf("--no-raw is part of --seccomp: give one of them")
+	}
+	if (s.Seccomp || s.Landlock || s.NoRaw) && !s.NoNewPrivs {
+		return fmt.Errorf("--seccomp, --no-raw and --landlock need --no-new-privs: a program with more privileges than its user could be fooled by them")
 	}
 	for _, dir := range s.Cgroups {
 		if !filepath.IsAbs(dir) {

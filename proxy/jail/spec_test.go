@@ -35,6 +35,7 @@ func randomSpec(r *rand.Rand) Spec {
 	}
 	s.Seccomp = s.NoNewPrivs && r.IntN(2) == 0
 	s.Landlock = s.NoNewPrivs && r.IntN(2) == 0
+	s.NoRaw = s.NoNewPrivs && !s.Seccomp && r.IntN(2) == 0
 	for range r.IntN(3) {
 		s.Listen = append(s.Listen, uint16(r.IntN(1<<16)))
 	}
@@ -56,7 +57,7 @@ func TestParseArgsRefuses(t *testing.T) {
 		"--netns-fd=3 -- x", "--netns-fd=2 --files=-1 -- x", "--netns-fd=5 --files=3 -- x", "--netns-fd=-3 -- x",
 		"--caps=raw -- x", "--caps= -- x", "--caps=net_raw,,sys_admin -- x", "--cgroup=a -- x", "--cgroup= -- x", "--unknown -- x",
 		"--no-new-privs=maybe -- x", "--listen=65536 -- x", "--listen=x -- x",
-		"--seccomp -- x", "--landlock -- x",
+		"--seccomp -- x", "--landlock -- x", "--no-raw -- x", "--no-new-privs --no-raw --seccomp -- x",
 	} {
 		_, err := ParseArgs(strings.Fields(args))
 		var e *Error

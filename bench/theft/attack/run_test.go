@@ -161,3 +161,25 @@ func TestTheJailIsWhatStopsIt(t *testing.T) {
 		t.Errorf("the attack changed a file: %q, %v", f, err)
 	}
 }
+
+// TestASidecarSendsNoFrames: what a sidecar's filter takes, and what it leaves.
+func TestASidecarSendsNoFrames(t *testing.T) {
+	w := newWorld(t)
+	spec := jail.Spec{Netns: -1, Files: -1, Caps: []string{"net_raw"}, NoNewPrivs: true}
+	open := w.rob(t, &spec)
+	spec.NoRaw = true
+	got := w.rob(t, &spec)
+	for _, kind := range []string{"packet socket", "raw socket", "forge a source, frame", "forge a source, raw"} {
+		if words := outcomes(got, kind); !slices.Equal(words, []string{"refused EPERM"}) {
+			t.Errorf("%s: %q", kind, words)
+		}
+	}
+	for _, kind := range []string{"packet socket", "raw socket"} {
+		if words := outcomes(open, kind); !slices.Equal(words, []string{trust.Succeeded}) {
+			t.Errorf("control: %s without the filter: %q", kind, words)
+		}
+	}
+	if words := outcomes(got, "UDP socket"); !slices.Equal(words, []string{trust.Succeeded}) {
+		t.Errorf("a UDP socket: %q", words)
+	}
+}
