@@ -43,7 +43,7 @@ func (f *benchFlags) add(c *cobra.Command) {
 	flags.Int64Var(&f.seed, "seed", 7, "of the order of isolations and the offsets of flows")
 	flags.DurationVar(&f.load, "load", trial.DefaultTimes().Load, "how long the load of each turn is measured")
 	flags.DurationVar(&f.settle, "settle", trial.DefaultTimes().Settle,
-		"how old the data plane is before it counts as idle; from 2m on it has Go's first collection behind it, which grows each process")
+		"how old the data plane is before it counts as idle; Go looks for garbage every two minutes")
 }
 
 func (f *benchFlags) args(dir string, privileged bool) []string {

@@ -23,7 +23,7 @@ type Params struct {
 
 // Times are the lengths of a turn's phases and the pace of its loads.
 type Times struct {
-	Settle time.Duration // before the node counts as idle: Go collects after two minutes at the latest, which grows a process
+	Settle time.Duration // before the node counts as idle; Go looks for garbage every two minutes
 	Idle   time.Duration // the look at it
 	Push   time.Duration // from the change of a workload; watchers look every second
 	Warm   time.Duration // of load before it counts
