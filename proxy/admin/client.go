@@ -4,20 +4,22 @@
 // A Client connects anew for each call, because the keeper may be another one next
 // time; it holds nothing and need not be closed. What the keeper refuses is a
 // *RefusedError; any other error is that of the connection, so that errors.Is finds
-// os.ErrNotExist and ECONNREFUSED where no keeper listens. A reply is read up to 1 MiB.
+// os.ErrNotExist and ECONNREFUSED where no keeper listens. A reply of more than MaxReply
+// is an error: half of one would be a wrong answer.
 package admin
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 )
 
 // MaxReply bounds what a socket may make its caller read, in bytes.
-const MaxReply = 1 << 20
+const MaxReply = 8 << 20
 
 // Client calls the keeper behind one socket.
 type Client struct{ http *http.Client }
@@ -64,9 +66,12 @@ func (c *Client) Call(ctx context.Context, method, path string, body, into any) 
 		return err
 	}
 	defer resp.Body.Close()
-	reply, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply))
+	reply, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply+1))
 	if err != nil {
 		return err
+	}
+	if len(reply) > MaxReply {
+		return fmt.Errorf("the keeper's answer to %s %s is longer than %d MiB", method, path, MaxReply>>20)
 	}
 	if resp.StatusCode != http.StatusOK {
 		return refusal(resp, reply)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -64,5 +65,12 @@ func TestNobodyListens(t *testing.T) {
 	err := New(filepath.Join(t.TempDir(), "none")).Call(t.Context(), "GET", "/ready", nil, nil)
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v, want that there is no socket", err)
+	}
+}
+
+func TestAReplyThatIsTooLongIsAnError(t *testing.T) {
+	c, _ := serve(t, http.StatusOK, strings.Repeat(" ", MaxReply)+"{}")
+	if err := c.Call(t.Context(), "GET", "/metrics", nil, new(Text)); err == nil || !strings.Contains(err.Error(), "longer") {
+		t.Errorf("half of a reply is a reply: %v", err)
 	}
 }
