@@ -127,6 +127,23 @@ func TestRelayHalfClose(t *testing.T) {
 	})
 }
 
+// Two ends that half-close at the same time have both finished: the FIN that leaves
+// while the other is being read is no reset.
+func TestRelayOfTwoHalfClosesAtOnce(t *testing.T) {
+	const times = 300
+	eachPath(t, func(t *testing.T, p *path) {
+		for range times {
+			client, server := p.ends()
+			if err := exchange(client, server, 1, 1, 1); err != nil {
+				t.Fatal(err)
+			}
+			client.Close()
+			server.Close()
+		}
+		p.wantEnded(times, nil)
+	})
+}
+
 func say(t *testing.T, c *net.TCPConn, text string) {
 	t.Helper()
 	if _, err := io.WriteString(c, text); err != nil {
