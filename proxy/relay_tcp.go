@@ -116,10 +116,13 @@ func (l *tcpLeg) read(f func(fd int) (int, error)) (n int, err error) {
 // kernel reports a RST once, to whichever call comes first, and if that is a
 // write of the other direction this read sees a plain EOF. A socket that got a
 // FIN waits for ours (CLOSE_WAIT); one that got a RST is closed. Once we have
-// sent our FIN a closed socket is a finished one: so the socket is asked first, and
-// then whether we have, since CloseWrite says so before it does it. The other way
-// round a FIN that left in between would look like a RST.
+// sent our FIN a closed socket is a finished one: so after the socket it is asked again
+// whether we have, since CloseWrite says so before it does it. A FIN that left in between
+// would look like a RST.
 func (l *tcpLeg) endOfInput() error {
+	if l.halfClose.Load() {
+		return io.EOF
+	}
 	var ended bool
 	_ = l.raw.Control(func(fd uintptr) { ended = closed(int(fd)) })
 	if ended && !l.halfClose.Load() {
