@@ -152,10 +152,7 @@ func (c *Config) validate() error {
 			errs = append(errs, fmt.Errorf("%s is required", f.name))
 		}
 	}
-	if !c.Isolation.valid() {
-		errs = append(errs, isolationError("isolation", c.Isolation))
-	}
-	errs = append(errs, c.Overrides.validate())
+	errs = append(errs, checkIsolation("isolation", c.Isolation), c.Overrides.validate("overrides", checkIsolation))
 	if c.Custody != CustodyAnchor && c.Custody != CustodyCell {
 		errs = append(errs, fmt.Errorf("custody %q: use anchor or cell", c.Custody))
 	}

@@ -4,11 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/bulkhead-mesh/bulkhead/redirect"
-	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
 
 // FailureAction is what becomes of a workload's new connections when its cell has died
@@ -26,10 +22,9 @@ const (
 
 // OnFailure is the choice for a node, its namespaces and workloads.
 type OnFailure struct {
-	Action     FailureAction            `json:"action,omitempty"`     // default wait
-	After      Duration                 `json:"after,omitempty"`      // how long nobody serves the workload before; default 10 s
-	Namespaces map[string]FailureAction `json:"namespaces,omitempty"` //
-	Workloads  map[string]FailureAction `json:"workloads,omitempty"`  // by namespace/name
+	Action FailureAction `json:"action,omitempty"` // default wait
+	After  Duration      `json:"after,omitempty"`  // how long nobody serves the workload before; default 10 s
+	Choices[FailureAction]
 }
 
 func (o *OnFailure) complete() {
@@ -38,40 +33,18 @@ func (o *OnFailure) complete() {
 }
 
 func (o OnFailure) validate() error {
-	errs := []error{o.Action.check("onFailure.action")}
-	for name, a := range o.Namespaces {
-		if name == "" || strings.Contains(name, "/") {
-			errs = append(errs, fmt.Errorf("onFailure.namespaces: %q is no namespace", name))
-		}
-		errs = append(errs, a.check("onFailure.namespaces."+name))
-	}
-	for name, a := range o.Workloads {
-		if ns, pod, ok := strings.Cut(name, "/"); !ok || ns == "" || pod == "" || strings.Contains(pod, "/") {
-			errs = append(errs, fmt.Errorf("onFailure.workloads: %q: write namespace/name", name))
-		}
-		errs = append(errs, a.check("onFailure.workloads."+name))
-	}
-	return errors.Join(errs...)
+	return errors.Join(checkAction("onFailure.action", o.Action), o.Choices.validate("onFailure", checkAction))
 }
 
-func (a FailureAction) check(field string) error {
+func checkAction(field string, a FailureAction) error {
 	if slices.Contains([]FailureAction{Wait, Closed, Passthrough}, a) {
 		return nil
 	}
 	return fmt.Errorf("%s %q: use wait, closed or passthrough", field, a)
 }
 
-// of is the choice for a pod: the workload's before its namespace's, and that before
-// the node's.
-func (o OnFailure) of(p Pod) FailureAction {
-	if a, ok := o.Workloads[p.Namespace+"/"+p.Name]; ok {
-		return a
-	}
-	if a, ok := o.Namespaces[p.Namespace]; ok {
-		return a
-	}
-	return o.Action
-}
+// of is the choice for a pod: that of its workload or namespace, or else the node's.
+func (o OnFailure) of(p Pod) FailureAction { return o.Choices.of(p, o.Action) }
 
 // failing is what a pod's rules do instead of capture.
 type failing struct {
@@ -130,7 +103,7 @@ func (k *Keeper) instead(p *pod, action FailureAction) {
 	was := f.action
 	f.action, f.already = action, f.already || action != ""
 	k.note(p)
-	if err := p.rules.change(p, rules.Plan{Ports: redirect.NodePorts, Instead: rules.Instead(action)}); err != nil {
+	if err := p.rules.change(p, planOf("", action)); err != nil {
 		k.log.Error("rules of a pod not changed, tried again", "workload", p.UID, "onFailure", action, "error", err)
 		f.action = was
 		k.note(p)

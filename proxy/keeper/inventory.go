@@ -10,7 +10,6 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
-	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
 
 // adoptHeld takes one descriptor of the inventory; its name says what kind it is.
@@ -28,10 +27,7 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 		}
 		p := k.adopted(rest)
 		p.Pod, p.noted, p.netns = d.Pod, d.By, ns
-		p.failing.action, p.placed, p.rules.plan = d.Instead, d.Placed, planOf(d.Placed)
-		if d.Instead != "" {
-			p.rules.plan.Instead = rules.Instead(d.Instead)
-		}
+		p.failing.action, p.placed, p.rules.plan = d.Instead, d.Placed, planOf(d.Placed, d.Instead)
 	case heldListener:
 		which, uid, _ := strings.Cut(rest, "/")
 		k.adopted(uid).listeners[which] = true

@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,48 +32,21 @@ func (i Isolation) narrower(o Isolation) bool {
 	return !o.outside() && (i.outside() || slices.Index(sharing, i) > slices.Index(sharing, o))
 }
 
-func isolationError(field string, i Isolation) error {
+func checkIsolation(field string, i Isolation) error {
+	if i.valid() {
+		return nil
+	}
 	return fmt.Errorf("%s %q: use shared, namespace, service-account, workload, sidecar or none", field, i)
 }
 
 // Overrides give some pods another isolation than the node's.
-type Overrides struct {
-	Namespaces map[string]Isolation `json:"namespaces,omitempty"`
-	Workloads  map[string]Isolation `json:"workloads,omitempty"` // by namespace/name
-}
-
-func (o Overrides) validate() error {
-	var errs []error
-	for name, i := range o.Namespaces {
-		if name == "" || strings.Contains(name, "/") {
-			errs = append(errs, fmt.Errorf("overrides.namespaces: %q is no namespace", name))
-		}
-		if !i.valid() {
-			errs = append(errs, isolationError("overrides.namespaces."+name, i))
-		}
-	}
-	for name, i := range o.Workloads {
-		if ns, pod, ok := strings.Cut(name, "/"); !ok || ns == "" || pod == "" || strings.Contains(pod, "/") {
-			errs = append(errs, fmt.Errorf("overrides.workloads: %q: write namespace/name", name))
-		}
-		if !i.valid() {
-			errs = append(errs, isolationError("overrides.workloads."+name, i))
-		}
-	}
-	return errors.Join(errs...)
-}
+type Overrides = Choices[Isolation]
 
 // Group is the key of the cell that serves a pod. What was chosen for the pod by a
 // move wins over the configuration, there the workload over the namespace, and that
 // over the node.
 func (c *Config) Group(p Pod) string {
-	i := c.Isolation
-	if x, ok := c.Overrides.Namespaces[p.Namespace]; ok {
-		i = x
-	}
-	if x, ok := c.Overrides.Workloads[p.Namespace+"/"+p.Name]; ok {
-		i = x
-	}
+	i := c.Overrides.of(p, c.Isolation)
 	if p.Isolation != "" {
 		i = p.Isolation
 	}

@@ -26,7 +26,7 @@ var errMovedAway = errors.New("the pod was removed while it was moved")
 // leaves the pod where it was.
 func (k *Keeper) move(ctx context.Context, uid string, to Isolation) (Moved, error) {
 	if to != "" && !to.valid() {
-		return Moved{}, &badRequest{isolationError("isolation", to)}
+		return Moved{}, &badRequest{checkIsolation("isolation", to)}
 	}
 	var p *pod
 	k.do(func() { p = k.pods[uid] })
@@ -75,8 +75,7 @@ func (k *Keeper) beginMove(p *pod, to Isolation) (m Moved, answer chan error, se
 	for x, d := range p.duties {
 		if d.ready {
 			served, m.FromPID = true, x.pid
-			n := x.now[p.UID]
-			m.Draining = n.Opened - min(n.Closed, n.Opened)
+			m.Draining = x.now[p.UID].StillOpen()
 		}
 	}
 	p.Isolation = to

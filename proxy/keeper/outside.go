@@ -17,15 +17,16 @@ import (
 // outside says whether no process of the node serves the cell's only pod.
 func (c *keptCell) outside() bool { return isolationOf(c.group).outside() }
 
-// planOf is where the rules of a pod send its connections under an isolation.
-func planOf(i Isolation) rules.Plan {
+// planOf is where the rules of a pod send its connections under an isolation (empty: any
+// with a cell on the node), and while its cell is dead.
+func planOf(i Isolation, failing FailureAction) rules.Plan {
 	switch i {
 	case Sidecar:
 		return rules.Plan{Ports: redirect.SidecarPorts}
 	case None:
 		return rules.Plan{Ports: redirect.NodePorts, Instead: rules.Passthrough}
 	default:
-		return rules.Plan{Ports: redirect.NodePorts}
+		return rules.Plan{Ports: redirect.NodePorts, Instead: rules.Instead(failing)}
 	}
 }
 
@@ -50,9 +51,6 @@ func (k *Keeper) leave(p *pod) {
 		p.answer(err)
 		return
 	}
-	if to == None {
-		k.log.Warn("workload is captured no more: its connections are in PLAINTEXT, and those to it meet NO POLICY", "workload", p.UID)
-	}
 	p.report(nil)
 	p.answer(nil)
 	for x, d := range p.duties {
@@ -70,12 +68,15 @@ func (k *Keeper) place(p *pod, i Isolation) error {
 	}
 	p.placed = i
 	k.note(p)
-	if err := p.rules.change(p, planOf(i)); err != nil {
+	if err := p.rules.change(p, planOf(i, "")); err != nil {
 		p.placed = was
 		k.note(p)
 		return err
 	}
 	p.failing = failing{}
+	if i == None {
+		k.log.Warn("workload is captured no more: its connections are in PLAINTEXT, and those to it meet NO POLICY", "workload", p.UID)
+	}
 	return nil
 }
 

@@ -121,6 +121,7 @@ func TestAMoveToNoneAndBack(t *testing.T) {
 	n := startNode(t, "isolation: workload\n")
 	n.echo(t)
 	wire := sandbox.NewSniffer(t, n.B)
+	left := func() int { return strings.Count(n.stderr.String(), "captured no more") }
 	mesh, err := os.ReadFile(filepath.Join(n.dir, "mesh.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -146,6 +147,9 @@ func TestAMoveToNoneAndBack(t *testing.T) {
 	eventually(t, "its peer talks to it past the mesh", n.roundTrip)
 	if wire.Seen([]byte("hello")) == 0 {
 		t.Error("it is not in plaintext")
+	}
+	if got := left(); got != 1 { // the mesh has changed since
+		t.Errorf("it is said %d times that it left, want once", got)
 	}
 	n.move(t, "a/server", "")
 	n.write(t, "mesh.yaml", string(mesh)+"\n")
@@ -193,5 +197,27 @@ func TestTheNodeFileSendsAWorkloadToItsSidecar(t *testing.T) {
 	eventually(t, "it is back", func() error { return rules.Verify(n.B, rules.Plan{Ports: redirect.NodePorts}) })
 	if err := n.roundTrip(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A pod that arrives for its sidecar is captured for it from the start, whether the
+// sidecar listens already or not: connections are refused, and not in plaintext.
+func TestAPodArrivesForItsSidecar(t *testing.T) {
+	n := startNode(t, "isolation: workload\noverrides: {workloads: {a/server: sidecar}}\n")
+	n.echo(t)
+	wire := sandbox.NewSniffer(t, n.B)
+	if err := rules.Verify(n.B, rules.Plan{Ports: redirect.SidecarPorts}); err != nil {
+		t.Error(err)
+	}
+	if at := n.place(t, "a/server"); at != "sidecar/a/server" {
+		t.Errorf("it is in %q", at)
+	}
+	if err := n.roundTrip(); err == nil {
+		t.Error("somebody answered, and no sidecar runs")
+	}
+	n.startSidecar(t)
+	eventually(t, "its sidecar serves it", n.roundTrip)
+	if wire.Seen([]byte("hello")) != 0 {
+		t.Error("plaintext on the wire")
 	}
 }

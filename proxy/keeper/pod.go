@@ -29,10 +29,10 @@ func (p Pod) validate() error {
 	if p.UID == "" || p.Name == "" || p.Namespace == "" || p.ServiceAccount == "" {
 		return errors.New("uid, name, namespace and serviceAccount are required")
 	}
-	if p.Isolation != "" && !p.Isolation.valid() {
-		return isolationError("isolation", p.Isolation)
+	if p.Isolation == "" {
+		return nil
 	}
-	return nil
+	return checkIsolation("isolation", p.Isolation)
 }
 
 // pod is a pod with what is held for it.
@@ -60,7 +60,7 @@ type pod struct {
 func newPod(d Pod, ns *netns.Namespace) *pod {
 	return &pod{
 		Pod: d, netns: ns, listeners: map[string]bool{}, served: make(chan struct{}),
-		moving: make(chan struct{}, 1), duties: map[*process]*duty{}, rules: capture{plan: planOf("")},
+		moving: make(chan struct{}, 1), duties: map[*process]*duty{}, rules: capture{plan: planOf("", "")},
 	}
 }
 
@@ -111,7 +111,8 @@ func (k *Keeper) admit(ctx context.Context, d Pod, path string) (*pod, error) {
 		return nil, &badRequest{fmt.Errorf("netns of %s: %w", d.UID, err)}
 	}
 	var known *pod
-	k.do(func() { known = k.pods[d.UID] })
+	var outside bool
+	k.do(func() { known, outside = k.pods[d.UID], isolationOf(k.config.Group(d)).outside() })
 	if known != nil && known.netns.Inode() == ns.Inode() {
 		return known, ns.Close()
 	}
@@ -125,7 +126,7 @@ func (k *Keeper) admit(ctx context.Context, d Pod, path string) (*pod, error) {
 	if err != nil {
 		return nil, errors.Join(err, ns.Close())
 	}
-	if k.config.Custody == CustodyAnchor { // listening already: capture at once
+	if k.config.Custody == CustodyAnchor && !outside { // listening already: capture at once
 		if _, err := p.rules.repair(p); err != nil {
 			k.forget(p)
 			return nil, errors.Join(err, ns.Close())

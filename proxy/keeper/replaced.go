@@ -67,7 +67,7 @@ func (k *Keeper) cellNames() []string {
 // open is how many connections the process had when it last said.
 func (x *process) open() (n uint64) {
 	for _, c := range x.now {
-		n += c.Opened - min(c.Closed, c.Opened)
+		n += c.StillOpen()
 	}
 	return n
 }

@@ -43,6 +43,9 @@ func (a Counts) Add(b Counts) Counts {
 	}
 }
 
+// StillOpen is how many connections have begun and not ended, as far as that is known.
+func (a Counts) StillOpen() uint64 { return a.Opened - min(a.Closed, a.Opened) }
+
 // Open counts the begin of a connection.
 func (c *Counters) Open() { c.Opened.Add(1) }
 
