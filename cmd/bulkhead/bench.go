@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -97,28 +96,18 @@ func runBench(c *cobra.Command, f *benchFlags, out string, asJSON bool) error {
 	if _, err := f.params(); err != nil {
 		return err
 	}
-	dir, err := newRecordDir(out, "isolation", f.seed, time.Now())
-	if err != nil {
-		return err
-	}
-	inside, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	if err := enterLab(c.Context(), false, f.args(inside, os.Geteuid() == 0)...); err != nil {
-		if os.Remove(dir) != nil { // it is not empty
-			fmt.Fprintf(c.ErrOrStderr(), "bulkhead: the run did not end; bulkhead report %s shows what it has\n", dir)
-		}
-		return err
-	}
-	return showReport(c.OutOrStdout(), dir, asJSON)
+	return recorded{
+		name: "isolation", seed: f.seed, out: out, asJSON: asJSON, args: f.args,
+		unfinished: func(dir string) string {
+			return "the run did not end; bulkhead report " + dir + " shows what it has"
+		},
+	}.run(c)
 }
 
 // newBenchWorker is `bench isolation` inside the lab.
 func newBenchWorker() *cobra.Command {
 	var f benchFlags
-	var dir string
-	var privileged bool
+	var r recordFlags
 	c := &cobra.Command{
 		Use: "bench", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -126,13 +115,12 @@ func newBenchWorker() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p.Privileged = privileged
-			return workBench(c, p, dir)
+			p.Privileged = r.privileged
+			return workBench(c, p, r.dir)
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&dir, "record", "", "directory for the record")
-	c.Flags().BoolVar(&privileged, "privileged", false, "the machine's root runs this")
+	r.add(c)
 	return c
 }
 

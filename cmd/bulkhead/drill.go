@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -153,46 +150,20 @@ func runDrill(c *cobra.Command, f *drillFlags, name, out string, asJSON bool) er
 	if _, err := f.params(name); err != nil {
 		return err
 	}
-	dir, err := newRecordDir(out, name, f.seed, time.Now())
-	if err != nil {
-		return err
-	}
-	inside, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	if err := enterLab(c.Context(), false, f.args(name, inside, os.Geteuid() == 0)...); err != nil {
-		if os.Remove(dir) != nil { // it is not empty
-			fmt.Fprintf(c.ErrOrStderr(), "bulkhead: the drill did not end; what it recorded is in %s\n", dir)
-		}
-		return err
-	}
-	return showReport(c.OutOrStdout(), dir, asJSON)
+	return recorded{
+		name: name, seed: f.seed, out: out, asJSON: asJSON, unfinished: drillUnfinished,
+		args: func(dir string, privileged bool) []string { return f.args(name, dir, privileged) },
+	}.run(c)
 }
 
-// newRecordDir makes a directory for one record, named so that they sort by time.
-func newRecordDir(out, name string, seed int64, now time.Time) (string, error) {
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		return "", usageError{fmt.Errorf("--out: %w", err)}
-	}
-	first := filepath.Join(out, fmt.Sprintf("%s-%s-%d", now.Format("20060102-150405"), name, seed))
-	for dir, n := first, 2; ; n++ {
-		err := os.Mkdir(dir, 0o755)
-		if !errors.Is(err, os.ErrExist) || n > 100 {
-			if err != nil {
-				err = usageError{fmt.Errorf("--out: %w", err)}
-			}
-			return dir, err
-		}
-		dir = fmt.Sprintf("%s-%d", first, n)
-	}
+func drillUnfinished(dir string) string {
+	return "the drill did not end; what it recorded is in " + dir
 }
 
 // newDrillWorker is `drill run` inside the lab.
 func newDrillWorker() *cobra.Command {
 	var f drillFlags
-	var dir string
-	var privileged bool
+	var r recordFlags
 	c := &cobra.Command{
 		Use: "drill FAULT", Args: faultArg,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -200,41 +171,25 @@ func newDrillWorker() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p.Privileged = privileged
-			return workDrill(c, p, dir)
+			p.Privileged = r.privileged
+			return workDrill(c, p, r.dir)
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&dir, "record", "", "directory for the record")
-	c.Flags().BoolVar(&privileged, "privileged", false, "the machine's root runs this")
+	r.add(c)
 	return c
 }
 
 func workDrill(c *cobra.Command, p drill.Params, dir string) error {
-	o, err := labOptions(c)
-	if err != nil {
-		return err
+	var d *drill.Drill
+	prepare := func(o *lab.Options, printer *drill.Printer) {
+		d = drill.New(p, printer.Update)
+		o.Event = d.Saw
 	}
-	printer := newPrinter(os.Stderr)
-	defer printer.Close()
-	d := drill.New(p, printer.Update)
-	o.Progress = func(line string) { printer.Line("lab: " + line) }
-	o.Event = d.Saw
-	l, err := lab.New(o)
-	if err != nil {
+	return inLab(c, prepare, func(ctx context.Context, l *lab.Lab) error {
+		_, err := d.Run(ctx, l, l.Topology(), dir)
 		return err
-	}
-	err = drillIn(c.Context(), d, l, dir)
-	printer.Line("lab: down")
-	return joined(c.Context(), err, l.Down())
-}
-
-func drillIn(ctx context.Context, d *drill.Drill, l *lab.Lab, dir string) error {
-	if err := l.Up(ctx); err != nil {
-		return err
-	}
-	_, err := d.Run(ctx, l, l.Topology(), dir)
-	return err
+	})
 }
 
 // newPrinter shows a live line where f is a terminal.

@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/drill"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/theft"
 )
@@ -28,7 +25,6 @@ type theftFlags struct {
 	isolations []string
 	culprit    string
 	timeScale  float64
-	privileged bool
 }
 
 func (f *theftFlags) add(c *cobra.Command) {
@@ -36,27 +32,26 @@ func (f *theftFlags) add(c *cobra.Command) {
 	flags.StringSliceVar(&f.isolations, "isolation", theft.DefaultIsolations, "what to drill")
 	flags.StringVar(&f.culprit, "culprit", "tenant-a/checkout", "the workload whose cell is stolen")
 	flags.Float64Var(&f.timeScale, "time-scale", 0.1, "multiplies the kubelet's delays")
-	flags.BoolVar(&f.privileged, "privileged", false, "the machine's root runs this")
 }
 
-func (f *theftFlags) args(dir string) []string {
+func (f *theftFlags) args(dir string, privileged bool) []string {
 	return []string{
 		"theft", "--isolation", strings.Join(f.isolations, ","), "--culprit", f.culprit,
-		"--time-scale", strconv.FormatFloat(f.timeScale, 'g', -1, 64), "--privileged=" + strconv.FormatBool(f.privileged),
+		"--time-scale", strconv.FormatFloat(f.timeScale, 'g', -1, 64), "--privileged=" + strconv.FormatBool(privileged),
 		"--record", dir,
 	}
 }
 
 func (f *theftFlags) params() (theft.Params, error) {
 	p := theft.Params{
-		Isolations: f.isolations, Culprit: f.culprit, TimeScale: f.timeScale, Version: buildVersion(), Privileged: f.privileged,
+		Isolations: f.isolations, Culprit: f.culprit, TimeScale: f.timeScale, Version: buildVersion(),
 	}
 	return p, p.Validate(theft.Topology(f.culprit))
 }
 
 // theftOf is what a drill's flags mean for this one.
 func theftOf(c *cobra.Command, d *drillFlags) *theftFlags {
-	f := &theftFlags{isolations: d.isolations, culprit: d.culprit, timeScale: d.timeScale, privileged: os.Geteuid() == 0}
+	f := &theftFlags{isolations: d.isolations, culprit: d.culprit, timeScale: d.timeScale}
 	if !c.Flags().Changed("isolation") {
 		f.isolations = theft.DefaultIsolations
 	}
@@ -69,27 +64,15 @@ func runTheft(c *cobra.Command, d *drillFlags, out string, asJSON bool) error {
 	if _, err := f.params(); err != nil {
 		return err
 	}
-	dir, err := newRecordDir(out, theft.Name, d.seed, time.Now())
-	if err != nil {
-		return err
-	}
-	inside, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	if err := enterLab(c.Context(), false, f.args(inside)...); err != nil {
-		if os.Remove(dir) != nil { // it is not empty
-			fmt.Fprintf(c.ErrOrStderr(), "bulkhead: the drill did not end; what it recorded is in %s\n", dir)
-		}
-		return err
-	}
-	return showReport(c.OutOrStdout(), dir, asJSON)
+	return recorded{
+		name: theft.Name, seed: d.seed, out: out, asJSON: asJSON, unfinished: drillUnfinished, args: f.args,
+	}.run(c)
 }
 
 // newTheftWorker is the drill inside the lab.
 func newTheftWorker() *cobra.Command {
 	var f theftFlags
-	var dir string
+	var r recordFlags
 	c := &cobra.Command{
 		Use: "theft", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -97,37 +80,22 @@ func newTheftWorker() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return workTheft(c, p, dir)
+			p.Privileged = r.privileged
+			return workTheft(c, p, r.dir)
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&dir, "record", "", "directory for the record")
+	r.add(c)
 	return c
 }
 
 func workTheft(c *cobra.Command, p theft.Params, dir string) error {
-	o, err := labOptions(c)
-	if err != nil {
-		return err
+	prepare := func(o *lab.Options, printer *drill.Printer) {
+		p.Progress = func(line string) { printer.Line("drill: " + line) }
+		o.Topology = theft.Topology(p.Culprit)
 	}
-	printer := newPrinter(os.Stderr)
-	defer printer.Close()
-	p.Progress = func(line string) { printer.Line("drill: " + line) }
-	o.Progress = func(line string) { printer.Line("lab: " + line) }
-	o.Topology = theft.Topology(p.Culprit)
-	l, err := lab.New(o)
-	if err != nil {
+	return inLab(c, prepare, func(ctx context.Context, l *lab.Lab) error {
+		_, err := theft.Run(ctx, l, p, dir)
 		return err
-	}
-	err = theftIn(c.Context(), l, p, dir)
-	printer.Line("lab: down")
-	return joined(c.Context(), err, l.Down())
-}
-
-func theftIn(ctx context.Context, l *lab.Lab, p theft.Params, dir string) error {
-	if err := l.Up(ctx); err != nil {
-		return err
-	}
-	_, err := theft.Run(ctx, l, p, dir)
-	return err
+	})
 }

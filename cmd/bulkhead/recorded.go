@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/drill"
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+)
+
+// recorded is a run that leaves a record. It has two sides: the outer one makes the record's directory, enters a lab
+// for the inner one, and prints what the record says; the inner one is a worker of the lab.
+type recorded struct {
+	name   string // of the directory, and what it was a run of
+	seed   int64
+	out    string
+	asJSON bool
+	// args are the worker's: the caller's flags again.
+	args func(dir string, privileged bool) []string
+	// unfinished says what a run that did not end has left in a directory.
+	unfinished func(dir string) string
+}
+
+// run is the outer side; flags have been checked.
+func (r recorded) run(c *cobra.Command) error {
+	dir, err := newRecordDir(r.out, r.name, r.seed, time.Now())
+	if err != nil {
+		return err
+	}
+	inside, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if err := enterLab(c.Context(), false, r.args(inside, os.Geteuid() == 0)...); err != nil {
+		if os.Remove(dir) != nil { // it is not empty
+			fmt.Fprintln(c.ErrOrStderr(), "bulkhead:", r.unfinished(dir))
+		}
+		return err
+	}
+	return showReport(c.OutOrStdout(), dir, r.asJSON)
+}
+
+// recordFlags are those of a worker that no caller has.
+type recordFlags struct {
+	dir        string
+	privileged bool
+}
+
+func (f *recordFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.dir, "record", "", "directory for the record")
+	c.Flags().BoolVar(&f.privileged, "privileged", false, "the machine's root runs this")
+}
+
+// inLab runs do in a lab that is up, and takes it down. prepare sets what the lab tells,
+// and of what it is made.
+func inLab(c *cobra.Command, prepare func(*lab.Options, *drill.Printer), do func(context.Context, *lab.Lab) error) error {
+	o, err := labOptions(c)
+	if err != nil {
+		return err
+	}
+	printer := newPrinter(os.Stderr)
+	defer printer.Close()
+	o.Progress = func(line string) { printer.Line("lab: " + line) }
+	prepare(&o, printer)
+	l, err := lab.New(o)
+	if err != nil {
+		return err
+	}
+	if err = l.Up(c.Context()); err == nil {
+		err = do(c.Context(), l)
+	}
+	printer.Line("lab: down")
+	return joined(c.Context(), err, l.Down())
+}
+
+// newRecordDir makes a directory for one record, named so that they sort by time.
+func newRecordDir(out, name string, seed int64, now time.Time) (string, error) {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return "", usageError{fmt.Errorf("--out: %w", err)}
+	}
+	first := filepath.Join(out, fmt.Sprintf("%s-%s-%d", now.Format("20060102-150405"), name, seed))
+	for dir, n := first, 2; ; n++ {
+		err := os.Mkdir(dir, 0o755)
+		if !errors.Is(err, os.ErrExist) || n > 100 {
+			if err != nil {
+				err = usageError{fmt.Errorf("--out: %w", err)}
+			}
+			return dir, err
+		}
+		dir = fmt.Sprintf("%s-%d", first, n)
+	}
+}
