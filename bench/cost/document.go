@@ -3,6 +3,7 @@ package cost
 import (
 	"encoding/json"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/document"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 )
 
@@ -17,7 +18,7 @@ type Document struct {
 
 // Open reads and judges the record in dir.
 func Open(dir string) (*Document, error) {
-	lines, err := readLines(dir)
+	lines, err := document.Open(dir, File, "", Read)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/document"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 )
 
@@ -22,23 +23,7 @@ const (
 )
 
 // In reports whether the directory holds a record of this kind.
-func In(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, File))
-	return err == nil
-}
-
-func readLines(dir string) ([]Line, error) {
-	f, err := os.Open(filepath.Join(dir, File))
-	if err != nil {
-		return nil, fmt.Errorf("record: %w", err)
-	}
-	defer f.Close()
-	lines, err := Read(f)
-	if err != nil {
-		return nil, fmt.Errorf("record %s: %w", f.Name(), err)
-	}
-	return lines, nil
-}
+func In(dir string) bool { return document.In(dir, File) }
 
 // Read reads cost.jsonl strictly: another schema, an unknown key, a line out of its
 // place or a value out of bounds are errors. The first line is a Run.

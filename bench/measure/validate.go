@@ -19,7 +19,7 @@ const (
 // can be judged.
 func (r *Run) Validate() error {
 	if r.Schema != Schema {
-		return &SchemaError{r.Schema}
+		return &SchemaError{File: RunFile, Found: r.Schema, Wanted: Schema}
 	}
 	for _, check := range []func() error{r.checkWorkloads, r.checkFlows, r.checkSubjects, r.checkSegments} {
 		if err := check(); err != nil {

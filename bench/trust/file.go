@@ -1,81 +1,26 @@
 package trust
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/document"
 )
 
-// maxFile bounds what a reader takes into memory.
-const maxFile = 64 << 20
-
-// SchemaError is a record of another version.
-type SchemaError struct{ Found string }
-
-func (e *SchemaError) Error() string {
-	return fmt.Sprintf("%s has schema %q, this bulkhead reads %q", File, e.Found, Schema)
-}
-
-// NoRecordError is a directory without a record.
-type NoRecordError struct{ Dir string }
-
-func (e *NoRecordError) Error() string {
-	return fmt.Sprintf("%s holds no record of a key-theft drill: it has no %s", e.Dir, File)
-}
-
-// Misuse marks the error for commands: the caller named the wrong directory.
-func (e *NoRecordError) Misuse() bool { return true }
-
 // In reports whether a directory has such a record.
-func In(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, File))
-	return err == nil
-}
+func In(dir string) bool { return document.In(dir, File) }
 
 // Read reads the record in dir.
 func Read(dir string) (*Record, error) {
-	f, err := os.Open(filepath.Join(dir, File))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, &NoRecordError{dir}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("record: %w", err)
-	}
-	defer f.Close()
-	r, err := Decode(f)
-	if err != nil {
-		return nil, fmt.Errorf("record %s: %w", filepath.Join(dir, File), err)
-	}
-	return r, nil
+	return document.Open(dir, File, " of a key-theft drill", Decode)
 }
 
 // Decode reads a record strictly: another schema, an unknown key, anything after the
 // value, and what Validate finds are errors.
 func Decode(from io.Reader) (*Record, error) {
-	b, err := io.ReadAll(io.LimitReader(from, maxFile+1))
+	r, err := document.Decode[Record](from, File, Schema)
 	if err != nil {
-		return nil, err
-	}
-	if len(b) > maxFile {
-		return nil, fmt.Errorf("more than %d bytes", maxFile)
-	}
-	var is struct {
-		Schema string `json:"schema"`
-	}
-	if err := json.Unmarshal(b, &is); err != nil { // also refuses what follows the value
-		return nil, err
-	}
-	if is.Schema != Schema {
-		return nil, &SchemaError{is.Schema}
-	}
-	r := new(Record)
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(r); err != nil {
 		return nil, err
 	}
 	return r, r.Validate()
@@ -99,12 +44,5 @@ func (r *Record) Write(dir string) error {
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(dir, File)
-	if err := os.WriteFile(name+".tmp", b, 0o644); err != nil {
-		return fmt.Errorf("record: %w", err)
-	}
-	if err := os.Rename(name+".tmp", name); err != nil {
-		return fmt.Errorf("record: %w", err)
-	}
-	return nil
+	return document.Write(dir, File, b)
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/document"
 )
 
 func TestWhatIsWrittenIsRead(t *testing.T) {
@@ -50,7 +52,7 @@ func TestReadersAreStrict(t *testing.T) {
 			t.Errorf("%s: read", name)
 		}
 	}
-	var none *NoRecordError
+	var none *document.NoRecordError
 	if _, err := Read(t.TempDir()); !errors.As(err, &none) || !none.Misuse() {
 		t.Errorf("a directory without a record: %v", err)
 	}

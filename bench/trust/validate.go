@@ -3,13 +3,15 @@ package trust
 import (
 	"fmt"
 	"slices"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/document"
 )
 
 // Validate says what is wrong with a record, nil when nothing is. One that passes can be
 // judged.
 func (r *Record) Validate() error {
 	if r.Schema != Schema {
-		return &SchemaError{r.Schema}
+		return &document.SchemaError{File: File, Found: r.Schema, Wanted: Schema}
 	}
 	seen := map[string]bool{}
 	for _, w := range r.Workloads {
