@@ -22,53 +22,63 @@ const (
 	pollInterval  = 100 * time.Millisecond
 )
 
-// steal puts the thief in the culprit's cell's place, notes what it tried, and puts the
-// true cell back.
-func steal(ctx context.Context, l *lab.Lab, p Params, r *trust.Record, s *trust.Subject) (err error) {
-	o, err := orders(l, r, s, trust.ByCell)
+// A heist is a thief that is ready to start, and who watches what arrives from it.
+type heist struct {
+	program  string // the thief with its orders
+	observer *lab.Observer
+}
+
+// plot writes the thief, for the way in that is named.
+func plot(l *lab.Lab, r *trust.Record, s *trust.Subject, by, name string) (*heist, error) {
+	o, err := orders(l, r, s, by)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	program := filepath.Join(l.Dir(), "attack-"+s.Isolation)
+	program := filepath.Join(l.Dir(), name+"-"+s.Isolation)
 	if err := attack.Write(program, l.Bin(thief), o); err != nil {
-		return err
+		return nil, err
 	}
 	observer, err := l.Observe(observerOf(l.Topology(), r.Culprit).Name())
 	if err != nil {
+		return nil, err
+	}
+	return &heist{program, observer}, nil
+}
+
+// saw says whether a packet of the thief's has arrived.
+func (h *heist) saw(p attack.Packet) bool { return h.observer.Saw(p.Source, p.Port) }
+
+// steal puts the thief in the culprit's cell's place, notes what it tried, and puts the
+// true cell back.
+func steal(ctx context.Context, l *lab.Lab, p Params, r *trust.Record, s *trust.Subject) (err error) {
+	h, err := plot(l, r, s, trust.ByCell, "attack")
+	if err != nil {
 		return err
 	}
-	defer observer.Close()
+	defer h.observer.Close()
 	log, err := tail(l, r.Culprit)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	if err := l.Swap(r.Culprit, program); err != nil {
+	if err := l.Swap(r.Culprit, h.program); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, giveBack(context.WithoutCancel(ctx), l, r.Culprit, s)) }()
 	if killed, err := kill(l, r.Culprit); err != nil || killed == 0 {
 		return errors.Join(err, fmt.Errorf("%d processes that serve %s were killed", killed, r.Culprit))
 	}
-	return follow(ctx, p, s, log, func(packet attack.Packet) bool { return observer.Saw(packet.Source, packet.Port) })
+	return follow(ctx, p, s, log, h.saw)
 }
 
 // infiltrate has the thief be the application of the culprit's pod, beside its proxy.
 func infiltrate(ctx context.Context, l *lab.Lab, p Params, r *trust.Record, s *trust.Subject) error {
-	o, err := orders(l, r, s, trust.ByApplication)
+	h, err := plot(l, r, s, trust.ByApplication, "intruder")
 	if err != nil {
 		return err
 	}
-	program := filepath.Join(l.Dir(), "intruder-"+s.Isolation)
-	if err := attack.Write(program, l.Bin(thief), o); err != nil {
-		return err
-	}
-	observer, err := l.Observe(observerOf(l.Topology(), r.Culprit).Name())
-	if err != nil {
-		return err
-	}
-	defer observer.Close()
-	intruder, err := l.Infiltrate(r.Culprit, program)
+	defer h.observer.Close()
+	intruder, err := l.Infiltrate(r.Culprit, h.program)
 	if err != nil {
 		return err
 	}
@@ -78,7 +88,7 @@ func infiltrate(ctx context.Context, l *lab.Lab, p Params, r *trust.Record, s *t
 		return err
 	}
 	defer log.Close()
-	return follow(ctx, p, s, log, func(packet attack.Packet) bool { return observer.Saw(packet.Source, packet.Port) })
+	return follow(ctx, p, s, log, h.saw)
 }
 
 // tail is the log of what serves a pod, from here on.
