@@ -179,8 +179,7 @@ func (w *world) addAddress(n *netns.Namespace, a netip.Addr) {
 		if err != nil {
 			return err
 		}
-		bits := net.CIDRMask(a.BitLen(), a.BitLen())
-		if err := netlink.AddrAdd(link, &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: bits}, Flags: unix.IFA_F_NODAD}); err != nil {
+		if err := sandbox.AddAddress(link, a, a.BitLen()); err != nil {
 			return err
 		}
 		return sandbox.WaitLocal(a)

@@ -2,12 +2,10 @@ package sandbox
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"testing"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
@@ -90,27 +88,15 @@ func (f *Fabric) connect(e End, port string) error {
 
 // plug brings the end's interface up, and waits until its addresses can be used.
 func (e End) plug() error {
-	link, err := netlink.LinkByName(wire)
+	link, err := wireUp()
 	if err != nil {
 		return err
 	}
-	if err := netlink.LinkSetUp(link); err != nil {
+	if err := AddAddress(link, e.A4, 24); err != nil || !e.A6.IsValid() {
 		return err
 	}
-	for _, own := range []struct {
-		a    netip.Addr
-		bits int
-	}{{e.A4, 24}, {e.A6, 64}} {
-		if !own.a.IsValid() {
-			continue
-		}
-		a := &netlink.Addr{IPNet: &net.IPNet{IP: own.a.AsSlice(), Mask: net.CIDRMask(own.bits, own.a.BitLen())}, Flags: unix.IFA_F_NODAD}
-		if err := netlink.AddrAdd(link, a); err != nil {
-			return fmt.Errorf("add address %v: %w", own.a, err)
-		}
-	}
-	if !e.A6.IsValid() {
-		return nil
+	if err := AddAddress(link, e.A6, 64); err != nil {
+		return err
 	}
 	return WaitLocal(e.A6)
 }

@@ -67,12 +67,9 @@ func (p *Pair) layWire() error {
 
 // plug brings this end up; it runs inside the namespace of the end.
 func plug(own4, own6, far4, far6 netip.Addr) error {
-	link, err := netlink.LinkByName(wire)
+	link, err := wireUp()
 	if err != nil {
 		return err
-	}
-	if err := netlink.LinkSetUp(link); err != nil {
-		return fmt.Errorf("bring %s up: %w", wire, err)
 	}
 	if err := address(link, own4, far4, 24, "0.0.0.0/0"); err != nil || !own6.IsValid() {
 		return err
@@ -81,6 +78,18 @@ func plug(own4, own6, far4, far6 netip.Addr) error {
 		return err
 	}
 	return WaitLocal(own6)
+}
+
+// wireUp brings the wire's end in this namespace up.
+func wireUp() (netlink.Link, error) {
+	link, err := netlink.LinkByName(wire)
+	if err == nil {
+		err = netlink.LinkSetUp(link)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bring %s up: %w", wire, err)
+	}
+	return link, nil
 }
 
 // WaitLocal waits, in the namespace of the caller's thread, until packets to an IPv6 address are taken in. Even without
@@ -98,10 +107,19 @@ func WaitLocal(own netip.Addr) error {
 	return fmt.Errorf("address %v did not become usable", own)
 }
 
-func address(link netlink.Link, own, far netip.Addr, bits int, all string) error {
+// AddAddress gives a link an address that is not waited for: see WaitLocal.
+func AddAddress(link netlink.Link, own netip.Addr, bits int) error {
 	a := &netlink.Addr{IPNet: &net.IPNet{IP: own.AsSlice(), Mask: net.CIDRMask(bits, own.BitLen())}, Flags: unix.IFA_F_NODAD}
 	if err := netlink.AddrAdd(link, a); err != nil {
 		return fmt.Errorf("add address %v: %w", own, err)
+	}
+	return nil
+}
+
+// address adds an address, and the default route by way of the other end.
+func address(link netlink.Link, own, far netip.Addr, bits int, all string) error {
+	if err := AddAddress(link, own, bits); err != nil {
+		return err
 	}
 	_, everything, err := net.ParseCIDR(all)
 	if err != nil {
