@@ -50,14 +50,9 @@ func (l *Lab) Replace(ctx context.Context) (string, error) {
 	}
 	var said []string
 	for _, n := range l.topology.Nodes {
-		c, err := l.start(program{name: "replace " + n.Name, argv: []string{l.bin("bulkhead-node"), "replace", "--admin", l.adminSocket(n)}})
+		c, err := l.run(ctx, program{name: "replace " + n.Name, argv: []string{l.bin("bulkhead-node"), "replace", "--admin", l.adminSocket(n)}})
 		if err != nil {
 			return "", err
-		}
-		select {
-		case <-c.ended:
-		case <-ctx.Done():
-			c.kill()
 		}
 		if c.err != nil {
 			return "", at("replace", n.Name, c.failure())

@@ -122,14 +122,19 @@ func (c *Client) Trust(ctx context.Context, workload string, progress *os.File) 
 }
 
 // Move has the lab move a workload to another isolation, and returns what its keeper
-// says of it, as JSON.
-func (c *Client) Move(pod, to string) ([]byte, error) {
+// says of it, as JSON. When ctx ends nobody waits any more, and the move goes on.
+func (c *Client) Move(ctx context.Context, pod, to string) ([]byte, error) {
 	conn, err := c.ask(request{Move: &move{Pod: pod, To: to}})
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
 	r, err := hear(conn)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("not waited for: the move of %s goes on: %w", pod, context.Cause(ctx))
+	}
 	return r.Moved, err
 }
 

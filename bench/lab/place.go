@@ -155,20 +155,12 @@ func (l *Lab) netnsPath(p Pod) string {
 
 // capture runs `bulkhead-node capture` on a pod.
 func (l *Lab) capture(ctx context.Context, p Pod, verb string, args ...string) error {
-	c, err := l.start(program{
+	c, err := l.run(ctx, program{
 		name: "capture " + p.Name(),
 		argv: append([]string{l.bin("bulkhead-node"), "capture", verb, "--netns", l.netnsPath(p)}, args...),
 	})
-	if err != nil {
+	if err != nil || c.err == nil {
 		return err
-	}
-	select {
-	case <-c.ended:
-	case <-ctx.Done():
-		c.kill()
-	}
-	if c.err == nil {
-		return nil
 	}
 	return fmt.Errorf("capture %s: %w", verb, c.failure())
 }

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -82,6 +83,20 @@ func (l *Lab) start(p program) (*process, error) {
 			c.kill()
 			return nil, at("cgroup", p.name, err)
 		}
+	}
+	return c, nil
+}
+
+// run starts a program and waits for its end, or for that of ctx, which ends it.
+func (l *Lab) run(ctx context.Context, p program) (*process, error) {
+	c, err := l.start(p)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-c.ended:
+	case <-ctx.Done():
+		c.kill()
 	}
 	return c, nil
 }

@@ -47,9 +47,9 @@ talks in plaintext and is protected by no policy; peers reach it when the mesh n
 			defer cancel()
 			ask := askLabToMove
 			if at != "" {
-				ask = func(pod, to string) (moved, error) { return askToMove(ctx, at, pod, to) }
+				ask = func(ctx context.Context, pod, to string) (moved, error) { return askToMove(ctx, at, pod, to) }
 			}
-			m, err := ask(args[0], to)
+			m, err := ask(ctx, args[0], to)
 			if err != nil {
 				return err
 			}
@@ -94,12 +94,12 @@ func place(group string, pid int) string {
 }
 
 // askLabToMove is for the workloads of the running lab.
-func askLabToMove(pod, to string) (m moved, err error) {
+func askLabToMove(ctx context.Context, pod, to string) (m moved, err error) {
 	dir, err := base()
 	if err != nil {
 		return m, err
 	}
-	b, err := lab.NewClient(dir).Move(pod, to)
+	b, err := lab.NewClient(dir).Move(ctx, pod, to)
 	if err != nil {
 		return m, err
 	}
