@@ -2,22 +2,30 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/drill"
+	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/theft"
 )
 
 // drillArg is faultArg, or the drill that is about keys and not about faults.
 func drillArg(c *cobra.Command, args []string) error {
-	if len(args) == 1 && args[0] == theft.Name {
+	if len(args) != 1 {
+		return faultArg(c, args)
+	}
+	if args[0] == theft.Name {
 		return nil
 	}
-	return faultArg(c, args)
+	if _, err := fault.ByName(args[0]); err != nil {
+		return usageError{fmt.Errorf("%w, %s", err, theft.Name)}
+	}
+	return nil
 }
 
 // theftFlags are what is left of the flags of a drill.
