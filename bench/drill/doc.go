@@ -20,13 +20,14 @@
 //	place          the subject's data plane, capture
 //	steady state   load until nothing failed for a second, bounded
 //	null           a baseline and an observation without any fault
-//	method         a baseline, the fault, an observation until nothing was bad for a while
-//	rollback       the fault's undo, load off, displace
+//	method         a baseline, the fault, an observation until nothing was bad for a while, its undo
+//	undone         as null: what the undo left behind would show
+//	rollback       load off, displace
 //
 // Flows that a policy denies are tried all the while (I2): their failures are as they
 // should be, and the judge counts what was admitted.
 //
-// The load runs on through null and method: what the null segment says about noise
+// The load runs on through all three: what the null segment says about noise
 // is said about the same connections.
 //
 // Before the fault strikes, the oracle (oracle.go) predicts from graph and

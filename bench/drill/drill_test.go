@@ -84,7 +84,7 @@ func TestPhasesInOrder(t *testing.T) {
 		if _, err := drillOn(l, testParams(usual(t, "workload")...), show).Run(t.Context(), l, l.top, dir); err != nil {
 			t.Fatal(err)
 		}
-		want := []string{PhasePlace, PhaseSettle, PhaseBaseline, PhaseNull, PhaseBaseline, "crash", PhaseRollback}
+		want := []string{PhasePlace, PhaseSettle, PhaseBaseline, PhaseNull, PhaseBaseline, "crash", PhaseBaseline, measure.Undone, PhaseRollback}
 		if d := cmp.Diff(want, phases); d != "" {
 			t.Error(d)
 		}
@@ -291,7 +291,7 @@ func TestEventsBelongToTheirSegment(t *testing.T) {
 				got = append(got, s.Kind+": "+e.Name+" "+e.Note)
 			}
 		}
-		want := []string{"null: null nothing", "crash: crash SIGKILL to cell tenant-a/checkout (pid 4711)", "crash: restart crash"}
+		want := []string{"null: null nothing", "crash: crash SIGKILL to cell tenant-a/checkout (pid 4711)", "crash: restart crash", "undone: undone nothing"}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
 		}

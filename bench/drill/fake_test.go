@@ -26,6 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // culprit has a pid that can be killed; while it is away, flows with a served end
 // are refused, or wait when the sockets are in custody.
 type fakeLab struct {
+	Lab     // nil: what no test needs
 	top     lab.Topology
 	base    time.Time
 	records chan load.Record
@@ -79,14 +80,6 @@ func (l *fakeLab) DataPlane(pod string) ([]lab.Proc, error) {
 	}
 	return []lab.Proc{{PID: pid, Role: "cell", Name: pod}}, nil
 }
-
-func (l *fakeLab) Strike(context.Context, string, string, time.Duration) error { return nil }
-func (l *fakeLab) Calm(context.Context, string) error                          { return nil }
-func (l *fakeLab) Crowd(context.Context, string) (string, error)               { return "", nil }
-func (l *fakeLab) Disperse() error                                             { return nil }
-func (l *fakeLab) Keepers() ([]lab.Proc, error)                                { return nil, nil }
-func (l *fakeLab) Anchor(string) ([]lab.Proc, error)                           { return nil, nil }
-func (l *fakeLab) Replace(context.Context) (string, error)                     { return "", nil }
 
 func (l *fakeLab) Usage() (lab.Usage, error) {
 	p := lab.ProcUsage{Proc: lab.Proc{PID: pid, Role: "cell", Name: "cell"}, PSS: 3 << 20, Private: 2 << 20, CPU: time.Duration(l.now() / 100)}

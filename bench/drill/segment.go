@@ -3,11 +3,10 @@ package drill
 import (
 	"context"
 	"errors"
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
-	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 )
 
@@ -20,21 +19,60 @@ func (t *turn) segment(ctx context.Context, f fault.Fault, longest time.Duration
 	}
 	t.enter(f.Name())
 	injected, err := t.inject(ctx, f)
+	var cannot *fault.NotEnforceableError
+	if errors.As(err, &cannot) {
+		skip(&seg, cannot.Why)
+		injected, err = fault.Null{}.Inject(ctx, t.target(f))
+	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, injected.Undo(context.WithoutCancel(ctx))) }()
+	undone := false
+	defer func() {
+		if !undone {
+			err = errors.Join(err, t.undo(ctx, injected))
+		}
+	}()
 	seg.TFault, t.phase = injected.At, injected.At
 	seg.Events = append(seg.Events, measure.Event{T: injected.At, Name: f.Name(), Note: injected.Note})
-	if f.Name() != measure.Null {
+	if injected.Note != "" && f.Effect() != fault.Spares {
 		t.note("%s", injected.Note)
 	}
 	if seg.TEnd, err = t.observe(ctx, seg.TFault, lasting(f), longest); err != nil {
 		return err
 	}
+	undone = true
+	if err := t.undo(ctx, injected); err != nil {
+		return err
+	}
+	if injected.Checks != nil {
+		seg.Checks = checks(injected.Checks())
+	}
 	seg.Events = append(seg.Events, t.happened(&seg)...)
 	t.run.Segments = append(t.run.Segments, seg)
 	return nil
+}
+
+// undo takes a fault back, also after ctx ended.
+func (t *turn) undo(ctx context.Context, injected fault.Injected) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollback)
+	defer cancel()
+	if err := injected.Undo(ctx); err != nil {
+		return fmt.Errorf("undo: %w", err)
+	}
+	return nil
+}
+
+// skip says why the fault does not strike. Nothing is predicted then.
+func skip(s *measure.Segment, why string) {
+	s.Skipped, s.Predicted, s.Waiting, s.Absence = why, []int{}, []int{}, 0
+}
+
+func checks(all []fault.Check) (found []measure.Check) {
+	for _, c := range all {
+		found = append(found, measure.Check(c))
+	}
+	return found
 }
 
 // lasting is how long a fault goes on by itself.
@@ -53,7 +91,7 @@ func (t *turn) begin(f fault.Fault) measure.Segment {
 		Subject: t.subject.Name, Kind: f.Name(), Repeat: t.repeat, Start: t.start, T0: t.now(),
 		Predicted: []int{}, Waiting: []int{}, Usage: []measure.Usage{}, Events: []measure.Event{},
 	}
-	if f.Name() != measure.Null {
+	if f.Effect() != fault.Spares {
 		p := foretell(t.run, t.subject, f)
 		seg.Predicted = append(seg.Predicted, p.Must...)
 		seg.Waiting = append(seg.Waiting, p.Waiting...)
@@ -89,58 +127,6 @@ func (t *turn) usage(seg *measure.Segment) error {
 	}
 	seg.Usage = append(seg.Usage, sample)
 	return nil
-}
-
-// inject lets the fault strike. Where there is no data plane a fault that finds
-// none has struck as it should: the isolation none is what the others are compared
-// with.
-func (t *turn) inject(ctx context.Context, f fault.Fault) (fault.Injected, error) {
-	target := fault.System(t.p.Culprit, t.node(), t.serving)
-	target.Now = t.now
-	target.Strike = func(ctx context.Context, order string, lasts time.Duration) error {
-		return t.lab.Strike(ctx, t.p.Culprit, order, lasts)
-	}
-	target.Calm = func(ctx context.Context) error { return t.lab.Calm(ctx, t.p.Culprit) }
-	target.Keepers = func() ([]fault.Process, error) { return targets(t.lab.Keepers()) }
-	target.Anchor = func() ([]fault.Process, error) { return targets(t.lab.Anchor(t.p.Culprit)) }
-	target.Crowd = func(ctx context.Context) (string, error) { return t.lab.Crowd(ctx, t.p.Culprit) }
-	target.Disperse = t.lab.Disperse
-	target.Replace, target.Saw = t.lab.Replace, func(at int64, note string) { t.saw(measure.Event{T: at, Name: f.Name(), Note: note}) }
-	if t.signal != nil {
-		target.Signal = t.signal
-	}
-	injected, err := f.Inject(ctx, target)
-	var none *fault.NothingServesError
-	if errors.As(err, &none) && (t.subject.Isolation == lab.None || !t.subject.OnNode() && f.Effect().OfNode()) {
-		return fault.Null{}.Inject(ctx, target)
-	}
-	return injected, err
-}
-
-func (t *turn) node() string {
-	pod, _ := t.topology.Pod(t.p.Culprit)
-	return pod.Node
-}
-
-// serving finds the processes that carry the culprit's bytes.
-func (t *turn) serving() ([]fault.Process, error) {
-	return targets(t.lab.DataPlane(t.p.Culprit))
-}
-
-func targets(procs []lab.Proc, err error) ([]fault.Process, error) {
-	var found []fault.Process
-	for _, p := range procs {
-		found = append(found, fault.Process{Name: named(p), PID: p.PID})
-	}
-	return found, err
-}
-
-// named puts the role before a name that does not say it.
-func named(p lab.Proc) string {
-	if strings.HasPrefix(p.Name, p.Role) {
-		return p.Name
-	}
-	return p.Role + " " + p.Name
 }
 
 // happened is the lab's events during the segment.

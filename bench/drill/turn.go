@@ -69,8 +69,18 @@ func (t *turn) drill(ctx context.Context) (err error) {
 		return nil
 	}
 	longest := max(t.p.Times.Observe, lasting(t.p.Fault)+2*t.p.Times.Clean)
-	return t.segment(ctx, t.p.Fault, longest)
+	if err := t.segment(ctx, t.p.Fault, longest); err != nil {
+		return err
+	}
+	return t.segment(ctx, undone{}, t.p.Times.Null)
 }
+
+// undone is the null of the segment after a fault: what its undo left behind shows in
+// there, on the same processes and connections.
+type undone struct{ fault.Null }
+
+// Name is part of fault.Fault.
+func (undone) Name() string { return measure.Undone }
 
 // settle starts the load and waits for the steady state.
 func (t *turn) settle(ctx context.Context) error {

@@ -15,6 +15,16 @@ func (AnchorCrash) Name() string { return "anchor-crash" }
 // Effect is part of Fault.
 func (AnchorCrash) Effect() Effect { return EndsNode }
 
+// About is part of Fault.
+func (AnchorCrash) About() About {
+	return About{
+		Group: Processes, Does: "kills the parent of keeper and cells on one node",
+		Incident: "The process that holds what must outlive the others is itself one process.",
+		Expect:   "The whole node is hit, whatever the isolation on it; with sidecars nobody.",
+		Look:     "How long the node is away: the kubelet brings it back, with its delay.",
+	}
+}
+
 // Describe is part of Fault.
 func (AnchorCrash) Describe(t Target) string {
 	return fmt.Sprintf("crash of the anchor of %s", t.Node)

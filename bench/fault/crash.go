@@ -23,6 +23,17 @@ func (Crash) Name() string { return "crash" }
 // Effect is part of Fault.
 func (Crash) Effect() Effect { return Ends }
 
+// About is part of Fault.
+func (Crash) About() About {
+	return About{
+		Group: Processes, Does: "kills the processes that serve the culprit",
+		Incident: "A node's proxy is killed, or dies of a bug. Istio's end-to-end test restarts ztunnel and tolerates no failure; now and then one request fails.",
+		Source:   "https://github.com/istio/istio/issues/51952",
+		Expect:   "Every flow with an end at what died is hit, and no other: those of one workload, or of a whole node.",
+		Look:     "Whether new connections were refused or waited for the successor: that is custody.",
+	}
+}
+
 // Describe is part of Fault.
 func (Crash) Describe(t Target) string {
 	return fmt.Sprintf("crash of the data plane that serves %s on %s", t.Culprit, t.Node)

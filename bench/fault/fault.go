@@ -15,6 +15,7 @@ import (
 // Fault is one thing that can go wrong.
 type Fault interface {
 	Name() string
+	About() About
 	Describe(t Target) string // the head line of a drill, without "drill:"
 	Effect() Effect
 	Inject(ctx context.Context, t Target) (Injected, error)
@@ -73,7 +74,27 @@ type Injected struct {
 	At   int64  // CLOCK_MONOTONIC just before it struck
 	Note string // what exactly was struck
 	Undo func(context.Context) error
+	// Checks are what was tried besides the flows, and what came of it. It is called once,
+	// after Undo; nil: nothing was.
+	Checks func() []Check
 }
+
+// Check is something that must never succeed, tried while the fault stood: a byte in
+// plaintext on the wire, a handshake with another's SVID. Violated more than 0 times it is
+// a finding.
+type Check struct {
+	Name     string // what must not be: "plaintext on the wire"
+	Tried    int64
+	Violated int64
+	Note     string
+}
+
+// NotEnforceableError is a fault that this machine, or this placement, cannot have: no
+// cgroups without root, no process where there is none. The drill goes on without it and
+// says so; nothing was struck and there is nothing to undo.
+type NotEnforceableError struct{ Why string }
+
+func (e *NotEnforceableError) Error() string { return "not enforceable here: " + e.Why }
 
 // nothing is the undo of faults that leave nothing to undo.
 func nothing(context.Context) error { return nil }

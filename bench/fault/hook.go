@@ -14,10 +14,8 @@ type hook struct {
 	lasts  time.Duration
 	says   string
 	effect Effect
+	about  About
 }
-
-// Lasting is a fault that goes on after it has struck.
-type Lasting interface{ Lasts() time.Duration }
 
 // Name is part of Fault.
 func (h hook) Name() string { return h.name }
@@ -27,6 +25,9 @@ func (h hook) Lasts() time.Duration { return h.lasts }
 
 // Effect is part of Fault.
 func (h hook) Effect() Effect { return h.effect }
+
+// About is part of Fault.
+func (h hook) About() About { return h.about }
 
 // Describe is part of Fault.
 func (h hook) Describe(t Target) string {

@@ -22,6 +22,17 @@ func (f keeperCrash) Lasts() time.Duration { return f.lasts }
 // Effect is part of Fault.
 func (keeperCrash) Effect() Effect { return EndsKeepers }
 
+// About is part of Fault.
+func (keeperCrash) About() About {
+	return About{
+		Group: Processes, Does: "kills the keepers of all nodes, again and again",
+		Incident: "Per-node agents take what depends on them along: Cilium's DNS proxy dies with its agent, and names that were resolved stop working.",
+		Source:   "https://github.com/cilium/cilium/issues/30984",
+		Expect:   "Nobody is hit: cells need no keeper for what they know.",
+		Look:     "A single error. A sidecar has no keeper.",
+	}
+}
+
 // Describe is part of Fault.
 func (f keeperCrash) Describe(Target) string {
 	return fmt.Sprintf("crash of the keepers of all nodes, every %v for %v", f.every, f.lasts)

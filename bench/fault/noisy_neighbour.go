@@ -21,6 +21,17 @@ func (noisyNeighbour) Effect() Effect { return Hampers }
 // Lasts is part of Lasting.
 func (f noisyNeighbour) Lasts() time.Duration { return f.lasts }
 
+// About is part of Fault.
+func (noisyNeighbour) About() About {
+	return About{
+		Group: Resources, Does: "has a crowd of slow clients and handshakes come from and to the culprit",
+		Incident: "On a small cluster iperf3 from a neighbour starved a demo that shared its ztunnel.",
+		Source:   "https://github.com/istio/ztunnel/issues/1288",
+		Expect:   "Bystanders of the same process are served later, the more the less its budgets hold back.",
+		Look:     "The rise of late answers against the null segment of the same turn.",
+	}
+}
+
 // Describe is part of Fault.
 func (noisyNeighbour) Describe(t Target) string {
 	return fmt.Sprintf("noise of %s on %s: a crowd of slow clients, and handshakes at its door", t.Culprit, t.Node)

@@ -12,6 +12,16 @@ func (Null) Name() string { return "null" }
 // Effect is part of Fault.
 func (Null) Effect() Effect { return Spares }
 
+// About is part of Fault.
+func (Null) About() About {
+	return About{
+		Group: Processes, Does: "does nothing",
+		Incident: "Without a control run nobody knows what a measurement shows where nothing is wrong.",
+		Expect:   "No error, in any isolation.",
+		Look:     "The noise floor.",
+	}
+}
+
 // Describe is part of Fault.
 func (Null) Describe(Target) string { return "nothing at all" }
 

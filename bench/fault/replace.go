@@ -21,6 +21,17 @@ func (f replace) Lasts() time.Duration { return f.lasts }
 // Effect is part of Fault.
 func (replace) Effect() Effect { return ReplacesCells }
 
+// About is part of Fault.
+func (replace) About() About {
+	return About{
+		Group: Processes, Does: "replaces every cell of every node, one by one",
+		Incident: "Updating a node proxy in place cuts long-lived connections; ztunnel declares hitless in-place upgrades out of scope.",
+		Source:   "https://github.com/istio/istio/issues/51126",
+		Expect:   "Long-lived connections end at the deadline of the drain; no new one fails.",
+		Look:     "Failures of new connections: there must be none.",
+	}
+}
+
 // Describe is part of Fault.
 func (replace) Describe(Target) string {
 	return "rolling replacement of all cells of all nodes"

@@ -43,7 +43,7 @@ func judgeSegment(run *Run, i int, flows []strip, late time.Duration) Outcome {
 	o := Outcome{
 		Segment: i, Subject: seg.Subject, Kind: seg.Kind, Repeat: seg.Repeat,
 		BaselineP99: baselineP99(seg, flows), Failures: map[string]int{},
-		VoidBins: len(v), Bins: segmentBins(seg),
+		VoidBins: len(v), Bins: segmentBins(seg), Checks: seg.Checks, Skipped: seg.Skipped,
 	}
 	o.Predicted, o.May = predictions(seg, late)
 	last := -1 << 31

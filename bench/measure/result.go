@@ -31,6 +31,9 @@ type Outcome struct {
 	BystanderLoad BystanderLoad `json:"bystanderLoad"`
 	Denied        Denials       `json:"denied,omitzero"`
 
+	Checks  []Check `json:"checks,omitempty"`
+	Skipped string  `json:"skipped,omitempty"` // why the fault did not strike
+
 	Victims    []Victim    `json:"victims"` // hit bystander workloads, by name
 	Deviations []Deviation `json:"deviations"`
 

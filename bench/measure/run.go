@@ -17,8 +17,9 @@ const (
 
 // Kinds of a segment. A fault's name is the kind of the segments that it makes.
 const (
-	Null  = "null"
-	Crash = "crash"
+	Null   = "null"
+	Crash  = "crash"
+	Undone = "undone" // after the undo of a fault: as a null segment, and as clean
 )
 
 // Whether what one workload may use inside a cell is bounded.
@@ -118,6 +119,19 @@ type Segment struct {
 	Absence   int64   `json:"absence"`
 	Usage     []Usage `json:"usage"` // at T0 and at TFault
 	Events    []Event `json:"events"`
+	// Checks are what was tried besides the flows and must never succeed.
+	Checks []Check `json:"checks,omitempty"`
+	// Skipped is why the fault did not strike: this machine or this placement cannot have
+	// it. What the flows did then says nothing about it.
+	Skipped string `json:"skipped,omitempty"`
+}
+
+// Check is something that must not succeed, and how often it was tried and did.
+type Check struct {
+	Name     string `json:"name"`
+	Tried    int64  `json:"tried"`
+	Violated int64  `json:"violated"`
+	Note     string `json:"note,omitempty"`
 }
 
 // Usage is what the data plane's processes had used at one time.

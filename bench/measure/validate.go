@@ -134,6 +134,11 @@ func (r *Run) checkSegment(s Segment) error {
 			return fmt.Errorf("prediction about flow %d, which is none, denied or a sentinel", id)
 		}
 	}
+	for _, c := range s.Checks {
+		if c.Name == "" || c.Tried < 0 || c.Violated < 0 {
+			return fmt.Errorf("check %q: tried %d, violated %d", c.Name, c.Tried, c.Violated)
+		}
+	}
 	for _, u := range s.Usage {
 		for _, p := range u.Processes {
 			if p.PSS < 0 || p.Private < 0 || p.CPU < 0 || max(p.PSS, p.Private, p.CPU) > maxTime/maxFlows {

@@ -1,0 +1,71 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/fault"
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+)
+
+// inject lets the fault strike. Where there is no data plane a fault that finds
+// none has struck as it should: the isolation none is what the others are compared
+// with.
+func (t *turn) inject(ctx context.Context, f fault.Fault) (fault.Injected, error) {
+	target := t.target(f)
+	injected, err := f.Inject(ctx, target)
+	var none *fault.NothingServesError
+	if errors.As(err, &none) && (t.subject.Isolation == lab.None || !t.subject.OnNode() && f.Effect().OfNode()) {
+		return fault.Null{}.Inject(ctx, target)
+	}
+	return injected, err
+}
+
+// target is what the lab offers to a fault.
+func (t *turn) target(f fault.Fault) fault.Target {
+	target := fault.System(t.p.Culprit, t.node(), t.serving)
+	target.Now = t.now
+	target.Strike = func(ctx context.Context, order string, lasts time.Duration) error {
+		return t.lab.Strike(ctx, t.p.Culprit, order, lasts)
+	}
+	target.Calm = func(ctx context.Context) error { return t.lab.Calm(ctx, t.p.Culprit) }
+	target.Keepers = func() ([]fault.Process, error) { return targets(t.lab.Keepers()) }
+	target.Anchor = func() ([]fault.Process, error) { return targets(t.lab.Anchor(t.p.Culprit)) }
+	target.Crowd = func(ctx context.Context) (string, error) { return t.lab.Crowd(ctx, t.p.Culprit) }
+	target.Disperse = t.lab.Disperse
+	target.Replace = t.lab.Replace
+	target.Saw = func(at int64, note string) { t.saw(measure.Event{T: at, Name: f.Name(), Note: note}) }
+	if t.signal != nil {
+		target.Signal = t.signal
+	}
+	return target
+}
+
+func (t *turn) node() string {
+	pod, _ := t.topology.Pod(t.p.Culprit)
+	return pod.Node
+}
+
+// serving finds the processes that carry the culprit's bytes.
+func (t *turn) serving() ([]fault.Process, error) {
+	return targets(t.lab.DataPlane(t.p.Culprit))
+}
+
+func targets(procs []lab.Proc, err error) ([]fault.Process, error) {
+	var found []fault.Process
+	for _, p := range procs {
+		found = append(found, fault.Process{Name: named(p), PID: p.PID})
+	}
+	return found, err
+}
+
+// named puts the role before a name that does not say it.
+func named(p lab.Proc) string {
+	if strings.HasPrefix(p.Name, p.Role) {
+		return p.Name
+	}
+	return p.Role + " " + p.Name
+}
