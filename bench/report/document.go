@@ -17,6 +17,7 @@ const Schema = "bulkhead.report/v1"
 type Document struct {
 	Run    *measure.Run
 	Result *measure.Result
+	Heats  []measure.Heat // by segment: for pictures
 }
 
 // Read reads and judges the record in dir.
@@ -29,7 +30,11 @@ func Read(dir string) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Document{run, res}, nil
+	heats, err := measure.Heats(run, requests, res.Late)
+	if err != nil {
+		return nil, err
+	}
+	return &Document{run, res, heats}, nil
 }
 
 // head is what a reader of the JSON needs of the run to understand the result; the

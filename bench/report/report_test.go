@@ -14,35 +14,20 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+	"github.com/bulkhead-mesh/bulkhead/bench/report/story"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// record writes a story as the drill does.
-func (s *story) record(t *testing.T) string {
+func read(t *testing.T, s *story.Story) *Document {
 	t.Helper()
-	dir := t.TempDir()
-	if err := measure.WriteRun(dir, s.run); err != nil {
-		t.Fatal(err)
-	}
-	w, err := measure.NewRequestsWriter(dir)
+	dir, err := s.Write(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range s.records {
-		w.Write(r)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-func read(t *testing.T, s *story) *Document {
-	t.Helper()
-	doc, err := Read(s.record(t))
+	doc, err := Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,23 +52,23 @@ func golden(t *testing.T, name string, got []byte) {
 }
 
 // spoiled is a story with everything that a report has to say something about.
-func spoiled() *story {
-	s := told(1)
-	s.run.Lost = 2
-	crash := &s.run.Segments[3] // workload
-	crash.Waiting, crash.Absence = []int{2}, 200*ms_
+func spoiled() *story.Story {
+	s := story.Told(1)
+	s.Run.Lost = 2
+	crash := &s.Run.Segments[3] // workload
+	crash.Waiting, crash.Absence = []int{2}, 200*story.MS
 	crash.Predicted = append([]int{20}, crash.Predicted[1:]...) // one that is not hit, and one hit that is not predicted
-	null := s.run.Segments[0]
-	for i := range s.records {
-		r := &s.records[i]
+	null := s.Run.Segments[0]
+	for i := range s.Records {
+		r := &s.Records[i]
 		after := r.Planned - null.TFault
 		switch {
-		case r.Flow == 28 && after >= 0 && after < 1500*ms_, // sentinels: 15 void bins
-			r.Flow == 9 && after >= 2*sec && after < 2*sec+300*ms_: // a late hit without any fault
-			r.Done = r.Planned + 130*ms_
-		case r.Flow == 5 && after >= 0 && after < 100*ms_: // failures in void bins
+		case r.Flow == 28 && after >= 0 && after < 1500*story.MS, // sentinels: 15 void bins
+			r.Flow == 9 && after >= 2*story.Sec && after < 2*story.Sec+300*story.MS: // a late hit without any fault
+			r.Done = r.Planned + 130*story.MS
+		case r.Flow == 5 && after >= 0 && after < 100*story.MS: // failures in void bins
 			r.Error, r.Peer = load.Timeout, ""
-		case r.Flow == 3 && r.Planned >= s.run.Segments[5].TFault && r.Planned < s.run.Segments[5].TEnd:
+		case r.Flow == 3 && r.Planned >= s.Run.Segments[5].TFault && r.Planned < s.Run.Segments[5].TEnd:
 			r.Error, r.Peer = load.Refused, "" // never recovers
 		}
 	}
@@ -91,15 +76,15 @@ func spoiled() *story {
 }
 
 func TestGolden(t *testing.T) {
-	golden(t, "usual.txt", []byte(read(t, told(1)).Table()))
-	golden(t, "repeats.txt", []byte(read(t, told(3)).Table()))
+	golden(t, "usual.txt", []byte(read(t, story.Told(1)).Table()))
+	golden(t, "repeats.txt", []byte(read(t, story.Told(3)).Table()))
 	golden(t, "spoiled.txt", []byte(read(t, spoiled()).Table()))
-	quiet := newStory()
-	quiet.run.Drill = measure.Null
-	quiet.segment("sidecar", measure.Null, nil, 0, nil)
+	quiet := story.New()
+	quiet.Run.Drill = measure.Null
+	quiet.Segment("sidecar", measure.Null, nil, 0, nil)
 	golden(t, "null.txt", []byte(read(t, quiet).Table()))
-	empty := newStory()
-	empty.run.Aborted = "it was interrupted"
+	empty := story.New()
+	empty.Run.Aborted = "it was interrupted"
 	golden(t, "aborted.txt", []byte(read(t, empty).Table()))
 	b, err := read(t, quiet).JSON()
 	if err != nil {
@@ -130,14 +115,14 @@ func TestTablesFitTheirWidth(t *testing.T) {
 func TestTableIsAFunctionOfTheRecord(t *testing.T) {
 	s := spoiled()
 	want := read(t, s).Table()
-	rand.New(rand.NewPCG(1, 0)).Shuffle(len(s.records), func(i, j int) { s.records[i], s.records[j] = s.records[j], s.records[i] })
+	rand.New(rand.NewPCG(1, 0)).Shuffle(len(s.Records), func(i, j int) { s.Records[i], s.Records[j] = s.Records[j], s.Records[i] })
 	if got := read(t, s).Table(); got != want {
 		t.Fatal(cmp.Diff(want, got))
 	}
 }
 
 func TestJSONSaysWhatTheTableSays(t *testing.T) {
-	b, err := read(t, told(1)).JSON()
+	b, err := read(t, story.Told(1)).JSON()
 	if err != nil {
 		t.Fatal(err)
 	}

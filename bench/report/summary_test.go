@@ -5,41 +5,42 @@ import (
 	"testing"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+	"github.com/bulkhead-mesh/bulkhead/bench/report/story"
 )
 
 // holed is a story whose record holds one of everything that must never be.
-func holed() *story {
-	s := told(1)
-	s.run.Drill = "crash-loop"
-	for i := range s.run.Segments {
-		if s.run.Segments[i].Kind == measure.Crash {
-			s.run.Segments[i].Kind = "crash-loop"
+func holed() *story.Story {
+	s := story.Told(1)
+	s.Run.Drill = "crash-loop"
+	for i := range s.Run.Segments {
+		if s.Run.Segments[i].Kind == measure.Crash {
+			s.Run.Segments[i].Kind = "crash-loop"
 		}
 	}
-	s.run.Segments[3].Checks = []measure.Check{{Name: "plaintext", Tried: 40, Violated: 2, Note: "10.244.1.2:9000"}}
-	s.run.Segments[5].Skipped = "no cgroups without root"
-	s.run.Segments[5].Predicted = []int{}
-	s.run.Flows[2].Denied = true
-	undone := s.segment("sidecar", measure.Undone, map[string]bool{"tenant-b/db": true}, 0, nil)
+	s.Run.Segments[3].Checks = []measure.Check{{Name: "plaintext", Tried: 40, Violated: 2, Note: "10.244.1.2:9000"}}
+	s.Run.Segments[5].Skipped = "no cgroups without root"
+	s.Run.Segments[5].Predicted = []int{}
+	s.Run.Flows[2].Denied = true
+	undone := s.Segment("sidecar", measure.Undone, map[string]bool{"tenant-b/db": true}, 0, nil)
 	undone.Predicted = []int{}
 	return s
 }
 
 func TestSummaryGolden(t *testing.T) {
-	golden(t, "summary.txt", []byte(Summary(read(t, told(1)), read(t, told(3)), read(t, holed()), read(t, spoiled()))))
-	golden(t, "summary-one.txt", []byte(Summary(read(t, told(1)))))
+	golden(t, "summary.txt", []byte(Summary(read(t, story.Told(1)), read(t, story.Told(3)), read(t, holed()), read(t, spoiled()))))
+	golden(t, "summary-one.txt", []byte(Summary(read(t, story.Told(1)))))
 }
 
 func TestSummaryFitsItsWidth(t *testing.T) {
-	s := told(1)
-	for i := range s.run.Subjects {
-		long := s.run.Subjects[i].Name + strings.Repeat(" with more", 3)
-		for j := range s.run.Segments {
-			if s.run.Segments[j].Subject == s.run.Subjects[i].Name {
-				s.run.Segments[j].Subject = long
+	s := story.Told(1)
+	for i := range s.Run.Subjects {
+		long := s.Run.Subjects[i].Name + strings.Repeat(" with more", 3)
+		for j := range s.Run.Segments {
+			if s.Run.Segments[j].Subject == s.Run.Subjects[i].Name {
+				s.Run.Segments[j].Subject = long
 			}
 		}
-		s.run.Subjects[i].Name = long
+		s.Run.Subjects[i].Name = long
 	}
 	text := Summary(read(t, s))
 	for _, line := range strings.Split(text, "\n") {
@@ -47,7 +48,7 @@ func TestSummaryFitsItsWidth(t *testing.T) {
 			t.Errorf("%d columns: %s", len(line), line)
 		}
 	}
-	for _, sub := range s.run.Subjects {
+	for _, sub := range s.Run.Subjects {
 		if !strings.Contains(text, sub.Name) {
 			t.Errorf("%s is not in it", sub.Name)
 		}
