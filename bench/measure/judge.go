@@ -30,8 +30,11 @@ func Judge(run *Run, records []load.Record) (*Result, error) {
 	for i := range run.Segments {
 		res.Outcomes = append(res.Outcomes, judgeSegment(run, i, all[i], res.Late))
 	}
+	measureUsage(run, res.Outcomes)
 	res.Rows, res.Null = rows(run, res.Outcomes)
 	res.Noise, res.Void = noise(res.Outcomes), void(res.Outcomes)
+	res.Seen = seen(run, res.Outcomes)
+	res.Findings = findings(run, res)
 	res.Invalid = append(res.Invalid, invalid(run, res)...)
 	return res, nil
 }
@@ -42,7 +45,7 @@ func judgeSegment(run *Run, i int, flows []strip, late time.Duration) Outcome {
 	v := voidBins(seg, flows, late)
 	o := Outcome{
 		Segment: i, Subject: seg.Subject, Kind: seg.Kind, Repeat: seg.Repeat,
-		BaselineP99: baselineP99(seg, flows), Failures: map[string]int{},
+		BaselineP99: baselineP99(seg, flows), Failures: map[string]int{}, ErrorClasses: map[string]int{},
 		VoidBins: len(v), Bins: segmentBins(seg), Checks: seg.Checks, Skipped: seg.Skipped,
 	}
 	o.Predicted, o.May = predictions(seg, late)
@@ -91,24 +94,36 @@ func (o *Outcome) judgeFlow(run *Run, seg *Segment, s *strip, v map[int]bool, la
 }
 
 // count tallies errors: those of the baseline, those after the fault by class, and
-// those in void bins.
+// those in void bins, of either time: the machine's, and nobody's.
 func (o *Outcome) count(seg *Segment, s *strip, v map[int]bool) {
 	for _, r := range s.baseline {
-		if r.Error != "" {
+		if o.blames(seg, r, v) {
 			o.BaselineErrors++
 		}
 	}
 	for _, r := range s.observed {
 		switch {
-		case r.Error == "":
-		case v[binOf(r.Planned, seg.TFault)]:
-			o.VoidErrors++
+		case !o.blames(seg, r, v):
 		case r.Seq == load.Break:
 			o.Breaks++
 		default:
 			o.Failures[r.Error]++
 		}
 	}
+}
+
+// blames reports whether a record is an error that counts, and adds it to the classes.
+func (o *Outcome) blames(seg *Segment, r load.Record, v map[int]bool) bool {
+	switch {
+	case r.Error == "":
+		return false
+	case v[binOf(r.Planned, seg.TFault)]:
+		o.VoidErrors++
+		return false
+	}
+	o.ErrorClasses[r.Error]++
+	o.ErrorFlows = append(o.ErrorFlows, r.Flow)
+	return true
 }
 
 func (e *ErrorSeconds) add(kind string, bins int) {
@@ -144,7 +159,7 @@ func recovery(run *Run, seg *Segment, last int) Recovery {
 }
 
 func (o *Outcome) sort() {
-	for _, ids := range []*[]int{&o.Hit, &o.Predicted, &o.May, &o.Bystanders, &o.ByLateness, &o.Down} {
+	for _, ids := range []*[]int{&o.Hit, &o.Predicted, &o.May, &o.Bystanders, &o.ByLateness, &o.Down, &o.ErrorFlows} {
 		slices.Sort(*ids)
 		*ids = slices.Compact(*ids)
 		if *ids == nil {

@@ -1,10 +1,5 @@
 package measure
 
-import (
-	"math/rand/v2"
-	"slices"
-)
-
 // BystanderLoad is what bystander flows asked for after the fault, outside of void
 // bins, and what became of it.
 type BystanderLoad struct {
@@ -46,9 +41,6 @@ type Paired struct {
 	RiseUp  float64 `json:"riseUp"`
 }
 
-// resamples of the bootstrap: ends of the interval to a tenth of its width.
-const resamples = 10_000
-
 // paired compares one subject's segments; nil with fewer than two pairs, of which
 // nothing can be resampled.
 func paired(run *Run, outcomes []Outcome, subject string) *Paired {
@@ -87,22 +79,6 @@ func mean(all []float64) (sum float64) {
 		sum += x
 	}
 	return sum / float64(len(all))
-}
-
-// bootstrap is the 95 % percentile interval of the mean. The run's seed draws, so
-// that everybody who reads the record gets the same interval (I8).
-func bootstrap(all []float64, seed int64) (low, up float64) {
-	draw := rand.New(rand.NewPCG(uint64(seed), uint64(len(all))))
-	means := make([]float64, resamples)
-	for i := range means {
-		sum := 0.0
-		for range all {
-			sum += all[draw.IntN(len(all))]
-		}
-		means[i] = sum / float64(len(all))
-	}
-	slices.Sort(means)
-	return means[resamples*25/1000], means[resamples*975/1000-1]
 }
 
 // isBystander: neither end is the culprit.

@@ -11,6 +11,8 @@ type Result struct {
 	Null     *Row          `json:"null,omitempty"` // nil: no null segment
 	Noise    Noise         `json:"noise"`
 	Void     Void          `json:"void"`
+	Seen     []Seen        `json:"seen"`
+	Findings []Finding     `json:"findings"`
 	Invalid  []string      `json:"invalid"` // why the numbers must not be used; empty: they may
 }
 
@@ -41,6 +43,14 @@ type Outcome struct {
 	Recovery     Recovery       `json:"recovery"`
 	Failures     map[string]int `json:"failures"` // by class, after the fault; breaks are not requests and not in here
 	Breaks       int            `json:"breaks"`   // long-lived connections that broke
+	// All errors outside of void bins, before and after the fault, requests and breaks.
+	ErrorClasses map[string]int `json:"errorClasses"`
+	ErrorFlows   []int          `json:"errorFlows"`
+
+	PSS      int64   `json:"pss"`      // bytes of the data plane, right before the fault
+	Private  int64   `json:"private"`  // ditto
+	CPUPer1k float64 `json:"cpuPer1k"` // CPU milliseconds of the data plane per 1,000 requests, before the fault
+	Measured bool    `json:"measured"` // the three above are known
 
 	BaselineP99    time.Duration `json:"baselineP99"`
 	BaselineErrors int           `json:"baselineErrors"`
@@ -90,12 +100,17 @@ type Row struct {
 	CPUPer1k float64 `json:"cpuPer1k"`         // CPU milliseconds of the data plane per 1,000 requests, before the fault
 	Measured bool    `json:"measured"`         // the three above are known
 	Paired   *Paired `json:"paired,omitempty"` // nil: fewer than two repeats
+	// Spreads are the figures over the outcomes; Open counts those that did not recover
+	// while they were observed.
+	Spreads []Spread `json:"spreads"`
+	Open    int      `json:"open"`
 }
 
 // Noise is what null segments and baselines show without any fault.
 type Noise struct {
 	Nulls     int `json:"nulls"`     // null segments
-	Errors    int `json:"errors"`    // failed requests and broken connections in them
+	Errors    int `json:"errors"`    // failed requests and broken connections in them, outside of void bins
+	Void      int `json:"void"`      // ditto, in void bins
 	LateHits  int `json:"lateHits"`  // the largest number of flows hit by lateness in one
 	LateAlone int `json:"lateAlone"` // single late bins in them
 	FaultFree int `json:"faultFree"` // errors in the baselines of the other segments

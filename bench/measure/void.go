@@ -42,18 +42,28 @@ func void(outcomes []Outcome) (v Void) {
 	return v
 }
 
+// errors counts what failed or broke outside of void bins, before the fault and after it.
+func (o *Outcome) errors() (n int) {
+	for _, c := range o.ErrorClasses {
+		n += c
+	}
+	return n
+}
+
 // noise is what happened without a fault.
 func noise(outcomes []Outcome) (n Noise) {
 	for _, o := range outcomes {
-		if o.Kind != Null {
+		switch o.Kind {
+		case Null:
+		case Undone: // a finding of its own
+			continue
+		default:
 			n.FaultFree += o.BaselineErrors
 			continue
 		}
 		n.Nulls++
-		n.Errors += o.BaselineErrors + o.Breaks + o.VoidErrors
-		for _, c := range o.Failures {
-			n.Errors += c
-		}
+		n.Errors += o.errors()
+		n.Void += o.VoidErrors
 		n.LateHits = max(n.LateHits, len(o.ByLateness))
 		n.LateAlone += o.LateAlone
 	}

@@ -24,7 +24,7 @@ func (d *Document) bystanders() []string {
 		here, elsewhere := d.victims(row, home)
 		label := fmt.Sprintf("  %-*s  ", d.labels(), row.Subject)
 		if len(here)+len(elsewhere) == 0 {
-			lines = append(lines, label+"none")
+			lines = append(lines, wrap(label, d.seen(measure.SeenBystanders, row.Subject))...)
 			continue
 		}
 		lines = append(lines, wrap(label, "on "+home+": "+orNone(here))...)

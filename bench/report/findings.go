@@ -7,43 +7,28 @@ import (
 )
 
 // Findings are what must never be, as sentences: a denied connection that was admitted, a
-// check that was violated, a segment after an undo that is not clean. None: an empty list.
+// check that was violated, a segment after an undo that is not clean, a prediction that
+// was not met. None: an empty list.
 func (d *Document) Findings() []string {
 	found := []string{}
-	for i := range d.Result.Outcomes {
-		o := &d.Result.Outcomes[i]
-		if n := o.Denied.Admitted; n > 0 && d.enforces(o.Subject) {
-			found = append(found, fmt.Sprintf("%s: %d of %d connections that a policy denies were admitted", segment(o), n, o.Denied.Tried))
-		}
-		for _, c := range o.Checks {
-			if c.Violated > 0 {
-				found = append(found, fmt.Sprintf("%s: check %s violated %d of %d times%s", segment(o), c.Name, c.Violated, c.Tried, noted(c.Note)))
-			}
-		}
-		if n := failures(o); o.Kind == measure.Undone && n > 0 {
-			found = append(found, fmt.Sprintf("%s: the undo is not complete: %s after it", segment(o), count(n, "error")))
-		}
+	for _, f := range d.Result.Findings {
+		found = append(found, segment(&d.Result.Outcomes[f.Segment])+": "+f.Text)
 	}
 	return found
 }
 
-// enforces: nobody denies anything where no data plane is.
-func (d *Document) enforces(subject string) bool {
-	for _, s := range d.Run.Subjects {
-		if s.Name == subject {
-			return s.Isolation != "none"
-		}
+// findings lists them. That there is none is said with what it is worth, row by row,
+// further down.
+func (d *Document) findings() []string {
+	all := d.Findings()
+	if len(all) == 0 {
+		return nil
 	}
-	return true
-}
-
-// failures are the failed requests and broken connections of a whole segment.
-func failures(o *measure.Outcome) int {
-	n := o.BaselineErrors + o.Breaks
-	for _, c := range o.Failures {
-		n += c
+	lines := []string{count(len(all), "finding")}
+	for _, f := range all {
+		lines = append(lines, wrap("  - ", f)...)
 	}
-	return n
+	return lines
 }
 
 // segment names one with its kind, unlike where: a finding may stand in any of them.
@@ -55,9 +40,34 @@ func segment(o *measure.Outcome) string {
 	return name
 }
 
-func noted(note string) string {
-	if note == "" {
-		return ""
+// skipped says where the fault did not strike, and why.
+func (d *Document) skipped() (lines []string) {
+	for i := range d.Result.Rows {
+		row := &d.Result.Rows[i]
+		for _, o := range d.outcomes(row) {
+			if o.Skipped != "" {
+				lines = append(lines, wrap(fmt.Sprintf("  %-*s  ", d.labels(), row.Subject), o.Skipped)...)
+				break
+			}
+		}
 	}
-	return " (" + note + ")"
+	if len(lines) == 0 {
+		return nil
+	}
+	return append([]string{"not enforceable here: the fault did not strike"}, lines...)
+}
+
+// checks says what became of what was tried besides the flows and must never succeed.
+func (d *Document) checks() (lines []string) {
+	for _, s := range d.Result.Seen {
+		switch s.What {
+		case measure.SeenNull, measure.SeenUndone, measure.SeenBystanders, measure.SeenDenied:
+			continue
+		}
+		lines = append(lines, wrap(fmt.Sprintf("  %-*s  ", d.labels(), s.Subject), fmt.Sprintf("%s: %s%s", s.What, s, d.enforced(s)))...)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return append([]string{"what must never succeed, tried besides the flows"}, lines...)
 }

@@ -15,16 +15,24 @@ func (d *Document) notes() []string {
 		ms(res.Late), ms(res.P99), ms(measure.LateFloor)))
 	lines = append(lines, wrap("noise floor: ", d.noise())...)
 	lines = append(lines, wrap("void bins: ", d.void())...)
+	if undone := d.undone(); undone != "" {
+		lines = append(lines, wrap("after the undo: ", undone)...)
+	}
 	if n := d.repeats(); n > 1 {
 		lines = append(lines, fmt.Sprintf("repeats: %d of each subject; counts and recovery as ranges, error-seconds and memory as medians", n))
+	} else if n == 1 {
+		lines = append(lines, "repeats: 1 of each subject; one run shows no spread")
 	}
 	return lines
 }
 
 func (d *Document) noise() string {
 	n := d.Result.Noise
-	said := fmt.Sprintf("%s: %s, at most %s hit by lateness, %s alone",
-		count(n.Nulls, "null segment"), count(n.Errors, "error"), count(n.LateHits, "flow"), count(n.LateAlone, "late bin"))
+	if n.Nulls == 0 {
+		return "there is no null segment"
+	}
+	said := fmt.Sprintf("%s, %s; at most %s hit by lateness, %s alone",
+		count(n.Errors, "error"), d.seen(measure.SeenNull, ""), count(n.LateHits, "flow"), count(n.LateAlone, "late bin"))
 	if n.FaultFree > 0 {
 		said += "; " + count(n.FaultFree, "error") + " in the baselines of the others"
 	}
@@ -34,6 +42,30 @@ func (d *Document) noise() string {
 		}
 	}
 	return said
+}
+
+// undone says whether the undo of the faults left anything behind.
+func (d *Document) undone() string {
+	all := measure.Seen{Unit: "undone segment"}
+	for _, s := range d.Result.Seen {
+		if s.What == measure.SeenUndone {
+			all.Times, all.Of = all.Times+s.Times, all.Of+s.Of
+		}
+	}
+	if all.Of == 0 {
+		return ""
+	}
+	return "errors: " + all.String()
+}
+
+// seen says how often something that must not happen did.
+func (d *Document) seen(what, subject string) string {
+	for _, s := range d.Result.Seen {
+		if s.What == what && s.Subject == subject {
+			return s.String()
+		}
+	}
+	return "nothing was tried"
 }
 
 // repeats is how often the subjects were drilled.

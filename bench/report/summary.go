@@ -94,7 +94,7 @@ func (m *Matrix) remarks() (lines []string) {
 		}
 	}
 	if none {
-		lines = append(lines, "findings: none: no denied connection was admitted, no check was violated, nothing was left by an undo")
+		lines = append(lines, wrap("findings: ", "none seen: no denied connection was admitted, no check was violated, nothing was left by an undo, no prediction was missed; each report says in how many attempts")...)
 	}
 	return lines
 }
