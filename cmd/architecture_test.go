@@ -71,6 +71,8 @@ var forbidden = []struct{ from, to, why string }{
 	{"bench/measure", "bench/lab", "a record is judged without the lab that made it"},
 	{"bench/report", "bench/lab", "a record is shown without the lab that made it"},
 	{"bench/trust", "bench/lab", "a record is judged and shown without the lab that made it"},
+	{"bench/experiment", "bench/lab", "a record that holds an experiment is shown without the lab that made it"},
+	{"bench/suite", "bench/lab", "a record is read without the lab that made it"},
 }
 
 // tooHeavy must not be linked into the data plane.
