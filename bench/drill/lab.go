@@ -31,6 +31,8 @@ type Placement interface {
 	// Keepers and Anchor are what is above the cells: of all nodes, and of a pod's.
 	Keepers() ([]lab.Proc, error)
 	Anchor(pod string) ([]lab.Proc, error)
+	// Containers are the first processes of the data plane's containers on a pod's node.
+	Containers(pod string) ([]lab.Proc, error)
 	// Replace replaces every cell of every node and says how that went.
 	Replace(ctx context.Context) (string, error)
 }

@@ -52,6 +52,10 @@ func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
 		return replaced(run, s)
 	case fault.EndsNode:
 		return fallen(run, s)
+	case fault.RestartsNode:
+		return rebooted(run, s)
+	case fault.Stops:
+		return stopped(run, s, lasting(f))
 	case fault.Hampers:
 		return Prediction{Waiting: hampered(run, s)}
 	case fault.Ends:
@@ -95,6 +99,36 @@ func fallen(run *measure.Run, s lab.Subject) Prediction {
 	}
 	s.Isolation, s.Custody = lab.Shared, lab.CustodyCell
 	return Predict(run, s)
+}
+
+// rebooted: with its node every workload loses what serves it, wherever that lives, and
+// its listening sockets.
+func rebooted(run *measure.Run, s lab.Subject) Prediction {
+	if s.Isolation == lab.None {
+		return Prediction{}
+	}
+	s.Isolation, s.Custody = lab.Shared, lab.CustodyCell
+	return Predict(run, s)
+}
+
+// stopped: the sockets of a process that stands still are there, whoever has custody.
+// New connections wait in the backlog, reused ones for an answer, until it goes on or
+// is killed by a keeper that pings, and back.
+func stopped(run *measure.Run, s lab.Subject, lasts time.Duration) (p Prediction) {
+	dead := served(run, s)
+	for _, f := range run.Flows {
+		if !f.Sentinel && !f.Denied && (dead[f.Client] || dead[f.Server]) {
+			p.Waiting = append(p.Waiting, f.ID)
+		}
+	}
+	if len(p.Waiting) == 0 {
+		return p
+	}
+	p.Absence = lasts
+	if s.OnNode() && s.Liveness {
+		p.Absence = min(lasts, lab.KeeperPatience)
+	}
+	return p
 }
 
 // served is the set of workloads that the process which serves the culprit serves.

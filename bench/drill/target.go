@@ -34,6 +34,7 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Calm = func(ctx context.Context) error { return t.lab.Calm(ctx, t.p.Culprit) }
 	target.Keepers = func() ([]fault.Process, error) { return targets(t.lab.Keepers()) }
 	target.Anchor = func() ([]fault.Process, error) { return targets(t.lab.Anchor(t.p.Culprit)) }
+	target.Containers = func() ([]fault.Process, error) { return targets(t.lab.Containers(t.p.Culprit)) }
 	target.Crowd = func(ctx context.Context) (string, error) { return t.lab.Crowd(ctx, t.p.Culprit) }
 	target.Disperse = t.lab.Disperse
 	target.Replace = t.lab.Replace

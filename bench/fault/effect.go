@@ -7,10 +7,12 @@ type Effect int
 const (
 	Spares        Effect = iota // nothing of the data plane ends or is hampered
 	Ends                        // what serves the culprit ends, once or again and again
+	Stops                       // it stands still, and lives: descriptors stay, connections wait
 	Hampers                     // it lives, and its workloads may suffer
 	EndsKeepers                 // keepers end, and no cell
 	ReplacesCells               // every cell is replaced by another
 	EndsNode                    // the anchor of the culprit's node ends, and all with it
+	RestartsNode                // whatever carries bytes on the culprit's node ends
 )
 
 // OfNode says whether it strikes what sidecars do not have: keepers, anchors, cells.

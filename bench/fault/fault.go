@@ -41,6 +41,9 @@ type Target struct {
 	// where the data plane has none.
 	Keepers func() ([]Process, error)
 	Anchor  func() ([]Process, error)
+	// Containers finds the first process of each container of the data plane on the
+	// culprit's node; all that it started ends with it.
+	Containers func() ([]Process, error)
 	// Replace has every cell of every node replaced, and says how that went.
 	Replace func(context.Context) (string, error)
 	// Crowd starts noise in the culprit's pod and says what; Disperse ends it.
@@ -101,7 +104,7 @@ func nothing(context.Context) error { return nil }
 
 // All is every fault, by name.
 func All() []Fault {
-	return []Fault{Crash{}, OOM, CPUHog, FDLeak, CrashLoop, Hang, NoisyNeighbour, KeeperCrash, AnchorCrash{}, Replace, Null{}}
+	return []Fault{Crash{}, OOM, CPUHog, FDLeak, CrashLoop, Hang, NoisyNeighbour, KeeperCrash, AnchorCrash{}, Replace, NodeRestart{}, Null{}}
 }
 
 // UnknownError is a name that no fault has.

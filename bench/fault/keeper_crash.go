@@ -2,7 +2,9 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"syscall"
 	"time"
 )
@@ -85,14 +87,10 @@ func killAll(t Target, find func() ([]Process, error)) (at int64, note string, e
 	if len(procs) == 0 {
 		return at, "", &NothingServesError{t.Culprit}
 	}
-	for i, p := range procs {
-		if err := t.Signal(p.PID, syscall.SIGKILL); err != nil {
-			return at, note, fmt.Errorf("kill %s (pid %d): %w", p.Name, p.PID, err)
+	for _, p := range procs {
+		if err := t.Signal(p.PID, syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return at, "", fmt.Errorf("kill %s (pid %d): %w", p.Name, p.PID, err)
 		}
-		if i > 0 {
-			note += ", "
-		}
-		note += fmt.Sprintf("SIGKILL to %s (pid %d)", p.Name, p.PID)
 	}
-	return at, note, nil
+	return at, noted("SIGKILL", procs...), nil
 }

@@ -50,6 +50,10 @@ func Equal(d time.Duration) Policy { return Policy{Initial: d, Factor: 1, Max: d
 // KeeperPolicy is how a keeper restarts its cells when nobody says otherwise.
 var KeeperPolicy = Policy{Initial: 500 * time.Millisecond, Factor: 2, Max: time.Minute}
 
+// KeeperPatience is how long a keeper that pings waits at least before it kills a cell that
+// stands still: it misses three pings, a second apart, and the first may come at once.
+const KeeperPatience = 2 * time.Second
+
 // Delay is the wait before restart n; the first is 0.
 func (p Policy) Delay(n int) time.Duration {
 	d := float64(p.Initial)

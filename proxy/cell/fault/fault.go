@@ -39,7 +39,6 @@ var strikes = map[string]func(time.Duration){
 	"leak-fds": func(d time.Duration) { go leakFiles(d) },
 	"panic":    func(time.Duration) { panic("a fault was ordered") },
 	Exit:       func(time.Duration) { os.Exit(exitCode) },
-	"hang":     func(d time.Duration) { time.Sleep(d) }, // by the loop: pings go unanswered
 }
 
 // exitCode tells a fault from a failure in logs.
@@ -60,7 +59,7 @@ func (o Order) Check() error {
 }
 
 // Strike is the order as a function. Those that take time run on goroutines of their
-// own, which end with the order or with the process; hang takes the caller's.
+// own, which end with the order or with the process.
 func (o Order) Strike() (func(), error) {
 	if err := o.Check(); err != nil {
 		return nil, err

@@ -1,0 +1,32 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// standing has a fault end by itself when its time is over. The undo that it returns
+// ends it before, waits for that, and can be called again.
+func standing(ctx context.Context, lasts time.Duration, end func() error) (undo func(context.Context) error) {
+	going, stop := context.WithTimeout(context.WithoutCancel(ctx), lasts)
+	ended := make(chan error, 1)
+	go func() {
+		<-going.Done()
+		ended <- end()
+	}()
+	wait := sync.OnceValue(func() error { stop(); return <-ended })
+	return func(context.Context) error { return wait() }
+}
+
+// noted says which signal which processes were sent.
+func noted(signal string, procs ...Process) (note string) {
+	for i, p := range procs {
+		if i > 0 {
+			note += ", "
+		}
+		note += fmt.Sprintf("%s to %s (pid %d)", signal, p.Name, p.PID)
+	}
+	return note
+}
