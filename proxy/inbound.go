@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/hazard"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
@@ -33,6 +34,8 @@ func (w *Workload) serveTunnel(drain, cut context.Context, c *net.TCPConn) {
 	defer c.Close()
 	stop := context.AfterFunc(cut, func() { c.Close() })
 	defer stop()
+	defer func() { w.recoveredTunnel(c, recover()) }()
+	hazard.Connection(cut, w.Config.Workload.UID)
 	p, t, err := w.verify(cut, c)
 	if err != nil {
 		w.refuseTunnel(p, err)
@@ -65,6 +68,19 @@ func (w *Workload) refuseTunnel(p peer, err error) {
 	w.end(r)
 }
 
+// recoveredTunnel is recovered for what happens before and beside a tunnel's streams,
+// which have records of their own.
+func (w *Workload) recoveredTunnel(c *net.TCPConn, v any) {
+	if v == nil {
+		return
+	}
+	p := peerOf(c)
+	r := w.begin(telemetry.Inbound, p.remote)
+	r.HBONE = p.local
+	w.recovered(r, v)
+	w.end(r)
+}
+
 // serveStream runs one CONNECT of a tunnel: record, panic, answer on failure.
 func (w *Workload) serveStream(ctx context.Context, in tunnel.Incoming, p peer) {
 	w.open.Add(1) // besides its tunnel: a stream may outlive the tunnel's reader
@@ -73,6 +89,7 @@ func (w *Workload) serveStream(ctx context.Context, in tunnel.Incoming, p peer) 
 	r.Peer, r.HBONE = p.id, p.local
 	defer w.end(r)
 	defer func() { w.recovered(r, recover()) }()
+	hazard.Connection(ctx, w.Config.Workload.UID)
 	r.Err = w.admitStream(ctx, in, p, r)
 	var refused *refusal
 	if errors.As(r.Err, &refused) {

@@ -3,6 +3,8 @@ package proxy
 import (
 	"io"
 	"sync/atomic"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/hazard"
 )
 
 // How the bytes of one direction move, by what the legs can do:
@@ -49,6 +51,7 @@ func moveBuffered(from, to half, src *tcpLeg, n *atomic.Int64, upgrade bool) (bu
 		if err != nil {
 			return false, from.failed("read", err)
 		}
+		hazard.Bytes(p.b[:m])
 		full++
 		if m < bufferSize {
 			full = 0

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/proxy/hazard"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
@@ -163,17 +164,20 @@ func (w *Workload) ear(d telemetry.Direction, s side) ear {
 func (w *Workload) serve(ctx context.Context, c *net.TCPConn, d telemetry.Direction, s side) {
 	r := w.begin(d, addrOf(c.RemoteAddr()))
 	defer w.end(r)
-	defer func() { w.recovered(r, recover()) }()
+	defer func() {
+		w.recovered(r, recover())
+		if r.Err != nil {
+			// Reset, not close: a clean end would tell the application that the
+			// answer was complete. After a relay the leg is closed already.
+			_ = TCPLeg(c).Reset()
+		}
+	}()
+	hazard.Connection(ctx, w.Config.Workload.UID)
 	if abandoned(c) {
 		r.Err = ErrAbandoned
-		c.Close()
 		return
 	}
-	if r.Err = s(ctx, c, r); r.Err != nil {
-		// Reset, not close: a clean end would tell the application that the
-		// answer was complete. After a relay the leg is closed already.
-		_ = TCPLeg(c).Reset()
-	}
+	r.Err = s(ctx, c, r)
 }
 
 func (w *Workload) begin(d telemetry.Direction, src netip.AddrPort) *telemetry.Record {

@@ -59,6 +59,7 @@ func (a *Alone) use(ctx context.Context, s *mesh.Snapshot) {
 
 // Strike passes on the order of a fault.
 func (a *Alone) Strike(ctx context.Context, o fault.Order) error {
+	o.Workload = a.uid
 	strike, err := o.Strike()
 	if err == nil {
 		a.emit(ctx, Event{Strike: strike})

@@ -50,6 +50,7 @@ func (k *Keeper) strike(uid string, o fault.Order) error {
 		if c.current == nil {
 			return fmt.Errorf("the cell of %s does not run", uid)
 		}
+		o.Workload = uid
 		k.log.Warn("fault ordered", "cell", c.group, "fault", o.Name, "for", o.For)
 		p.fault = standing{}
 		if o.Name == fault.Exit {

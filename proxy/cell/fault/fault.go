@@ -27,18 +27,23 @@ import (
 type Order struct {
 	Name string        `json:"name"`
 	For  time.Duration `json:"for"`
+	// Workload is whose data path it is that fails, where the fault strikes less than
+	// the process. Who passes the order on says it.
+	Workload string `json:"workload,omitempty"`
 }
 
 // Exit is the fault that strikes every process of a cell while its order stands:
 // a crash loop.
 const Exit = "exit"
 
-var strikes = map[string]func(time.Duration){
-	"oom":      func(time.Duration) { go exhaust() },
-	"spin":     func(d time.Duration) { spin(d) },
-	"leak-fds": func(d time.Duration) { go leakFiles(d) },
-	"panic":    func(time.Duration) { panic("a fault was ordered") },
-	Exit:       func(time.Duration) { os.Exit(exitCode) },
+var strikes = map[string]func(Order){
+	"oom":       func(Order) { go exhaust() },
+	"spin":      func(o Order) { spin(o.For) },
+	"leak-fds":  func(o Order) { go leakFiles(o.For) },
+	"half-dead": func(o Order) { silence(o.For) },
+	"panic":     func(o Order) { trip(o.Workload, o.For) },
+	"poison":    func(o Order) { infect(o.For) },
+	Exit:        func(Order) { os.Exit(exitCode) },
 }
 
 // exitCode tells a fault from a failure in logs.
@@ -64,7 +69,7 @@ func (o Order) Strike() (func(), error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	return func() { strikes[o.Name](o.For) }, nil
+	return func() { strikes[o.Name](o) }, nil
 }
 
 // exhaust takes memory until the kernel ends the process. Without a memory limit it

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/hazard"
 )
 
 const roleVar = "BULKHEAD_FAULT_TEST_ORDER"
@@ -15,18 +17,21 @@ const roleVar = "BULKHEAD_FAULT_TEST_ORDER"
 // TestMain lets the test binary be the process that is struck.
 func TestMain(m *testing.M) {
 	if name := os.Getenv(roleVar); name != "" {
-		strike, err := Order{Name: name, For: time.Millisecond}.Strike()
+		strike, err := Order{Name: name, For: time.Minute}.Strike()
 		if err != nil {
 			os.Exit(1)
 		}
 		strike()
+		for name == "poison" { // until the bug's goroutine has run
+			hazard.Bytes([]byte("... " + Poison + " ..."))
+		}
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
 
 func TestFatalOrders(t *testing.T) {
-	for name, want := range map[string]int{Exit: exitCode, "panic": 2} {
+	for name, want := range map[string]int{Exit: exitCode, "poison": 2} {
 		c := exec.Command("/proc/self/exe")
 		c.Env = append(os.Environ(), roleVar+"="+name)
 		_ = c.Run()
