@@ -9,6 +9,9 @@
 //	err = l.Up(ctx)
 //	run, err := d.Run(ctx, l, l.Topology(), dir)
 //
+// Several drills share a lab turn by turn: Begin opens each one's record, Turn drills one
+// subject, End closes the record.
+//
 // Run leaves a record in dir (package measure) and judges nothing: whoever wants
 // numbers reads the record back.
 //

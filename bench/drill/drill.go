@@ -15,13 +15,21 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 )
 
-// Drill is one drill, to be run once.
+// Drill is one drill, to be run once: by Run, or turn by turn between Begin and End.
 type Drill struct {
 	p    Params
 	show Progress
 	now  func() int64
 	// signal is the system's when nil.
 	signal func(pid int, s syscall.Signal) error
+
+	// From Begin to End.
+	topology lab.Topology
+	dir      string
+	run      *measure.Run
+	requests *measure.RequestsWriter
+	tracker  *tracker
+	begun    int // turns
 
 	mu     sync.Mutex
 	events []measure.Event // what the lab told; guarded by mu
@@ -59,25 +67,51 @@ const unwritten = "it was killed before it could write its record"
 // empty. When ctx ends or something fails, everything is rolled back, and the
 // record says that and where it was aborted.
 func (d *Drill) Run(ctx context.Context, l Lab, t lab.Topology, dir string) (*measure.Run, error) {
+	if err := d.Begin(t, dir); err != nil {
+		return nil, err
+	}
+	return d.End(d.turns(ctx, l))
+}
+
+// Begin opens the record in dir. Until End it says that the drill was killed.
+func (d *Drill) Begin(t lab.Topology, dir string) error {
 	if err := d.p.Validate(t); err != nil {
-		return nil, err
+		return err
 	}
-	run := plan(d.p, t, filepath.Base(dir), time.Now().UTC().Truncate(time.Second))
-	run.Aborted = unwritten
-	if err := measure.WriteRun(dir, run); err != nil {
-		return nil, err
+	d.topology, d.dir, d.tracker = t, dir, newTracker()
+	d.run = plan(d.p, t, filepath.Base(dir), time.Now().UTC().Truncate(time.Second))
+	d.run.Aborted = unwritten
+	if err := measure.WriteRun(dir, d.run); err != nil {
+		return err
 	}
-	w, err := measure.NewRequestsWriter(dir)
+	var err error
+	d.requests, err = measure.NewRequestsWriter(dir)
+	return err
+}
+
+// Turn drills one subject once, with all its phases, on a lab of Begin's topology on which
+// nothing is placed. When it fails or ctx ends, everything is rolled back; other turns may follow.
+func (d *Drill) Turn(ctx context.Context, l Lab, repeat, subject int) error {
+	d.begun++
+	t := &turn{
+		Drill: d, lab: l, subject: d.p.Subjects[subject], repeat: repeat,
+		status: Status{Turn: d.begun, Turns: d.p.Repeat * len(d.p.Subjects), Subject: d.p.Subjects[subject].Name},
+	}
+	lost := l.Lost()
+	c := startCollector(l.Records(), d.requests, d.tracker)
+	err := t.drill(ctx)
 	if err != nil {
-		return nil, err
+		err = fmt.Errorf("%s: %s: %w", t.subject.Name, t.status.Phase, err)
 	}
-	tr := newTracker()
-	c := startCollector(l.Records(), w, tr)
-	err = d.turns(ctx, l, t, run, tr)
-	run.Aborted = aborted(err)
-	err = errors.Join(err, c.end(), w.Close())
-	run.Lost = l.Lost()
-	return run, errors.Join(err, measure.WriteRun(dir, run))
+	err = errors.Join(err, c.end())
+	d.run.Lost += l.Lost() - lost
+	return err
+}
+
+// End closes the record; what failed before makes it an aborted one, and is returned, too.
+func (d *Drill) End(failed error) (*measure.Run, error) {
+	d.run.Aborted = aborted(failed)
+	return d.run, errors.Join(failed, d.requests.Close(), measure.WriteRun(d.dir, d.run))
 }
 
 func aborted(err error) string {
@@ -91,25 +125,19 @@ func aborted(err error) string {
 }
 
 // turns drills the subjects in the seed's order, anew for each repeat.
-func (d *Drill) turns(ctx context.Context, l Lab, t lab.Topology, run *measure.Run, tr *tracker) error {
-	n := len(d.p.Subjects)
+func (d *Drill) turns(ctx context.Context, l Lab) error {
 	for repeat := range d.p.Repeat {
-		for i, k := range order(d.p.Seed, repeat, n) {
-			turn := &turn{
-				Drill: d, lab: l, topology: t, run: run, tracker: tr,
-				subject: d.p.Subjects[k], repeat: repeat,
-				status: Status{Turn: repeat*n + i + 1, Turns: d.p.Repeat * n, Subject: d.p.Subjects[k].Name},
-			}
-			if err := turn.drill(ctx); err != nil {
-				return fmt.Errorf("%s: %s: %w", turn.subject.Name, turn.status.Phase, err)
+		for _, k := range Order(d.p.Seed, repeat, len(d.p.Subjects)) {
+			if err := d.Turn(ctx, l, repeat, k); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// order is the order of n subjects in one repeat.
-func order(seed int64, repeat, n int) []int {
+// Order is the order of n subjects in one repeat.
+func Order(seed int64, repeat, n int) []int {
 	return rand.New(rand.NewPCG(uint64(seed), uint64(repeat)+1)).Perm(n)
 }
 

@@ -116,7 +116,7 @@ func TestRepeatsAreInterleaved(t *testing.T) {
 		}
 		var want []string
 		for r := range 3 {
-			for _, i := range order(p.Seed, r, 2) {
+			for _, i := range Order(p.Seed, r, 2) {
 				want = append(want, p.Subjects[i].Name)
 			}
 		}
@@ -181,7 +181,7 @@ func TestMissingRecordsDoNotHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newFakeLab()
 		l.swallow = func(f lab.Flow, seq int) bool { return f.ID == 3 && seq == 150 } // planned 7.5 s after the start
-		l.lost = 1
+		l.loses = 1
 		if _, err := drillOn(l, testParams(usual(t, "sidecar")...), nil).Run(t.Context(), l, l.top, dir); err != nil {
 			t.Fatal(err)
 		}

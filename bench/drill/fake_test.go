@@ -41,6 +41,7 @@ type fakeLab struct {
 	flows   sync.WaitGroup
 	log     []string
 	lost    int64
+	loses   int64 // with each load
 
 	placeErr error
 	refuse   func(f lab.Flow, planned int64) string // class, or empty
@@ -116,6 +117,7 @@ func (l *fakeLab) StopLoad(context.Context) error {
 		l.stop = nil
 	}
 	l.flows.Wait()
+	l.lost += l.loses
 	return nil
 }
 

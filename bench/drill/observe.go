@@ -13,19 +13,17 @@ import (
 // patience is how long after their timeout the last records of a segment may come.
 const patience = 2 * time.Second
 
-// observe waits until nothing was bad for a while, at least until a
-// fault that lasts is over, at most for longest, and returns
+// observe waits until nothing was bad for a while, at least for shortest, at most for longest, and returns
 // the end of the observation: a whole number of bins after the fault, before which
 // every request has its record.
-func (t *turn) observe(ctx context.Context, at int64, lasts, longest time.Duration) (end int64, err error) {
+func (t *turn) observe(ctx context.Context, at int64, shortest, longest time.Duration) (end int64, err error) {
 	end = at + int64(longest)
-	shortest := at + int64(max(t.p.Times.Null, min(lasts+t.p.Times.Clean, longest)))
 	err = t.watch(ctx, end+int64(t.p.Times.Timeout+patience), func() bool {
 		settled := t.tracker.settled()
 		if settled >= end {
 			return true
 		}
-		if quiet := max(shortest, t.recovered(at)+int64(t.p.Times.Clean)); settled >= quiet {
+		if quiet := max(at+int64(shortest), t.recovered(at)+int64(t.p.Times.Clean)); settled >= quiet {
 			end = wholeBins(at, settled)
 			return true
 		}

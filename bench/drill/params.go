@@ -8,7 +8,6 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
-	"github.com/bulkhead-mesh/bulkhead/bench/load"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 )
 
@@ -80,32 +79,6 @@ func (l Load) validate(edges int) error {
 		return &lab.Misuse{Sentence: fmt.Sprintf("%d new connections per second: use %d to %d, or 0 for the usual", l.New, least, maxNew)}
 	}
 	return nil
-}
-
-// Times are the lengths of a drill's phases and the pace of its load.
-type Times struct {
-	Steady   time.Duration // nothing may fail for so long before a subject is judged
-	Settle   time.Duration // and it must get there within this
-	Baseline time.Duration // of each segment
-	Null     time.Duration // observation of a null segment, and the shortest after a fault
-	Observe  time.Duration // the longest observation after a fault
-	Clean    time.Duration // nothing bad for so long ends an observation
-	Period   time.Duration // between requests of a flow
-	Timeout  time.Duration // of a request
-}
-
-// DefaultTimes fit four subjects into two minutes on two cores.
-func DefaultTimes() Times {
-	return Times{
-		Steady:   time.Second,
-		Settle:   20 * time.Second,
-		Baseline: 3 * time.Second,
-		Null:     3 * time.Second,
-		Observe:  8 * time.Second,
-		Clean:    2 * time.Second,
-		Period:   50 * time.Millisecond,
-		Timeout:  load.DefaultTimeout,
-	}
 }
 
 // Modes of restart.

@@ -146,12 +146,12 @@ func TestOrderIsTheSeeds(t *testing.T) {
 	seen := map[int]bool{}
 	differ := false
 	for repeat := range 10 {
-		o := order(7, repeat, 4)
-		if !cmp.Equal(o, order(7, repeat, 4)) {
+		o := Order(7, repeat, 4)
+		if !cmp.Equal(o, Order(7, repeat, 4)) {
 			t.Error("the same seed made another order")
 		}
 		seen[o[0]] = true
-		differ = differ || !cmp.Equal(o, order(7, 0, 4))
+		differ = differ || !cmp.Equal(o, Order(7, 0, 4))
 	}
 	if !differ || len(seen) < 2 {
 		t.Error("repeats are not shuffled")

@@ -16,7 +16,7 @@ import (
 // plan is a run before anything happened.
 func plan(p Params, t lab.Topology, id string, started time.Time) *measure.Run {
 	run := &measure.Run{
-		Schema: measure.Schema, ID: id, Started: started, Version: p.Version, Host: host(p.Privileged),
+		Schema: measure.Schema, ID: id, Started: started, Version: p.Version, Host: Host(p.Privileged),
 		Drill: p.Fault.Name(), Culprit: p.Culprit, Seed: p.Seed, Restart: p.Restart,
 		Clean: int64(p.Times.Clean), Segments: []measure.Segment{},
 	}
@@ -137,7 +137,8 @@ func budgets(s lab.Subject) string {
 	return measure.BudgetsOn
 }
 
-func host(privileged bool) measure.Host {
+// Host is this machine.
+func Host(privileged bool) measure.Host {
 	var u unix.Utsname
 	_ = unix.Uname(&u) // it has nothing to fail on; an empty name would say enough
 	return measure.Host{Kernel: unix.ByteSliceToString(u.Release[:]), CPUs: runtime.NumCPU(), Privileged: privileged}

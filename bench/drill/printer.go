@@ -103,8 +103,26 @@ func (p *Printer) clear() {
 	}
 }
 
-// title is the subject and how far the drill has come.
-func title(s Status) string { return fmt.Sprintf("[%d/%d] %s", s.Turn, s.Turns, s.Subject) }
+// title is the subject and how far the drill has come; of several drills, also which and
+// how long all of them still take.
+func title(s Status) string {
+	text := fmt.Sprintf("[%d/%d] ", s.Turn, s.Turns)
+	if s.Left > 0 {
+		text = fmt.Sprintf("[%d/%d, %s left] ", s.Turn, s.Turns, roughly(s.Left))
+	}
+	if s.Drill != "" {
+		text += s.Drill + ": "
+	}
+	return text + s.Subject
+}
+
+// roughly is in minutes, or in seconds when it is less than two of them.
+func roughly(d time.Duration) string {
+	if d < 2*time.Minute {
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	}
+	return fmt.Sprintf("%.0f min", d.Minutes())
+}
 
 func hitNow(s Status) string {
 	switch len(s.Hit) {

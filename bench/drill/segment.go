@@ -10,9 +10,9 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 )
 
-// segment observes one fault: baseline, fault, observation. Only a whole segment
+// segment observes one fault: baseline, fault, observation of that length. Only a whole segment
 // goes into the record; of a broken one its requests are there.
-func (t *turn) segment(ctx context.Context, f fault.Fault, longest time.Duration) (err error) {
+func (t *turn) segment(ctx context.Context, f fault.Fault, shortest, longest time.Duration) (err error) {
 	seg := t.begin(f)
 	if err := t.baseline(ctx, &seg); err != nil {
 		return err
@@ -38,7 +38,7 @@ func (t *turn) segment(ctx context.Context, f fault.Fault, longest time.Duration
 	if injected.Note != "" && f.Effect() != fault.Spares {
 		t.note("%s", injected.Note)
 	}
-	if seg.TEnd, err = t.observe(ctx, seg.TFault, lasting(f), longest); err != nil {
+	if seg.TEnd, err = t.observe(ctx, seg.TFault, shortest, longest); err != nil {
 		return err
 	}
 	undone = true
@@ -73,14 +73,6 @@ func checks(all []fault.Check) (found []measure.Check) {
 		found = append(found, measure.Check(c))
 	}
 	return found
-}
-
-// lasting is how long a fault goes on by itself.
-func lasting(f fault.Fault) time.Duration {
-	if l, ok := f.(fault.Lasting); ok {
-		return l.Lasts()
-	}
-	return 0
 }
 
 // begin is a segment that starts now, with its prediction: it is made before

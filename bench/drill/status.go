@@ -14,7 +14,9 @@ const (
 
 // Status is what a drill is doing at one moment.
 type Status struct {
-	Turn, Turns int // subjects begun, in all
+	Turn, Turns int           // subjects begun, in all
+	Drill       string        // which of several; empty: there is one
+	Left        time.Duration // until all of them are done, about; 0: nobody says
 	Subject     string
 	Phase       string
 	Elapsed     time.Duration // since the phase began, or since the fault

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,18 +30,21 @@ func (e *UnsteadyError) Error() string {
 	return fmt.Sprintf("no steady state within %v; still failing or waiting: %s", e.After, strings.Join(e.Hit, ", "))
 }
 
+// RollbackError is a lab that is not as it was: nothing more should be drilled in it.
+type RollbackError struct{ Err error }
+
+func (e *RollbackError) Error() string { return "rollback: " + e.Err.Error() }
+func (e *RollbackError) Unwrap() error { return e.Err }
+
 // turn is the drill of one subject.
 type turn struct {
 	*Drill
-	lab      Lab
-	topology lab.Topology
-	run      *measure.Run
-	tracker  *tracker
-	subject  lab.Subject
-	repeat   int
-	status   Status
-	phase    int64 // when the phase began
-	start    int64 // of the load
+	lab     Lab
+	subject lab.Subject
+	repeat  int
+	status  Status
+	phase   int64 // when the phase began
+	start   int64 // of the load
 }
 
 // drill goes through all phases. Rollback happens in any case, and its error does
@@ -49,7 +53,7 @@ func (t *turn) drill(ctx context.Context) (err error) {
 	defer func() {
 		during := t.status.Phase
 		if e := t.rollback(ctx); e != nil {
-			err = errors.Join(err, fmt.Errorf("rollback: %w", e))
+			err = errors.Join(err, &RollbackError{e})
 		}
 		if err != nil {
 			t.status.Phase = during
@@ -62,17 +66,17 @@ func (t *turn) drill(ctx context.Context) (err error) {
 	if err := t.settle(ctx); err != nil {
 		return err
 	}
-	if err := t.segment(ctx, fault.Null{}, t.p.Times.Null); err != nil {
+	if err := t.segment(ctx, fault.Null{}, t.p.Times.Null, t.p.Times.Null); err != nil {
 		return err
 	}
 	if t.p.Fault.Name() == measure.Null {
 		return nil
 	}
-	longest := max(t.p.Times.Observe, lasting(t.p.Fault)+2*t.p.Times.Clean)
-	if err := t.segment(ctx, t.p.Fault, longest); err != nil {
+	if err := t.segment(ctx, t.p.Fault, t.p.Times.shortest(t.p.Fault), t.p.Times.longest(t.p.Fault)); err != nil {
 		return err
 	}
-	return t.segment(ctx, undone{}, t.p.Times.Null)
+	undoneFor := cmp.Or(t.p.Times.Undone, t.p.Times.Null)
+	return t.segment(ctx, undone{}, undoneFor, undoneFor)
 }
 
 // undone is the null of the segment after a fault: what its undo left behind shows in
