@@ -49,6 +49,44 @@ func TestForetell(t *testing.T) {
 	}
 }
 
+// What strikes a node's uplink is for the flows that cross it, whoever serves them, and
+// for no sentinel: a cut hits them all, a bad link may, and where small things pass
+// nobody is hit.
+func TestForetellLinks(t *testing.T) {
+	for _, isolation := range []string{lab.None, lab.Sidecar, lab.PerWorkload, lab.Namespace, lab.Shared} {
+		subjects, err := Subjects([]string{isolation}, measure.Restart{Mode: RestartKubelet, TimeScale: 0.1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := Params{Fault: fault.Null{}, Subjects: subjects, Culprit: "tenant-a/checkout", Times: DefaultTimes()}
+		top := lab.Default()
+		run := plan(p, top, "x", time.Now())
+		node := func(pod string) string { w, _ := top.Pod(pod); return w.Node }
+		var crossing []int
+		for _, f := range run.Flows {
+			if !f.Sentinel && !f.Denied && (node(f.Client) == "node-1" || node(f.Server) == "node-1") && node(f.Client) != node(f.Server) {
+				crossing = append(crossing, f.ID)
+			}
+		}
+		if len(crossing) != 16 {
+			t.Errorf("%d flows cross the uplink of node-1: count again in the picture of the topology", len(crossing))
+		}
+		for _, s := range subjects {
+			for _, c := range []struct {
+				f         fault.Fault
+				must, may []int
+			}{
+				{fault.Partition, crossing, nil}, {fault.Latency, nil, crossing}, {fault.Loss, nil, crossing},
+				{fault.Flap, nil, crossing}, {fault.MTU, nil, nil},
+			} {
+				if got := foretell(run, s, c.f); !slices.Equal(got.Must, c.must) || !slices.Equal(got.Waiting, c.may) || got.Absence != 0 {
+					t.Errorf("%s, %s: %+v, want must %v, may %v", c.f.Name(), s.Name, got, c.must, c.may)
+				}
+			}
+		}
+	}
+}
+
 // What strikes above the cells does the same in every isolation of a node, and nothing
 // to sidecars: a keeper's death nothing, an anchor's what the death of a shared cell
 // without custody does, a replacement ends every long-lived connection.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
 )
@@ -12,6 +13,7 @@ import (
 type Lab interface {
 	Placement
 	Traffic
+	fault.Links
 }
 
 // Placement puts data planes into the lab and takes them out.

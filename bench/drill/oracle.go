@@ -56,6 +56,12 @@ func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
 		return rebooted(run, s)
 	case fault.Stops:
 		return stopped(run, s, lasting(f))
+	case fault.PartsNode:
+		return Prediction{Must: crossing(run)}
+	case fault.ImpairsLink:
+		return Prediction{Waiting: crossing(run)}
+	case fault.SiftsLink:
+		return Prediction{} // the drill's requests are small, and their tunnels exist
 	case fault.Hampers:
 		return Prediction{Waiting: hampered(run, s)}
 	case fault.Ends:

@@ -38,6 +38,7 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Crowd = func(ctx context.Context) (string, error) { return t.lab.Crowd(ctx, t.p.Culprit) }
 	target.Disperse = t.lab.Disperse
 	target.Replace = t.lab.Replace
+	target.Links = t.lab
 	target.Saw = func(at int64, note string) { t.saw(measure.Event{T: at, Name: f.Name(), Note: note}) }
 	if t.signal != nil {
 		target.Signal = t.signal

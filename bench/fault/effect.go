@@ -13,6 +13,9 @@ const (
 	ReplacesCells               // every cell is replaced by another
 	EndsNode                    // the anchor of the culprit's node ends, and all with it
 	RestartsNode                // whatever carries bytes on the culprit's node ends
+	PartsNode                   // nothing passes between the culprit's node and others
+	ImpairsLink                 // what passes between them may suffer
+	SiftsLink                   // small things pass between them as before, large ones do not
 )
 
 // OfNode says whether it strikes what sidecars do not have: keepers, anchors, cells.

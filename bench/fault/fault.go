@@ -49,6 +49,8 @@ type Target struct {
 	// Crowd starts noise in the culprit's pod and says what; Disperse ends it.
 	Crowd    func(context.Context) (string, error)
 	Disperse func() error
+	// Links are those between nodes.
+	Links Links
 	// Saw writes down what a fault does after it has struck.
 	Saw func(at int64, note string)
 	// Signal and Now are the system's unless a test says otherwise.
@@ -104,7 +106,8 @@ func nothing(context.Context) error { return nil }
 
 // All is every fault, by name.
 func All() []Fault {
-	return []Fault{Crash{}, OOM, CPUHog, FDLeak, CrashLoop, Hang, NoisyNeighbour, KeeperCrash, AnchorCrash{}, Replace, NodeRestart{}, Null{}}
+	return []Fault{Crash{}, OOM, CPUHog, FDLeak, CrashLoop, Hang, NoisyNeighbour, KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
+		Partition, Latency, Loss, MTU, Flap, Null{}}
 }
 
 // UnknownError is a name that no fault has.

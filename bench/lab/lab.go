@@ -75,9 +75,13 @@ type Lab struct {
 	closing  chan struct{}  // closed by Down: nobody takes records any more
 
 	moving sync.Mutex // one Move at a time
-	mu     sync.Mutex
-	plane  *dataPlane // nil: none
-	noise  *crowd     // nil: none
+
+	linking sync.Mutex
+	uplinks uplinks // what is wrong with them; guarded by linking
+
+	mu    sync.Mutex
+	plane *dataPlane // nil: none
+	noise *crowd     // nil: none
 }
 
 // recordsQueue is for the moments in which the reader of records does not run.

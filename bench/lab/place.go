@@ -88,12 +88,13 @@ func (l *Lab) begin(ctx context.Context, d *dataPlane) error {
 	return l.beginSidecars(ctx, d)
 }
 
-// Displace undoes Place and checks that nothing of it is left in any pod. Without a
-// data plane it does nothing. It goes on after an error, and returns all.
+// Displace undoes Place and checks that nothing of it is left in any pod, and heals what
+// is wrong with links. It goes on after an error, and returns all.
 func (l *Lab) Displace(ctx context.Context) error {
+	healed := l.Heal(ctx) // connections drain over a link that works
 	d := l.dataPlane()
 	if d == nil {
-		return nil
+		return healed
 	}
 	d.rest()
 	d.kubelet.Wait()
@@ -114,7 +115,7 @@ func (l *Lab) Displace(ctx context.Context) error {
 	ending.Wait()
 	err = errors.Join(err, l.comeBack(d))
 	l.setDataPlane(nil)
-	return at("displace", d.subject.Name, errors.Join(err, l.checkTraces()))
+	return at("displace", d.subject.Name, errors.Join(healed, err, l.checkTraces()))
 }
 
 // checkTraces compares every pod with what it was before any data plane.
