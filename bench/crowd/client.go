@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -12,45 +11,43 @@ import (
 )
 
 const (
-	maxConnections = 10_000
-	atATime        = 256                    // dials under way
-	slowRead       = 256                    // bytes that a slow reader takes at a time
-	slowPause      = 250 * time.Millisecond // and how long it then waits
-	afterFailure   = time.Second            // until a connection is tried again
+	maxConnections = 16_000
+	atATime        = 256         // dials under way
+	afterFailure   = time.Second // until a connection is tried again
 )
 
 // Client opens connections and keeps them.
 type Client struct {
 	To          netip.AddrPort
 	Connections int
+	Manner      Manner
 }
 
 // Validate says what is wrong with it.
 func (c Client) Validate() error {
 	switch {
 	case !c.To.IsValid() || c.To.Port() == 0:
-		return errors.New("crowd: no address to connect to")
+		return errNowhere
 	case c.Connections < 1 || c.Connections > maxConnections:
 		return fmt.Errorf("crowd: %d connections: use 1 to %d", c.Connections, maxConnections)
 	}
-	return nil
+	return c.Manner.validate()
 }
 
+var errNowhere = errors.New("crowd: no address to connect to")
+
 // Run goes on until ctx is done. Whatever becomes of its connections is no error.
-func (c Client) Run(ctx context.Context) error {
+func (c Client) Run(ctx context.Context, t *Tally) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
 	dials := make(chan struct{}, atATime)
 	var all sync.WaitGroup
 	for i := range c.Connections {
-		read := readAll
-		if i%2 == 1 {
-			read = readSlowly
-		}
+		stay := c.Manner.of(i)
 		all.Go(func() {
 			for ctx.Err() == nil {
-				if err := c.visit(ctx, dials, read); err != nil {
+				if err := c.visit(ctx, dials, t, stay); err != nil {
 					pause(ctx, afterFailure)
 				}
 			}
@@ -61,36 +58,23 @@ func (c Client) Run(ctx context.Context) error {
 }
 
 // visit is one connection from its dial to its end.
-func (c Client) visit(ctx context.Context, dials chan struct{}, read func(context.Context, net.Conn) error) error {
+func (c Client) visit(ctx context.Context, dials chan struct{}, t *Tally, stay stay) error {
 	select {
 	case dials <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	t.Tried.Add(1)
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", c.To.String())
 	<-dials
 	if err != nil {
 		return err
 	}
+	t.Made.Add(1)
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	return read(ctx, conn)
-}
-
-func readAll(_ context.Context, c net.Conn) error {
-	_, err := io.Copy(io.Discard, c)
-	return err
-}
-
-func readSlowly(ctx context.Context, c net.Conn) error {
-	b := make([]byte, slowRead)
-	for {
-		if _, err := c.Read(b); err != nil {
-			return err
-		}
-		pause(ctx, slowPause)
-	}
+	return stay(ctx, conn, t)
 }
 
 func pause(ctx context.Context, d time.Duration) {

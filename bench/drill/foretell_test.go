@@ -25,7 +25,7 @@ func TestForetell(t *testing.T) {
 			run := plan(Params{Fault: f, Subjects: subjects, Culprit: "tenant-a/checkout", Times: DefaultTimes()}, lab.Default(), "x", time.Now())
 			crash, got := Predict(run, subjects[0]), foretell(run, subjects[0], f)
 			all := slices.Concat(crash.Must, crash.Waiting)
-			lives := slices.Contains([]string{"cpu-hog", "fd-leak", "noisy-neighbour"}, f.Name())
+			lives := f.Effect() == fault.Hampers
 			mine := slices.Sorted(slices.Values(slices.Concat(got.Must, got.Waiting)))
 			slices.Sort(all)
 			if lives && isolation == lab.None { // the culprit itself, and nobody else

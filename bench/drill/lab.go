@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/crowd"
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
@@ -27,9 +28,10 @@ type Placement interface {
 	// Strike has the data plane of a pod fail from inside; Calm takes that back.
 	Strike(ctx context.Context, pod, order string, lasts time.Duration) error
 	Calm(ctx context.Context, pod string) error
-	// Crowd starts noise in a pod and says what; Disperse ends it.
-	Crowd(ctx context.Context, pod string) (string, error)
-	Disperse() error
+	// Crowd starts noise around a pod and says what; Disperse ends it, and says what
+	// came of it.
+	Crowd(ctx context.Context, pod string, kind crowd.Kind, times int) (string, error)
+	Disperse() (string, error)
 	// Keepers and Anchor are what is above the cells: of all nodes, and of a pod's.
 	Keepers() ([]lab.Proc, error)
 	Anchor(pod string) ([]lab.Proc, error)

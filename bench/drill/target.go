@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/crowd"
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
@@ -35,7 +36,9 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Keepers = func() ([]fault.Process, error) { return targets(t.lab.Keepers()) }
 	target.Anchor = func() ([]fault.Process, error) { return targets(t.lab.Anchor(t.p.Culprit)) }
 	target.Containers = func() ([]fault.Process, error) { return targets(t.lab.Containers(t.p.Culprit)) }
-	target.Crowd = func(ctx context.Context) (string, error) { return t.lab.Crowd(ctx, t.p.Culprit) }
+	target.Crowd = func(ctx context.Context, kind crowd.Kind, times int) (string, error) {
+		return t.lab.Crowd(ctx, t.p.Culprit, kind, times)
+	}
 	target.Disperse = t.lab.Disperse
 	target.Replace = t.lab.Replace
 	target.Links = t.lab

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/crowd"
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
 )
 
@@ -46,9 +47,10 @@ type Target struct {
 	Containers func() ([]Process, error)
 	// Replace has every cell of every node replaced, and says how that went.
 	Replace func(context.Context) (string, error)
-	// Crowd starts noise in the culprit's pod and says what; Disperse ends it.
-	Crowd    func(context.Context) (string, error)
-	Disperse func() error
+	// Crowd starts noise around the culprit's pod and says what; Disperse ends it, and
+	// says what came of it.
+	Crowd    func(ctx context.Context, kind crowd.Kind, times int) (string, error)
+	Disperse func() (string, error)
 	// Links are those between nodes.
 	Links Links
 	// Saw writes down what a fault does after it has struck.
@@ -106,8 +108,13 @@ func nothing(context.Context) error { return nil }
 
 // All is every fault, by name.
 func All() []Fault {
-	return []Fault{Crash{}, OOM, CPUHog, FDLeak, CrashLoop, Hang, NoisyNeighbour, KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
-		Partition, Latency, Loss, MTU, Flap, Null{}}
+	return []Fault{
+		Crash{}, OOM, CPUHog, FDLeak, FDFlood, CrashLoop, Hang,
+		NoisyNeighbour, NoisyBulk, NoisyConnections, NoisyHandshakes, SlowReader,
+		KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
+		Partition, Latency, Loss, MTU, Flap,
+		Null{},
+	}
 }
 
 // UnknownError is a name that no fault has.

@@ -1,14 +1,12 @@
 package fault
 
 import (
-	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -99,33 +97,5 @@ func TestNullDoesNothing(t *testing.T) {
 	to, killed := target([]Process{{"cell", 1}}, nil)
 	if done, err := (Null{}).Inject(t.Context(), to); err != nil || done.At != 1000 || len(*killed) != 0 {
 		t.Errorf("%+v, %v, killed %v", done, err, *killed)
-	}
-}
-
-// The crowd comes, goes when its time is over or the drill undoes it, and what went
-// wrong with it is said.
-func TestTheCrowdIsSentHome(t *testing.T) {
-	lost := errors.New("it went away by itself")
-	for _, lasts := range []time.Duration{time.Millisecond, time.Hour} {
-		to, _ := target(nil, nil)
-		saw := make(chan string, 1)
-		to.Crowd = func(context.Context) (string, error) { return "2000 connections", nil }
-		to.Disperse = func() error { return lost }
-		to.Saw = func(_ int64, note string) { saw <- note }
-		done, err := noisyNeighbour{lasts: lasts}.Inject(t.Context(), to)
-		if err != nil || done.Note != "2000 connections" || done.At != 1000 {
-			t.Fatalf("%+v, %v", done, err)
-		}
-		if lasts < time.Hour {
-			<-saw
-		}
-		if err := done.Undo(t.Context()); !errors.Is(err, lost) {
-			t.Errorf("undo says %v", err)
-		}
-	}
-	to, _ := target(nil, nil)
-	to.Crowd = func(context.Context) (string, error) { return "", lost }
-	if _, err := NoisyNeighbour.Inject(t.Context(), to); !errors.Is(err, lost) {
-		t.Errorf("a crowd that does not come: %v", err)
 	}
 }

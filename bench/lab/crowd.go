@@ -4,81 +4,94 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
-	"strconv"
+	"strings"
 	"time"
 
-	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/bench/crowd"
 )
 
-const (
-	crowdConnections = 2000
-	sinkPort         = 9100
-	crowdGrace       = 2 * time.Second
-)
+const crowdGrace = 5 * time.Second // its share of the CPU is small, and it has many connections to close
 
-// A crowd is the noise of one pod: the two processes of package crowd.
-type crowd struct{ client, sink *process }
-
-// crowdWall keeps a crowd from taking the machine, which the other pods share with it:
-// what it takes of them it shall take by way of the data plane.
+// crowdWall keeps each process of a crowd from taking the machine, which the other pods
+// share with it: what it takes of them it shall take by way of the data plane.
 var crowdWall = wall{memory: 512 << 20, cpu: 0.25}
 
-// Crowd starts noise: a client in the pod, and its other end beside the last sentinel,
-// which is outside of the mesh. Each has a cgroup of its own.
-func (l *Lab) Crowd(_ context.Context, pod string) (note string, err error) {
+// Crowd starts noise around a pod and says what, so many times its usual self; 0 times
+// is none. Each of its processes has a cgroup of its own.
+func (l *Lab) Crowd(_ context.Context, pod string, kind crowd.Kind, times int) (note string, err error) {
 	p, ok := l.topology.Pod(pod)
-	if !ok {
+	switch {
+	case !ok:
 		return "", l.unknownPod(pod)
-	}
-	if len(l.topology.Sentinels) == 0 {
+	case len(l.topology.Sentinels) == 0:
 		return "", at("crowd", pod, errors.New("nobody is outside of the mesh"))
+	case times < 0 || times > crowd.MaxTimes:
+		return "", &Misuse{fmt.Sprintf("a crowd %d times its usual self: use 0 to %d", times, crowd.MaxTimes)}
 	}
-	if err := l.Disperse(); err != nil {
-		return "", err
+	if _, err := l.Disperse(); err != nil || times == 0 {
+		return "nobody comes", err
 	}
-	outside := l.topology.Sentinels[len(l.topology.Sentinels)-1]
-	door := netip.AddrPortFrom(p.IPv4, redirect.HBONEPort)
-	sink, err := l.crowdProcess(outside, "crowd's sink", "--listen", fmt.Sprintf(":%d", sinkPort), "--flood", door.String())
+	members, err := l.members(p, kind, times)
 	if err != nil {
 		return "", err
 	}
-	to := netip.AddrPortFrom(outside.IPv4, sinkPort)
-	client, err := l.crowdProcess(p, "crowd "+pod, "--to", to.String(), "--connections", strconv.Itoa(crowdConnections))
-	if err != nil {
-		sink.kill()
-		return "", err
+	var noise []*process
+	var said []string
+	for _, m := range members {
+		c, err := l.crowdProcess(m)
+		if err != nil {
+			disperse(noise)
+			return "", err
+		}
+		noise = append(noise, c)
+		said = append(said, fmt.Sprintf("%s (pid %d)", m, c.pid))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.noise = &crowd{client, sink}
-	return fmt.Sprintf("%d connections to %v from pid %d in %s, handshakes at %v", crowdConnections, to, client.pid, pod, door), nil
+	l.noise = noise
+	return strings.Join(said, ", "), nil
 }
 
-func (l *Lab) crowdProcess(p Pod, name string, args ...string) (*process, error) {
-	group, err := l.groups.of(p, "crowd", crowdWall)
+func (l *Lab) crowdProcess(m crowdMember) (*process, error) {
+	group, err := l.groups.of(m.in, "crowd", crowdWall)
 	if err != nil {
-		return nil, at("cgroup", p.Name(), err)
+		return nil, at("cgroup", m.in.Name(), err)
 	}
-	return l.start(program{name: name, argv: append([]string{l.bin("bulkhead"), "crowd"}, args...), ns: l.fabric.pods[p.Name()], group: group})
+	return l.start(program{
+		name: "crowd " + m.role + " " + m.in.Name(), argv: append([]string{l.bin("bulkhead"), "crowd", m.role}, m.args...),
+		ns: l.fabric.pods[m.in.Name()], group: group,
+	})
 }
 
-// Disperse ends the noise, if there is any. A crowd that went away by itself is an
-// error: the drill would have measured silence.
-func (l *Lab) Disperse() error {
+// Disperse ends the noise, if there is any, and says what came of it. A crowd that went
+// away by itself is an error: the drill would have measured silence.
+func (l *Lab) Disperse() (note string, err error) {
 	l.mu.Lock()
-	c := l.noise
+	noise := l.noise
 	l.noise = nil
 	l.mu.Unlock()
-	if c == nil {
-		return nil
-	}
+	return disperse(noise)
+}
+
+// disperse ends the sinks last, which are started first: to the others it would look as
+// if the data plane had failed.
+func disperse(noise []*process) (note string, err error) {
 	var errs []error
-	for _, p := range []*process{c.client, c.sink} {
+	var said []string
+	for i := len(noise) - 1; i >= 0; i-- {
+		p := noise[i]
 		if p.hasEnded() {
 			errs = append(errs, at("crowd", p.name, p.failure()))
 		}
 		p.stop(crowdGrace)
+		if words := lastLine(p.log); words != "" {
+			said = append(said, p.name+": "+words)
+		}
 	}
-	return errors.Join(errs...)
+	return strings.Join(said, ", "), errors.Join(errs...)
+}
+
+func lastLine(log string) string {
+	lines := strings.Split(lastWords(log), " | ")
+	return lines[len(lines)-1]
 }

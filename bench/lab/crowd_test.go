@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/crowd"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
@@ -27,34 +28,43 @@ func TestCrowd(t *testing.T) {
 		}
 		return n
 	}
-	note, err := l.Crowd(t.Context(), pod)
+	note, err := l.Crowd(t.Context(), pod, crowd.Mix, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(note, fmt.Sprint(crowdConnections)) || !strings.Contains(note, pod) {
+	if !strings.Contains(note, fmt.Sprint(mixConnections)) || !strings.Contains(note, pod) {
 		t.Errorf("note %q", note)
 	}
-	eventually(t, "the crowd is there", func() bool { return established() == crowdConnections })
-	if err := l.Disperse(); err != nil {
-		t.Error(err)
+	eventually(t, "the crowd is there", func() bool { return established() == mixConnections })
+	if note, err := l.Disperse(); err != nil || !strings.Contains(note, "2000 of 2000 made") {
+		t.Errorf("%q, %v", note, err)
 	}
 	eventually(t, "nobody is left", func() bool { return established() == 0 })
-	if err := l.Disperse(); err != nil {
+	if _, err := l.Disperse(); err != nil {
 		t.Errorf("when there is none: %v", err)
 	}
-	if _, err := l.Crowd(t.Context(), pod); err != nil {
+	if note, err := l.Crowd(t.Context(), pod, crowd.Mix, 0); err != nil || l.noise != nil || note != "nobody comes" {
+		t.Errorf("0 times: %q, %v, %d processes", note, err, len(l.noise))
+	}
+	if _, err := l.Crowd(t.Context(), pod, crowd.Bulk, 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Kill(l.noise.client.pid, unix.SIGKILL); err != nil {
+	if err := unix.Kill(l.noise[1].pid, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	<-l.noise.client.ended
-	if err := l.Disperse(); err == nil {
+	<-l.noise[1].ended
+	if _, err := l.Disperse(); err == nil {
 		t.Error("a crowd that was killed is not missed")
 	}
 	var misuse *Misuse
-	if _, err := l.Crowd(t.Context(), "nobody"); !errors.As(err, &misuse) {
-		t.Errorf("a crowd in no pod: %v", err)
+	for _, wrong := range []func() (string, error){
+		func() (string, error) { return l.Crowd(t.Context(), "nobody", crowd.Mix, 1) },
+		func() (string, error) { return l.Crowd(t.Context(), pod, "choir", 1) },
+		func() (string, error) { return l.Crowd(t.Context(), pod, crowd.Mix, crowd.MaxTimes+1) },
+	} {
+		if _, err := wrong(); !errors.As(err, &misuse) {
+			t.Errorf("it came: %v", err)
+		}
 	}
 }
 

@@ -81,7 +81,7 @@ type Lab struct {
 
 	mu    sync.Mutex
 	plane *dataPlane // nil: none
-	noise *crowd     // nil: none
+	noise []*process // a crowd, its sink first; nil: none
 }
 
 // recordsQueue is for the moments in which the reader of records does not run.
@@ -187,7 +187,8 @@ func hasUID(id int) bool {
 // Down ends everything that the lab made, in any state, once. Cgroups are left for
 // the outer process: the worker may be in the way of their removal itself.
 func (l *Lab) Down() error {
-	err := errors.Join(l.Disperse(), l.Displace(context.Background()))
+	_, err := l.Disperse()
+	err = errors.Join(err, l.Displace(context.Background()))
 	close(l.closing)
 	var ending sync.WaitGroup
 	for _, a := range l.apps {

@@ -95,7 +95,7 @@ func (f *drillFlags) params(name string) (drill.Params, error) {
 	if p.Subjects, err = drill.Subjects(f.isolations, p.Restart); err != nil {
 		return p, err
 	}
-	if p.Fault.Name() == fault.NoisyNeighbour.Name() {
+	if fault.Budgeted(p.Fault) {
 		p.Subjects = drill.WithBudgetsOff(p.Subjects)
 	}
 	return p, p.Validate(lab.Default())
