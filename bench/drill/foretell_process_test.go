@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/load"
 )
 
 // By hand, of the same topology as TestPredictByHand. What stands still serves as many
@@ -21,6 +22,7 @@ func TestForetellProcessFaults(t *testing.T) {
 	sidecar, _ := lab.SubjectOf(lab.Sidecar, kubelet)
 	none, _ := lab.SubjectOf(lab.None, kubelet)
 	hang := fault.Hang.For(5 * time.Second)
+	dead := fault.HalfDead.For(5 * time.Second)
 	must := func(flows []int) Prediction { return Prediction{Must: flows} }
 	waits := func(flows []int, d time.Duration) Prediction { return Prediction{Waiting: flows, Absence: d} }
 	for _, tc := range []struct {
@@ -34,6 +36,14 @@ func TestForetellProcessFaults(t *testing.T) {
 		{"a hang shorter than its patience", fault.Hang.For(time.Second), node(lab.Shared), waits(flowsOf("", node1...), time.Second)},
 		{"as ztunnel, nobody pings", hang, lab.SharedAsZtunnel(kubelet), waits(flowsOf("", node1...), 5*time.Second)},
 		{"nothing stands still", hang, none, Prediction{}},
+		{"a sidecar is half-dead", dead, sidecar, waits(flowsOf(load.New, 0, 2), 5*time.Second)},
+		{"a node's cell is half-dead, and pinged", dead, node(lab.Shared), waits(flowsOf(load.New, node1...), 5*time.Second)},
+		{"nothing is half-dead", dead, none, Prediction{}},
+		{"a panic in a sidecar", fault.Panic, sidecar, waits(flowsOf(load.New, 0, 2), 0)},
+		{"a panic in what all share", fault.Panic, node(lab.Shared), waits(flowsOf(load.New, 0, 2), 0)},
+		{"a panic of nobody", fault.Panic, none, Prediction{}},
+		{"a sidecar is poisoned", fault.Poison{}, sidecar, must(flowsOf("", 0, 2))},
+		{"all are poisoned", fault.Poison{}, lab.SharedAsZtunnel(kubelet), must(flowsOf("", node1...))},
 		{"a node's sidecars", fault.NodeRestart{}, sidecar, must(flowsOf("", node1...))},
 		{"a node's cells", fault.NodeRestart{}, node(lab.PerWorkload), must(flowsOf("", node1...))},
 		{"a node's cell", fault.NodeRestart{}, node(lab.Shared), must(flowsOf("", node1...))},

@@ -37,6 +37,10 @@ type Placement interface {
 	Anchor(pod string) ([]lab.Proc, error)
 	// Containers are the first processes of the data plane's containers on a pod's node.
 	Containers(pod string) ([]lab.Proc, error)
+	// Throttle cuts the CPU quota of what serves a pod to a share of what it is.
+	Throttle(pod string, share float64) (note string, restore func() error, err error)
+	// Send has a client in a pod send a text over a captured connection.
+	Send(ctx context.Context, pod, text string) (answered bool, note string, err error)
 	// Replace replaces every cell of every node and says how that went.
 	Replace(ctx context.Context) (string, error)
 }

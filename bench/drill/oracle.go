@@ -62,6 +62,10 @@ func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
 		return Prediction{Waiting: crossing(run)}
 	case fault.SiftsLink:
 		return Prediction{} // the drill's requests are small, and their tunnels exist
+	case fault.Mutes:
+		return muted(run, s, lasting(f))
+	case fault.TakesOne:
+		return Prediction{Waiting: onlyNew(run, stopped(run, alone(s), 0).Waiting)}
 	case fault.Hampers:
 		return Prediction{Waiting: hampered(run, s)}
 	case fault.Ends:
@@ -135,6 +139,28 @@ func stopped(run *measure.Run, s lab.Subject, lasts time.Duration) (p Prediction
 		p.Absence = min(lasts, lab.KeeperPatience)
 	}
 	return p
+}
+
+// muted: connections that exist go on, new ones wait for as long as it lasts, since no
+// ping shows that they do.
+func muted(run *measure.Run, s lab.Subject, lasts time.Duration) (p Prediction) {
+	if p.Waiting = onlyNew(run, stopped(run, s, 0).Waiting); len(p.Waiting) > 0 {
+		p.Absence = lasts
+	}
+	return p
+}
+
+// onlyNew is those of some flows that have a connection per request.
+func onlyNew(run *measure.Run, flows []int) []int {
+	return slices.DeleteFunc(flows, func(id int) bool { return run.Flows[id].Kind != load.New })
+}
+
+// alone is a subject as if nobody shared anything: for what strikes the culprit only.
+func alone(s lab.Subject) lab.Subject {
+	if s.Isolation != lab.None {
+		s.Isolation = lab.PerWorkload
+	}
+	return s
 }
 
 // served is the set of workloads that the process which serves the culprit serves.

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 )
 
 // inject lets the fault strike. Where there is no data plane a fault that finds
@@ -36,6 +37,8 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Keepers = func() ([]fault.Process, error) { return targets(t.lab.Keepers()) }
 	target.Anchor = func() ([]fault.Process, error) { return targets(t.lab.Anchor(t.p.Culprit)) }
 	target.Containers = func() ([]fault.Process, error) { return targets(t.lab.Containers(t.p.Culprit)) }
+	target.Throttle = t.throttle
+	target.Send = t.send
 	target.Crowd = func(ctx context.Context, kind crowd.Kind, times int) (string, error) {
 		return t.lab.Crowd(ctx, t.p.Culprit, kind, times)
 	}
@@ -47,6 +50,25 @@ func (t *turn) target(f fault.Fault) fault.Target {
 		target.Signal = t.signal
 	}
 	return target
+}
+
+// throttle is only where there are cgroups.
+func (t *turn) throttle(share float64) (note string, restore func() error, err error) {
+	note, restore, err = t.lab.Throttle(t.p.Culprit, share)
+	if errors.Is(err, cgroup.ErrNotEnforceable) {
+		err = &fault.NotEnforceableError{Why: err.Error()}
+	}
+	return note, restore, err
+}
+
+// send is a client of the culprit's. A culprit that talks to nobody has no bytes to send.
+func (t *turn) send(ctx context.Context, text string) (answered bool, note string, err error) {
+	answered, note, err = t.lab.Send(ctx, t.p.Culprit, text)
+	var nobody *lab.NobodyAskedError
+	if errors.As(err, &nobody) {
+		err = &fault.NotEnforceableError{Why: nobody.Error()}
+	}
+	return answered, note, err
 }
 
 func (t *turn) node() string {

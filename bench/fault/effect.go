@@ -8,6 +8,8 @@ const (
 	Spares        Effect = iota // nothing of the data plane ends or is hampered
 	Ends                        // what serves the culprit ends, once or again and again
 	Stops                       // it stands still, and lives: descriptors stay, connections wait
+	Mutes                       // it lives and serves no new connection
+	TakesOne                    // one connection of the culprit ends
 	Hampers                     // it lives, and its workloads may suffer
 	EndsKeepers                 // keepers end, and no cell
 	ReplacesCells               // every cell is replaced by another

@@ -45,6 +45,12 @@ type Target struct {
 	// Containers finds the first process of each container of the data plane on the
 	// culprit's node; all that it started ends with it.
 	Containers func() ([]Process, error)
+	// Throttle cuts the CPU quota of what serves the culprit to a share of what it is;
+	// restore gives back what there was.
+	Throttle func(share float64) (note string, restore func() error, err error)
+	// Send has a client in the culprit's pod send a text over a captured connection; it
+	// says whether that was answered, and what was sent to whom.
+	Send func(ctx context.Context, text string) (answered bool, note string, err error)
 	// Replace has every cell of every node replaced, and says how that went.
 	Replace func(context.Context) (string, error)
 	// Crowd starts noise around the culprit's pod and says what; Disperse ends it, and
@@ -109,7 +115,7 @@ func nothing(context.Context) error { return nil }
 // All is every fault, by name.
 func All() []Fault {
 	return []Fault{
-		Crash{}, OOM, CPUHog, FDLeak, FDFlood, CrashLoop, Hang,
+		Crash{}, OOM, CPUHog, FDLeak, FDFlood, CrashLoop, Hang, HalfDead, Slow, Panic, Poison{},
 		NoisyNeighbour, NoisyBulk, NoisyConnections, NoisyHandshakes, SlowReader,
 		KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
 		Partition, Latency, Loss, MTU, Flap,

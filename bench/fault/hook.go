@@ -23,6 +23,14 @@ func (h hook) Name() string { return h.name }
 // Lasts is part of Lasting.
 func (h hook) Lasts() time.Duration { return h.lasts }
 
+// For is part of Timed. What ends the process at once has no length.
+func (h hook) For(d time.Duration) Fault {
+	if h.lasts > 0 {
+		h.lasts = d
+	}
+	return h
+}
+
 // Effect is part of Fault.
 func (h hook) Effect() Effect { return h.effect }
 

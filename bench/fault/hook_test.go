@@ -11,7 +11,7 @@ import (
 
 // A hook strikes through its target, and its undo calms it again.
 func TestHooks(t *testing.T) {
-	for _, h := range []hook{OOM, CPUHog, FDLeak, CrashLoop} {
+	for _, h := range []hook{OOM, CPUHog, FDLeak, CrashLoop, HalfDead, Panic} {
 		var did []string
 		target := Target{
 			Culprit: "a/b", Node: "n", Now: func() int64 { did = append(did, "now"); return 7 },

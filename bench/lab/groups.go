@@ -71,29 +71,35 @@ func (g groups) node(name string) string {
 // cache and socket buffers. It is 0 without cgroups, and for a process that has no
 // group of the lab to itself, as anchor and keeper have none.
 func (g groups) charge(pid int) int64 {
-	if g.hierarchy == nil {
+	group, err := g.holding(pid, "memory")
+	if err != nil || group == nil {
 		return 0
+	}
+	n, err := group.Memory()
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// holding is the group of the lab in which a process is, under a controller; nil where
+// it is in none.
+func (g groups) holding(pid int, controller string) (*cgroup.Group, error) {
+	if g.hierarchy == nil {
+		return nil, nil
 	}
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil {
-		return 0 // it has just ended
+		return nil, err // it has just ended
 	}
 	for line := range strings.Lines(string(b)) {
 		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
 		controllers, path, _ := strings.Cut(rest, ":")
 		i := strings.Index(path, g.top+"/")
-		if i < 0 || controllers != "" && !slices.Contains(strings.Split(controllers, ","), "memory") {
+		if i < 0 || controllers != "" && !slices.Contains(strings.Split(controllers, ","), controller) {
 			continue
 		}
-		group, err := g.hierarchy.Open(path[i:])
-		if err != nil {
-			return 0
-		}
-		n, err := group.Memory()
-		if err != nil {
-			return 0
-		}
-		return n
+		return g.hierarchy.Open(path[i:])
 	}
-	return 0
+	return nil, nil
 }

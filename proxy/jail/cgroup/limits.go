@@ -3,9 +3,11 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // period is over what CPU time is counted, in µs; the kernel's default.
@@ -43,7 +45,7 @@ func (g *Group) SetMemory(bytes int64) error {
 
 // SetCPU limits CPU time to that many cores, as in 0.5; 0 lifts the limit.
 func (g *Group) SetCPU(cores float64) error {
-	quota := int64(cores * period)
+	quota := int64(math.Round(cores * period))
 	if g.version == 2 {
 		return g.set("cpu", "cpu.max", orMax(quota, "max")+" "+strconv.Itoa(period))
 	}
@@ -51,6 +53,43 @@ func (g *Group) SetCPU(cores float64) error {
 		return err
 	}
 	return g.set("cpu", "cpu.cfs_quota_us", orMax(quota, "-1"))
+}
+
+// CPULimit is what SetCPU set, in cores; 0: no limit.
+func (g *Group) CPULimit() (float64, error) {
+	if g.version == 2 {
+		text, err := g.text("cpu", "cpu.max")
+		if err != nil {
+			return 0, err
+		}
+		quota, period, _ := strings.Cut(text, " ")
+		return share(quota, period)
+	}
+	quota, err := g.text("cpu", "cpu.cfs_quota_us")
+	if err != nil {
+		return 0, err
+	}
+	period, err := g.text("cpu", "cpu.cfs_period_us")
+	if err != nil {
+		return 0, err
+	}
+	return share(quota, period)
+}
+
+// share is how many cores a quota of a period is.
+func share(quota, period string) (float64, error) {
+	if quota == "max" || quota == "-1" {
+		return 0, nil
+	}
+	q, err := strconv.ParseInt(quota, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("cgroup: quota %q: %w", quota, err)
+	}
+	p, err := strconv.ParseInt(period, 10, 64)
+	if err != nil || p <= 0 {
+		return 0, fmt.Errorf("cgroup: period %q is no time", period)
+	}
+	return float64(q) / float64(p), nil
 }
 
 // SetPids limits the number of threads of all processes; 0 lifts the limit.
@@ -79,6 +118,18 @@ func (g *Group) setIfThere(controller, name, value string) error {
 		return nil
 	}
 	return g.set(controller, name, value)
+}
+
+func (g *Group) text(controller, name string) (string, error) {
+	path, err := g.file(controller, name)
+	if err != nil {
+		return "", err
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("cgroup: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
 }
 
 func orMax(n int64, unlimited string) string {

@@ -129,6 +129,41 @@ func TestCPUAndPidLimitsAreSet(t *testing.T) {
 	})
 }
 
+// What is read is what was set, to the microsecond.
+func TestCPULimitIsReadBack(t *testing.T) {
+	forEach(t, func(t *testing.T, h *Hierarchy, name string) {
+		g, err := h.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !has(t, g, "cpu") {
+			_, err := g.CPULimit()
+			wantNotEnforceable(t, "CPULimit", err)
+			return
+		}
+		for _, cores := range []float64{0, 0.29, 1.7, 0} {
+			if err := g.SetCPU(cores); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := g.CPULimit(); err != nil || got != cores {
+				t.Errorf("%v cores read as %v, %v", cores, got, err)
+			}
+		}
+	})
+}
+
+func TestShare(t *testing.T) {
+	for _, c := range []struct {
+		quota, period string
+		want          float64
+		wrong         bool
+	}{{"max", "100000", 0, false}, {"-1", "100000", 0, false}, {"50000", "100000", 0.5, false}, {"x", "100000", 0, true}, {"1", "0", 0, true}, {"1", "", 0, true}} {
+		if got, err := share(c.quota, c.period); got != c.want || (err != nil) != c.wrong {
+			t.Errorf("%q of %q: %v, %v", c.quota, c.period, got, err)
+		}
+	}
+}
+
 // What version 2 is told, also on machines whose version 2 has no controllers.
 func TestVersion2Files(t *testing.T) {
 	dir := t.TempDir()
