@@ -70,6 +70,8 @@ var forbidden = []struct{ from, to, why string }{
 	{"proxy/mesh", "proxy/tunnel", "the mesh is pure"},
 	{"bench/measure", "bench/lab", "a record is judged without the lab that made it"},
 	{"bench/report", "bench/lab", "a record is shown without the lab that made it"},
+	{"bench/compare", "bench/lab", "records are compared without the lab that made them"},
+	{"bench/condition", "bench/lab", "a record is judged without the lab that made it"},
 	{"bench/trust", "bench/lab", "a record is judged and shown without the lab that made it"},
 	{"bench/experiment", "bench/lab", "a record that holds an experiment is shown without the lab that made it"},
 	{"bench/suite", "bench/lab", "a record is read without the lab that made it"},

@@ -44,7 +44,7 @@ func findings(run *Run, res *Result) []Finding {
 				n, o.classes(), run.flowList(o.ErrorFlows))))
 		}
 		if o.Kind == run.Drill && o.Kind != Null {
-			all = append(all, deviating(run, o, res.Noise.LateHits)...)
+			all = append(all, o.deviating(run, res.Noise.LateHits)...)
 		}
 	}
 	return all
@@ -68,7 +68,7 @@ func (c Check) sentence() string {
 // deviating is what a prediction got wrong. Hits by lateness alone are a finding only
 // where the prediction is exact and they are more than happen without any fault: what the
 // kernel shares is measured, not promised (I4).
-func deviating(run *Run, o *Outcome, noise int) (all []Finding) {
+func (o *Outcome) deviating(run *Run, noise int) (all []Finding) {
 	var missed, failed, late []int
 	for _, d := range o.Deviations {
 		switch {
@@ -80,9 +80,7 @@ func deviating(run *Run, o *Outcome, noise int) (all []Finding) {
 			failed = append(failed, d.Flow)
 		}
 	}
-	seg := &run.Segments[o.Segment]
-	exact := len(seg.Waiting) == 0 || seg.Absence > 0
-	if exact && len(late) > noise {
+	if o.Exact() && len(late) > noise {
 		failed = slices.Sorted(slices.Values(append(failed, late...)))
 	}
 	if len(failed) > 0 {
@@ -93,6 +91,10 @@ func deviating(run *Run, o *Outcome, noise int) (all []Finding) {
 	}
 	return all
 }
+
+// Exact reports whether the prediction leaves nothing open: it says of each flow whether
+// the fault hits it.
+func (o *Outcome) Exact() bool { return len(o.May) == 0 && o.Skipped == "" }
 
 // classes are what failed in a segment without a fault.
 func (o *Outcome) classes() string {

@@ -118,6 +118,7 @@ func newDrillRunCommand() *cobra.Command {
 	var f drillFlags
 	var out string
 	var asJSON bool
+	var fail failIf
 	c := &cobra.Command{
 		Use:   "run FAULT",
 		Short: "Run a drill and print its table",
@@ -133,12 +134,16 @@ Progress goes to stderr, the table to stdout. The record stays in a new director
 		Args: drillArg,
 		RunE: func(c *cobra.Command, args []string) error {
 			if args[0] == theft.Name {
+				if err := fail.none("of " + theft.Name); err != nil {
+					return err
+				}
 				return runTheft(c, &f, out, asJSON)
 			}
-			return runDrill(c, &f, args[0], out, asJSON)
+			return runDrill(c, &f, args[0], out, asJSON, fail)
 		},
 	}
 	f.add(c)
+	fail.add(c, "bystanders>0 or workload:error-seconds>2.5")
 	c.Flags().StringVar(&out, "out", "out", "directory for the record's directory")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of the table, and nothing else on stdout")
 	return c
@@ -146,12 +151,15 @@ Progress goes to stderr, the table to stdout. The record stays in a new director
 
 // runDrill is the outer side: it checks, makes the directory, lets the worker drill
 // inside a lab, and prints what the record says.
-func runDrill(c *cobra.Command, f *drillFlags, name, out string, asJSON bool) error {
+func runDrill(c *cobra.Command, f *drillFlags, name, out string, asJSON bool, fail failIf) error {
 	if _, err := f.params(name); err != nil {
 		return err
 	}
+	if _, err := fail.parse(false); err != nil {
+		return err
+	}
 	return recorded{
-		name: name, seed: f.seed, out: out, asJSON: asJSON, unfinished: drillUnfinished,
+		name: name, seed: f.seed, out: out, asJSON: asJSON, fail: fail, unfinished: drillUnfinished,
 		args: func(dir string, privileged bool) []string { return f.args(name, dir, privileged) },
 	}.run(c)
 }

@@ -94,7 +94,7 @@ fault reaches when the data plane is shared, and when it is not.
 		RunE:          unknownCommand,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newVersionCommand(), newLabCommand(), newDrillCommand(), newBenchCommand(), newReportCommand(), newTrustCommand(),
+	root.AddCommand(newVersionCommand(), newLabCommand(), newDrillCommand(), newBenchCommand(), newReportCommand(), newCompareCommand(), newTrustCommand(),
 		newMoveCommand(), newControlCommand(), newAppCommand(), newCrowdCommand(), newInitCommand(), newBoxCommand(), newWorkerCommand())
 	t.note(root)
 	return root

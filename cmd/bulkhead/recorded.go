@@ -23,6 +23,8 @@ type recorded struct {
 	asJSON bool
 	// args are the worker's: the caller's flags again.
 	args func(dir string, privileged bool) []string
+	// fail is what makes a run that ended a failure.
+	fail failIf
 	// unfinished says what a run that did not end has left in a directory.
 	unfinished func(dir string) string
 }
@@ -43,7 +45,10 @@ func (r recorded) run(c *cobra.Command) error {
 		}
 		return err
 	}
-	return showReport(c.OutOrStdout(), dir, r.asJSON)
+	if err := showReport(c.OutOrStdout(), dir, r.asJSON); err != nil {
+		return err
+	}
+	return r.fail.judge(dir)
 }
 
 // recordFlags are those of a worker that no caller has.

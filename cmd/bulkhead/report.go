@@ -16,6 +16,7 @@ import (
 // newReportCommand makes `bulkhead report`.
 func newReportCommand() *cobra.Command {
 	var asJSON bool
+	var fail failIf
 	c := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Print the table of a drill or a bench again, computed from its record alone",
@@ -31,8 +32,17 @@ bench isolation.`,
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error { return showReport(c.OutOrStdout(), args[0], asJSON) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if _, err := fail.parse(false); err != nil {
+				return err
+			}
+			if err := showReport(c.OutOrStdout(), args[0], asJSON); err != nil {
+				return err
+			}
+			return fail.judge(args[0])
+		},
 	}
+	fail.add(c, "bystanders>0 or workload:error-seconds>2.5")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of the table")
 	return c
 }
