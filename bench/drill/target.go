@@ -34,6 +34,7 @@ func (t *turn) target(f fault.Fault) fault.Target {
 		return t.lab.Strike(ctx, t.p.Culprit, order, lasts)
 	}
 	target.Calm = func(ctx context.Context) error { return t.lab.Calm(ctx, t.p.Culprit) }
+	target.MemoryLimit = func() (int64, error) { return t.lab.MemoryLimit(t.p.Culprit) }
 	target.Keepers = func() ([]fault.Process, error) { return targets(t.lab.Keepers()) }
 	target.Anchor = func() ([]fault.Process, error) { return targets(t.lab.Anchor(t.p.Culprit)) }
 	target.Containers = func() ([]fault.Process, error) { return targets(t.lab.Containers(t.p.Culprit)) }

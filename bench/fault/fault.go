@@ -38,6 +38,9 @@ type Target struct {
 	// plane's own fault; Calm takes that back.
 	Strike func(ctx context.Context, order string, lasts time.Duration) error
 	Calm   func(context.Context) error
+	// MemoryLimit is that of the processes that serve the culprit, in bytes; 0: nothing
+	// limits them, or there are none.
+	MemoryLimit func() (int64, error)
 	// Keepers finds the keepers of all nodes, Anchor the anchor of the culprit's; nothing
 	// where the data plane has none.
 	Keepers func() ([]Process, error)
@@ -115,7 +118,7 @@ func nothing(context.Context) error { return nil }
 // All is every fault, by name.
 func All() []Fault {
 	return []Fault{
-		Crash{}, OOM, CPUHog, FDLeak, FDFlood, CrashLoop, Hang, HalfDead, Slow, Panic, Poison{},
+		Crash{}, MemoryLeak, CPUHog, FDLeak, FDFlood, CrashLoop, Hang, HalfDead, Slow, Panic, Poison{},
 		NoisyNeighbour, NoisyBulk, NoisyConnections, NoisyHandshakes, SlowReader,
 		KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
 		Partition, Latency, Loss, MTU, Flap,

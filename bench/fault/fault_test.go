@@ -88,7 +88,7 @@ func TestByName(t *testing.T) {
 		}
 	}
 	var unknown *UnknownError
-	if _, err := ByName("crush"); !errors.As(err, &unknown) || !strings.Contains(err.Error(), "crash, oom") {
+	if _, err := ByName("crush"); !errors.As(err, &unknown) || !strings.Contains(err.Error(), "crash, memory-leak") {
 		t.Errorf("error %v, want one that names the faults", err)
 	}
 }

@@ -39,9 +39,9 @@ func TestDrillMisuse(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{}, "crash or oom or"},
-		{[]string{"crash", "null"}, "crash or oom or"},
-		{[]string{"crush"}, "use one of crash, oom"},
+		{[]string{}, "crash or memory-leak or"},
+		{[]string{"crash", "null"}, "crash or memory-leak or"},
+		{[]string{"crush"}, "use one of crash, memory-leak"},
 		{[]string{"crash", "--isolation", "sidecars"}, "use one of none, sidecar, workload"},
 		{[]string{"crash", "--isolation", ""}, "no isolation"},
 		{[]string{"crash", "--isolation", "shared,shared"}, "given twice"},

@@ -25,7 +25,7 @@ func TestOOMKillsAreCounted(t *testing.T) {
 	n, _, _ := walled(t, "isolation: workload\n", "--allow-faults")
 	n.echo(t)
 	other := n.cellOf(t, "a/client")
-	if err := n.call(t, "POST", "/faults", order("a/server", "oom", 0), nil); err != nil {
+	if err := n.call(t, "POST", "/faults", order("a/server", "leak-memory", 0), nil); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the kill is counted", func() error {
@@ -43,7 +43,7 @@ func TestOOMKillsAreCounted(t *testing.T) {
 	if !strings.Contains(n.stderr.String(), "out of memory") {
 		t.Error("no line says so")
 	}
-	if err := n.call(t, "POST", "/faults", order("a/nobody", "oom", 0), nil); err == nil || !strings.Contains(err.Error(), "404") {
+	if err := n.call(t, "POST", "/faults", order("a/nobody", "leak-memory", 0), nil); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("unknown workload: %v", err)
 	}
 	if err := n.call(t, "POST", "/faults", order("a/server", "flood", 0), nil); err == nil || !strings.Contains(err.Error(), "400") {

@@ -37,13 +37,13 @@ type Order struct {
 const Exit = "exit"
 
 var strikes = map[string]func(Order){
-	"oom":       func(Order) { go exhaust() },
-	"spin":      func(o Order) { spin(o.For) },
-	"leak-fds":  func(o Order) { go leakFiles(o.For) },
-	"half-dead": func(o Order) { silence(o.For) },
-	"panic":     func(o Order) { trip(o.Workload, o.For) },
-	"poison":    func(o Order) { infect(o.For) },
-	Exit:        func(Order) { os.Exit(exitCode) },
+	"leak-memory": func(o Order) { go leakMemory(o.For) },
+	"spin":        func(o Order) { spin(o.For) },
+	"leak-fds":    func(o Order) { go leakFiles(o.For) },
+	"half-dead":   func(o Order) { silence(o.For) },
+	"panic":       func(o Order) { trip(o.Workload, o.For) },
+	"poison":      func(o Order) { infect(o.For) },
+	Exit:          func(Order) { os.Exit(exitCode) },
 }
 
 // exitCode tells a fault from a failure in logs.
@@ -72,21 +72,33 @@ func (o Order) Strike() (func(), error) {
 	return func() { strikes[o.Name](o) }, nil
 }
 
-// exhaust takes memory until the kernel ends the process. Without a memory limit it
-// takes none: it would be the machine's.
-func exhaust() {
+// leakStep is how often a leak takes what it owes.
+const leakStep = 10 * time.Millisecond
+
+// leakMemory takes memory at a steady rate, so that the process comes to its limit after
+// d, and goes on for as long again: the kernel's limit is a little above that of the
+// runtime. Then it gives back what it took. Without a memory limit it takes none: it
+// would be the machine's.
+func leakMemory(d time.Duration) {
 	limit := debug.SetMemoryLimit(-1)
-	if limit == math.MaxInt64 {
+	if limit == math.MaxInt64 || d <= 0 {
 		return
 	}
-	const chunk = 1 << 20
+	const chunk = 256 << 10
 	var held [][]byte
-	for taken := int64(0); taken < 2*limit; taken += chunk {
-		b := make([]byte, chunk)
-		for i := 0; i < chunk; i += os.Getpagesize() {
-			b[i] = 1
+	began := time.Now()
+	step := time.NewTicker(leakStep)
+	defer step.Stop()
+	for past := leakStep; past < 2*d; past = time.Since(began) {
+		due := int64(float64(limit) * past.Seconds() / d.Seconds())
+		for int64(len(held))*chunk < due {
+			b := make([]byte, chunk)
+			for i := 0; i < chunk; i += os.Getpagesize() {
+				b[i] = 1
+			}
+			held = append(held, b)
 		}
-		held = append(held, b)
+		<-step.C
 	}
 	runtime.KeepAlive(held)
 }

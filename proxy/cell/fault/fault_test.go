@@ -1,9 +1,13 @@
 package fault
 
 import (
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"time"
 
@@ -78,6 +82,34 @@ func TestLeakIsGivenBack(t *testing.T) {
 	unix.Close(fd)
 }
 
+// The limit is passed, since the kernel's is above it, and then all is given back; without
+// one nothing is taken.
+func TestMemoryIsLeakedToTheLimit(t *testing.T) {
+	before := debug.SetMemoryLimit(math.MaxInt64)
+	defer debug.SetMemoryLimit(before)
+	leakMemory(time.Hour) // returns
+	const limit = 64 << 20
+	debug.SetMemoryLimit(limit)
+	done := make(chan struct{})
+	go func() { defer close(done); leakMemory(200 * time.Millisecond) }()
+	var most uint64
+	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	for ended := false; !ended; {
+		select {
+		case <-done:
+			ended = true
+		case <-time.After(time.Millisecond):
+			metrics.Read(heap)
+			most = max(most, heap[0].Value.Uint64())
+		}
+	}
+	runtime.GC()
+	metrics.Read(heap)
+	if left := heap[0].Value.Uint64(); most < limit || left > limit/4 {
+		t.Errorf("at most %d bytes, %d afterwards: want %d, and little", most, left, limit)
+	}
+}
+
 func TestOrdersAreChecked(t *testing.T) {
 	for _, o := range []Order{{Name: "nonsense"}, {}, {Name: Exit, For: -1}, {Name: "spin", For: time.Hour}} {
 		if _, err := o.Strike(); err == nil {
@@ -107,7 +139,7 @@ func TestFile(t *testing.T) {
 	if o, err := ReadFile(path, true); o != nil || err != nil {
 		t.Errorf("an order that is over: %v, %v", o, err)
 	}
-	write(`{"name":"oom","for":60000000000}`)
+	write(`{"name":"leak-memory","for":60000000000}`)
 	if o, err := ReadFile(path, true); o != nil || err != nil {
 		t.Errorf("an order for the process before: %v, %v", o, err)
 	}

@@ -27,6 +27,43 @@ func (g *Group) Memory() (int64, error) {
 	return g.counter("memory", "memory.usage_in_bytes", "")
 }
 
+// MemoryLimit is the group's own limit in bytes, 0 for none. Those above it may be lower.
+func (g *Group) MemoryLimit() (int64, error) {
+	name := "memory.limit_in_bytes"
+	if g.version == 2 {
+		name = "memory.max"
+	}
+	path, err := g.file("memory", name)
+	if err != nil {
+		return 0, err
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0, fmt.Errorf("cgroup: %w", err)
+	}
+	n, err := parseLimit(string(b))
+	if err != nil {
+		return 0, fmt.Errorf("cgroup: %s: %w", path, err)
+	}
+	return n, nil
+}
+
+// unlimited is what version 1 shows for no limit, or more: the largest number of whole
+// pages.
+const unlimited = 1<<63 - 1<<16
+
+func parseLimit(text string) (int64, error) {
+	text = strings.TrimSpace(text)
+	if text == "max" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if n >= unlimited {
+		n = 0
+	}
+	return n, err
+}
+
 // OOMKills counts the processes that were killed because of a memory limit.
 func (g *Group) OOMKills() (int64, error) {
 	if g.version == 2 {

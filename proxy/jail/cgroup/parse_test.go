@@ -105,3 +105,14 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestParseLimit(t *testing.T) {
+	for text, want := range map[string]int64{"max\n": 0, "9223372036854771712\n": 0, "9223372036854710272": 0, "134217728\n": 128 << 20} {
+		if n, err := parseLimit(text); err != nil || n != want {
+			t.Errorf("%q: %d, %v, want %d", text, n, err, want)
+		}
+	}
+	if _, err := parseLimit("much"); err == nil {
+		t.Error("a limit that is no number")
+	}
+}
