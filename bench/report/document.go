@@ -15,6 +15,7 @@ const Schema = "bulkhead.report/v1"
 
 // Document is a judged record.
 type Document struct {
+	Name   string // of the experiment; empty: the fault's is the drill's name
 	Run    *measure.Run
 	Result *measure.Result
 	Heats  []measure.Heat // by segment: for pictures
@@ -34,7 +35,15 @@ func Read(dir string) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Document{run, res, heats}, nil
+	return &Document{Run: run, Result: res, Heats: heats}, nil
+}
+
+// Title is the name of the drill.
+func (d *Document) Title() string {
+	if d.Name != "" {
+		return d.Name
+	}
+	return d.Run.Drill
 }
 
 // head is what a reader of the JSON needs of the run to understand the result; the

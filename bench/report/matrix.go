@@ -25,6 +25,7 @@ type Cell struct {
 	Bystanders   Span         // of them, without an end at the culprit
 	ErrorSeconds float64      // the median, of new and reused connections together
 	Skipped      string       // why the fault did not strike
+	Noise        bool         // its hit bystanders are no more than happen without a fault
 	Worst        bool         // of its drill: the most bystanders hit, then the most error-seconds
 }
 
@@ -71,7 +72,7 @@ func (d *Document) cell(subject string) Cell {
 			c.Skipped = o.Skipped
 		}
 	}
-	c.ErrorSeconds = median(all)
+	c.ErrorSeconds, c.Noise = median(all), d.belowNoise(c.Row) != ""
 	return c
 }
 
@@ -99,6 +100,9 @@ func mark(cells []Cell) {
 		cells[i].Worst = cells[i].Worst && equal < judged
 	}
 }
+
+// WorseThan compares two cells: by bystanders hit, then by error-seconds.
+func (c Cell) WorseThan(other Cell) bool { return c.worse(other) > 0 }
 
 // worse compares two cells: above 0 when c is the worse one.
 func (c Cell) worse(than Cell) int {

@@ -79,17 +79,19 @@ func (d *Document) repeats() (n int) {
 // belowNoise says that a row's bystanders were hit in a way and a number that
 // happens without any fault.
 func (d *Document) belowNoise(row *measure.Row) string {
+	most := 0
 	for _, o := range d.outcomes(row) {
 		for _, id := range o.Bystanders {
 			if !slices.Contains(o.ByLateness, id) {
 				return ""
 			}
 		}
-		if n := len(o.Bystanders); n > 0 && n <= d.Result.Noise.LateHits {
-			return fmt.Sprintf("%s: its %s hit are not above it", row.Subject, count(n, "bystander flow"))
-		}
+		most = max(most, len(o.Bystanders))
 	}
-	return ""
+	if most == 0 || most > d.Result.Noise.LateHits {
+		return ""
+	}
+	return fmt.Sprintf("%s: its %s hit are not above it", row.Subject, count(most, "bystander flow"))
 }
 
 func (d *Document) void() string {

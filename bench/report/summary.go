@@ -12,7 +12,7 @@ func Summary(docs ...*Document) string {
 	var b strings.Builder
 	for _, d := range docs {
 		for _, why := range d.Result.Invalid {
-			writeLines(&b, wrap("INVALID: "+d.Run.Drill+": ", why))
+			writeLines(&b, wrap("INVALID: "+d.Title()+": ", why))
 		}
 	}
 	b.WriteString("bystander flows hit / all flows hit, error-seconds; ! = the worst of its drill\n\n")
@@ -44,7 +44,7 @@ func (m *Matrix) blocks() (all [][][]string) {
 func (m *Matrix) block(from, to int) [][]string {
 	rows := [][]string{append([]string{"drill"}, m.Subjects[from:to]...)}
 	for _, line := range m.Lines {
-		row := []string{line.Doc.Run.Drill}
+		row := []string{line.Doc.Title()}
 		for _, c := range line.Cells[from:to] {
 			row = append(row, c.String())
 		}
@@ -82,7 +82,7 @@ func (m *Matrix) remarks() (lines []string) {
 	for _, line := range m.Lines {
 		for i, c := range line.Cells {
 			if c.Skipped != "" {
-				lines = append(lines, wrap(fmt.Sprintf("skipped: %s, %s: ", line.Doc.Run.Drill, m.Subjects[i]), c.Skipped)...)
+				lines = append(lines, wrap(fmt.Sprintf("skipped: %s, %s: ", line.Doc.Title(), m.Subjects[i]), c.Skipped)...)
 			}
 		}
 	}
@@ -90,7 +90,7 @@ func (m *Matrix) remarks() (lines []string) {
 	for _, line := range m.Lines {
 		for _, f := range line.Doc.Findings() {
 			none = false
-			lines = append(lines, wrap("FINDING: ", line.Doc.Run.Drill+": "+f)...)
+			lines = append(lines, wrap("FINDING: ", line.Doc.Title()+": "+f)...)
 		}
 	}
 	if none {

@@ -119,14 +119,8 @@ func (g grid) write(b *strings.Builder) {
 
 // markdown joins the two lines of headings.
 func (g grid) markdown(b *strings.Builder) {
+	g = g.joined()
 	head, rows := g[0], g[1:]
-	if head[0] == "" {
-		head = slices.Clone(head)
-		for i := range head {
-			head[i] = strings.TrimSpace(head[i] + " " + g[1][i])
-		}
-		rows = g[2:]
-	}
 	line := func(cells []string) { fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | ")) }
 	line(head)
 	line(slices.Repeat([]string{"---"}, len(head)))

@@ -81,8 +81,9 @@ func TestReportMisuse(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"report"}, "wants one directory"},
-		{[]string{"report", empty, empty}, "wants one directory"},
+		{[]string{"report"}, "wants a directory"},
+		{[]string{"report", "--json", "--md", empty}, "use one of them"},
+		{[]string{"report", empty, empty}, "holds no record"},
 		{[]string{"report", empty}, empty + " holds no record: it has no run.json"},
 		{[]string{"report", filepath.Join(empty, "none")}, "holds no record"},
 	} {

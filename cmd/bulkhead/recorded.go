@@ -41,8 +41,12 @@ func (r recorded) run(c *cobra.Command) error {
 	}
 	if err := enterLab(c.Context(), false, r.args(inside, os.Geteuid() == 0)...); err != nil {
 		if os.Remove(dir) != nil { // it is not empty
+			_ = leaveReports(dir) // of what there is: it may be nothing yet, and then err says enough
 			fmt.Fprintln(c.ErrOrStderr(), "bulkhead:", r.unfinished(dir))
 		}
+		return err
+	}
+	if err := leaveReports(dir); err != nil {
 		return err
 	}
 	if err := showReport(c.OutOrStdout(), dir, r.asJSON); err != nil {

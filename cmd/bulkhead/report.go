@@ -8,27 +8,41 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulkhead-mesh/bulkhead/bench/cost"
-	"github.com/bulkhead-mesh/bulkhead/bench/report"
-	"github.com/bulkhead-mesh/bulkhead/bench/trust"
+	"github.com/bulkhead-mesh/bulkhead/bench/document"
+	"github.com/bulkhead-mesh/bulkhead/bench/web"
 )
+
+// reportForms are the flags of `bulkhead report`: each asks for one form, and all may be given.
+type reportForms struct {
+	asJSON   bool
+	markdown bool
+	page     string // file; besideRecord: report.html in the record's directory
+	pictures string // directory
+}
+
+// besideRecord is what --html means without a file.
+const besideRecord = "report.html in DIR"
 
 // newReportCommand makes `bulkhead report`.
 func newReportCommand() *cobra.Command {
-	var asJSON bool
+	var f reportForms
 	var fail failIf
 	c := &cobra.Command{
-		Use:   "report DIR",
-		Short: "Print the table of a drill or a bench again, computed from its record alone",
-		Long: `Print the table of a drill or a bench again. Every number is computed from the record in DIR, which it wrote:
+		Use:   "report DIR...",
+		Short: "Show what a drill, a suite or a bench found, computed from its record alone",
+		Long: `Show what was found, computed again from the records in DIR: of a drill, of a suite of drills, of the drill key-theft, or
+of a bench. Several are shown as a suite is.
 
-  bulkhead report out/20261123-201500-crash-7
+  bulkhead report out/20261123-201500-crash-7              the table again
+  bulkhead report out/RUN --html                           out/RUN/report.html: to look at, from disk, without a network
+  bulkhead report out/RUN --html=page.html --svg pictures  that elsewhere, and an SVG of each strip
+  bulkhead report out/RUN --md                             Markdown for a pull request
 
-docs/record.md describes the record of a drill and what the words in its table mean, docs/bench-isolation.md those of
-bench isolation.`,
+docs/report.md says how to read the page, docs/record.md what the words in it mean, docs/bench-isolation.md those of bench
+isolation.`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usageError{errors.New("report wants one directory, such as: bulkhead report out/RUN")}
+			if len(args) == 0 {
+				return usageError{errors.New("report wants a directory, such as: bulkhead report out/RUN")}
 			}
 			return nil
 		},
@@ -36,48 +50,87 @@ bench isolation.`,
 			if _, err := fail.parse(false); err != nil {
 				return err
 			}
-			if err := showReport(c.OutOrStdout(), args[0], asJSON); err != nil {
+			if err := f.show(c.OutOrStdout(), args); err != nil {
 				return err
 			}
-			return fail.judge(args[0])
+			for _, dir := range args {
+				if err := fail.judge(dir); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 	fail.add(c, "bystanders>0 or workload:error-seconds>2.5")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of the table")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON instead of the table; of several records a list")
+	c.Flags().BoolVar(&f.markdown, "md", false, "print Markdown instead of the table")
+	c.Flags().StringVar(&f.page, "html", "", "write the page to this file (--html=FILE); without one, to report.html in DIR")
+	c.Flags().Lookup("html").NoOptDefVal = besideRecord
+	c.Flags().StringVar(&f.pictures, "svg", "", "write an SVG of each strip into this directory")
 	return c
+}
+
+// show prints or writes what was asked for: files are named, and then nothing else is
+// printed unless that was asked for, too.
+func (f *reportForms) show(out io.Writer, dirs []string) error {
+	if f.asJSON && f.markdown {
+		return usageError{errors.New("--json and --md are two things to print: use one of them")}
+	}
+	r, err := readReports(dirs)
+	if err != nil {
+		return err
+	}
+	var text []byte
+	switch {
+	case f.asJSON:
+		text, err = r.json()
+	case f.markdown:
+		text = []byte(web.Markdown(r.web))
+	case f.page == "" && f.pictures == "":
+		text = []byte(r.text())
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := out.Write(text); err != nil {
+		return err
+	}
+	return f.files(out, r)
+}
+
+// files writes the page and the pictures.
+func (f *reportForms) files(out io.Writer, r *reports) error {
+	name := func(file string) error {
+		if f.asJSON || f.markdown { // stdout is taken
+			return nil
+		}
+		_, err := fmt.Fprintln(out, file)
+		return err
+	}
+	if page := f.page; page != "" {
+		if page == besideRecord {
+			page = filepath.Join(r.dirs[0], pageFile)
+		}
+		if err := errors.Join(r.page(page), name(page)); err != nil {
+			return err
+		}
+	}
+	if f.pictures != "" {
+		return errors.Join(r.pictures(f.pictures), name(f.pictures))
+	}
+	return nil
 }
 
 // showReport prints what the record in dir says; drill run ends with it, too, so the
 // two print the same bytes.
 func showReport(out io.Writer, dir string, asJSON bool) error {
-	dir = filepath.Clean(dir)
-	doc, err := readReport(dir)
-	if err != nil {
-		return err
-	}
-	text := fmt.Appendf(nil, "%srecord: %s (bulkhead report %s prints this table again)\n", doc.Table(), dir, dir)
-	if asJSON {
-		if text, err = doc.JSON(); err != nil {
-			return err
-		}
-	}
-	_, err = out.Write(text)
-	return err
+	return (&reportForms{asJSON: asJSON}).show(out, []string{dir})
 }
 
-// judged is a record with what was made of it.
-type judged interface {
-	Table() string
-	JSON() ([]byte, error)
-}
-
-// readReport reads the record of either kind of drill, or that of a bench.
-func readReport(dir string) (judged, error) {
-	switch {
-	case trust.In(dir):
-		return trustIn(dir)
-	case cost.In(dir):
-		return cost.Open(dir)
+// pageOf says where the page of a record is, if it has one.
+func pageOf(dir string) string {
+	if !document.In(dir, pageFile) {
+		return ""
 	}
-	return report.Read(dir)
+	return fmt.Sprintf("page: %s\n", filepath.Join(dir, pageFile))
 }

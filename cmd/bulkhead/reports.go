@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/cost"
+	"github.com/bulkhead-mesh/bulkhead/bench/document"
+	"github.com/bulkhead-mesh/bulkhead/bench/report"
+	"github.com/bulkhead-mesh/bulkhead/bench/suite"
+	"github.com/bulkhead-mesh/bulkhead/bench/trust"
+	"github.com/bulkhead-mesh/bulkhead/bench/web"
+)
+
+// Names of the reports that a run leaves beside its record.
+const (
+	pageFile = "report.html"
+	jsonFile = "report.json"
+)
+
+// reports are the records of some directories, judged.
+type reports struct {
+	web  web.Records
+	all  []judged // in the order of the directories
+	dirs []string
+}
+
+// judged is a record with what was made of it.
+type judged interface {
+	Table() string
+	JSON() ([]byte, error)
+}
+
+// readReports reads any kind of record: of a drill, of a suite of them, of keys, of a bench.
+func readReports(dirs []string) (*reports, error) {
+	r := &reports{}
+	for _, dir := range dirs {
+		dir = filepath.Clean(dir)
+		r.dirs = append(r.dirs, dir)
+		read := r.record
+		if suite.In(dir) {
+			read = r.suite
+		}
+		if err := read(dir); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// record adds one that is no suite.
+func (r *reports) record(dir string) error { return r.named(dir, "", web.About{}) }
+
+func (r *reports) named(dir, name string, about web.About) error {
+	switch {
+	case trust.In(dir):
+		res, err := trustIn(dir)
+		if err != nil {
+			return err
+		}
+		r.web.Trust, r.all = append(r.web.Trust, res), append(r.all, res)
+	case cost.In(dir):
+		doc, err := cost.Open(dir)
+		if err != nil {
+			return err
+		}
+		r.web.Benches, r.all = append(r.web.Benches, web.Table{Title: filepath.Base(dir), Text: doc.Table()}), append(r.all, doc)
+	default:
+		doc, err := report.Read(dir)
+		if err != nil {
+			return err
+		}
+		doc.Name = name
+		r.web.Drills, r.all = append(r.web.Drills, web.Drill{Document: doc, About: about}), append(r.all, doc)
+	}
+	return nil
+}
+
+// suite adds what a suite has recorded, and says what it has not.
+func (r *reports) suite(dir string) error {
+	s, err := suite.Read(dir)
+	if err != nil {
+		return err
+	}
+	r.web.Command = s.Command
+	if s.Aborted != "" {
+		r.web.Caveats = append(r.web.Caveats, "The suite did not go through all of its drills: "+s.Aborted+".")
+	}
+	for _, e := range s.Entries {
+		if e.Status != suite.Done {
+			r.web.Caveats = append(r.web.Caveats, strings.TrimRight(fmt.Sprintf("%s: %s: %s", e.Name, e.Status, e.Why), ": ")+".")
+		}
+		if !e.Recorded() {
+			continue
+		}
+		about := web.About{Title: e.About.Title, Incident: e.About.Incident, Source: e.About.Source, Expect: e.About.Expect, Look: e.About.Look}
+		err := r.named(filepath.Join(dir, e.Dir), e.Name, about)
+		var none *document.NoRecordError
+		if errors.As(err, &none) && e.Status != suite.Done {
+			continue // it ended before it could leave one
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text is that of one record as it always was, of several their summary.
+func (r *reports) text() string {
+	var b strings.Builder
+	if len(r.all) == 1 {
+		b.WriteString(r.all[0].Table())
+	} else {
+		var docs []*report.Document
+		for _, d := range r.web.Drills {
+			docs = append(docs, d.Document)
+		}
+		b.WriteString(report.Summary(docs...))
+		for _, t := range r.web.Trust {
+			b.WriteString("\n" + t.Table())
+		}
+		for _, t := range r.web.Benches {
+			b.WriteString("\n" + t.Text)
+		}
+	}
+	for _, c := range r.web.Caveats {
+		b.WriteString(c + "\n")
+	}
+	dirs := strings.Join(r.dirs, " ")
+	fmt.Fprintf(&b, "record: %s (bulkhead report %s prints this table again)\n", dirs, dirs)
+	for _, dir := range r.dirs {
+		b.WriteString(pageOf(dir))
+	}
+	return b.String()
+}
+
+// json is that of one record as it always was, of several a list.
+func (r *reports) json() ([]byte, error) {
+	var documents [][]byte
+	for _, j := range r.all {
+		b, err := j.JSON()
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, b)
+	}
+	if len(documents) == 1 {
+		return documents[0], nil
+	}
+	return report.List(documents)
+}
+
+// page writes report.html.
+func (r *reports) page(file string) error {
+	var b bytes.Buffer
+	if err := web.Page(&b, r.web); err != nil {
+		return err
+	}
+	return writeReport(file, b.Bytes())
+}
+
+// pictures writes an SVG of each strip.
+func (r *reports) pictures(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return usageError{fmt.Errorf("--svg: %w", err)}
+	}
+	for _, p := range web.Pictures(r.web) {
+		if err := writeReport(filepath.Join(dir, p.Name), []byte(p.SVG)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeReport writes a file whole or not at all.
+func writeReport(file string, text []byte) error {
+	err := os.WriteFile(file+".tmp", text, 0o644)
+	if err == nil {
+		err = os.Rename(file+".tmp", file)
+	}
+	if err != nil {
+		return usageError{fmt.Errorf("report: %w", err)}
+	}
+	return nil
+}
+
+// leaveReports writes the page and the JSON of a run that has ended beside its record.
+func leaveReports(dir string) error {
+	r, err := readReports([]string{dir})
+	if err != nil {
+		return err
+	}
+	b, err := r.json()
+	if err != nil {
+		return err
+	}
+	if err := writeReport(filepath.Join(dir, jsonFile), b); err != nil {
+		return err
+	}
+	return r.page(filepath.Join(dir, pageFile))
+}
