@@ -35,6 +35,7 @@ func (w *Workload) serveTunnel(drain, cut context.Context, c *net.TCPConn) {
 	stop := context.AfterFunc(cut, func() { c.Close() })
 	defer stop()
 	defer func() { w.recoveredTunnel(c, recover()) }()
+	tunnelPatience.Persist(c)
 	hazard.Connection(cut, w.Config.Workload.UID)
 	p, t, err := w.verify(cut, c)
 	if err != nil {

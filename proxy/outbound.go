@@ -147,7 +147,7 @@ func (w *Workload) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel,
 func (w *Workload) dialPeer(ctx context.Context, k tunnel.Key) (*net.TCPConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	c, err := w.dial(ctx, netns.DialOptions{Remote: k.Address, Source: k.SourceIP, Mark: redirect.MarkProxy})
+	c, err := w.dial(ctx, netns.DialOptions{Remote: k.Address, Source: k.SourceIP, Mark: redirect.MarkProxy, Patience: tunnelPatience})
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("connection to %s timed out, maybe a NetworkPolicy is blocking HBONE port %d: %w", k.Address, redirect.HBONEPort, err)
 	}

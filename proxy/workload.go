@@ -31,6 +31,10 @@ const (
 	openTimeout      = 40 * time.Second // a stream's 200: connect, handshake, the far connect, and as much again to spare
 )
 
+// tunnelPatience is the least that the kernel takes. A tunnel carries many connections, and
+// a packet a second is no burden to a network that is in trouble (decision 17).
+const tunnelPatience = netns.Patience(time.Second)
+
 // Resolver answers where a connection goes. Implementations wait for an answer
 // that is not known yet (for a bounded time) and may cache.
 type Resolver interface {

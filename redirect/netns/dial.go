@@ -17,6 +17,7 @@ type DialOptions struct {
 	Source      netip.Addr // zero: the kernel picks
 	Transparent bool       // Source need not be local; needs CAP_NET_RAW
 	Mark        int        // SO_MARK, none when zero; needs CAP_NET_RAW
+	Patience    Patience   // between retransmissions, the first SYN's too; zero: the kernel's
 	// Begun is called, unless it is nil or something failed, when all that is left is to
 	// wait for the remote end.
 	Begun func()
@@ -78,6 +79,9 @@ func (s *socket) dial(o DialOptions) (*os.File, error) {
 	}
 	if o.Transparent {
 		s.setTransparent()
+	}
+	if o.Patience != 0 && s.err == nil {
+		o.Patience.set(s.fd)
 	}
 	if o.Source.IsValid() {
 		// The port is picked at connect, when the remote is known: picked at
