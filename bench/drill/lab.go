@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
+	"github.com/bulkhead-mesh/bulkhead/bench/spoof"
 )
 
 // Lab is what a drill needs of a lab; *lab.Lab has it.
@@ -15,6 +16,7 @@ type Lab interface {
 	Placement
 	Traffic
 	fault.Links
+	spoof.Lab
 }
 
 // Placement puts data planes into the lab and takes them out.

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+	"github.com/bulkhead-mesh/bulkhead/bench/spoof"
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 )
 
@@ -46,6 +47,7 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Disperse = t.lab.Disperse
 	target.Replace = t.lab.Replace
 	target.Links = t.lab
+	target.Impersonate = func() (fault.Impostors, error) { return spoof.Begin(t.lab, t.p.Culprit) }
 	target.Saw = func(at int64, note string) { t.saw(measure.Event{T: at, Name: f.Name(), Note: note}) }
 	if t.signal != nil {
 		target.Signal = t.signal

@@ -62,6 +62,8 @@ type Target struct {
 	Disperse func() (string, error)
 	// Links are those between nodes.
 	Links Links
+	// Impersonate starts impostors on the fabric and in the culprit's pod.
+	Impersonate func() (Impostors, error)
 	// Saw writes down what a fault does after it has struck.
 	Saw func(at int64, note string)
 	// Signal and Now are the system's unless a test says otherwise.
@@ -122,6 +124,7 @@ func All() []Fault {
 		NoisyNeighbour, NoisyBulk, NoisyConnections, NoisyHandshakes, SlowReader,
 		KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
 		Partition, Latency, Loss, MTU, Flap,
+		Spoof,
 		Null{},
 	}
 }

@@ -31,6 +31,20 @@ func (l *Lab) Infiltrate(pod, path string) (*Intruder, error) {
 	return &Intruder{c}, nil
 }
 
+// Trespass starts a program on the fabric, outside of every pod and node, by somebody whom
+// nothing holds: with an address of the fabric, and root of the machine that it is on.
+func (l *Lab) Trespass(path string) (*Intruder, error) {
+	name := "trespasser"
+	if err := os.Remove(l.logFile(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, at("log", name, err)
+	}
+	c, err := l.start(program{name: name, argv: []string{path}})
+	if err != nil {
+		return nil, err
+	}
+	return &Intruder{c}, nil
+}
+
 // Log is the file of its output.
 func (i *Intruder) Log() string { return i.process.log }
 

@@ -33,6 +33,8 @@ type Orders struct {
 	Denied  []Destination `json:"denied"`
 	Proxy   string        `json:"proxy"` // what the application calls the process that serves it
 	Ports   []uint16      `json:"ports"` // on which that listens
+	// Imposture is done instead of everything else.
+	Imposture *Imposture `json:"imposture,omitempty"`
 }
 
 // Workload is one of the mesh.

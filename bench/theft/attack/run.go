@@ -44,6 +44,10 @@ func Run(ctx context.Context, o Orders, out io.Writer) error {
 	if t.keeper != nil {
 		defer t.keeper.conn.Close()
 	}
+	if err == nil && t.Imposture != nil {
+		t.impersonate(ctx)
+		return nil
+	}
 	if err == nil {
 		t.everything(ctx)
 	}
