@@ -73,6 +73,8 @@ var forbidden = []struct{ from, to, why string }{
 	{"bench/compare", "bench/lab", "records are compared without the lab that made them"},
 	{"bench/condition", "bench/lab", "a record is judged without the lab that made it"},
 	{"bench/web", "bench/lab", "a record is shown without the lab that made it"},
+	{"bench/lab", "bench/schedule", "a lab knows nothing of what is run in it"},
+	{"bench/drill", "bench/schedule", "a drill knows nothing of the others"},
 	{"bench/trust", "bench/lab", "a record is judged and shown without the lab that made it"},
 	{"bench/experiment", "bench/lab", "a record that holds an experiment is shown without the lab that made it"},
 	{"bench/suite", "bench/lab", "a record is read without the lab that made it"},

@@ -1,10 +1,12 @@
 package drill
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 )
 
 // Times are the lengths of a drill's phases and the pace of its load.
@@ -50,4 +52,14 @@ func lasting(f fault.Fault) time.Duration {
 		return l.Lasts()
 	}
 	return 0
+}
+
+// Turn is how long the windows of one turn take at least, from the steady state to the
+// last segment: without placing, and without what a recovery takes.
+func (t Times) Turn(f fault.Fault) time.Duration {
+	d := t.Steady + t.Baseline + t.Null
+	if f.Name() == measure.Null {
+		return d
+	}
+	return d + t.Baseline + t.shortest(f) + t.Baseline + cmp.Or(t.Undone, t.Null)
 }

@@ -44,10 +44,9 @@ func (e *Experiment) checkMethod(r *reader) {
 		r.at("method.fault", "%v, %s", err, KeyTheft)
 		return
 	}
-	_, timed := f.(fault.Timed)
 	_, scaled := f.(fault.Scaled)
 	switch {
-	case !timed && r.given("method.for"):
+	case !HasLength(f) && r.given("method.for"):
 		r.at("method.for", "%s has no length that could be chosen: leave it out", m.Fault)
 	case !scaled && r.given("method.times"):
 		r.at("method.times", "%s has no strength: leave it out", m.Fault)

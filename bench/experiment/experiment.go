@@ -51,9 +51,7 @@ type Method struct {
 // Rollback is what must be true when the fault has been undone.
 type Rollback struct {
 	Clean  Duration `json:"clean"`  // nothing bad for so long is a recovery
-	Undone Duration `json:"undone"` // how long to watch after the undo
-	// Failures is how many requests may fail in that time.
-	Failures int `json:"failures"`
+	Undone Duration `json:"undone"` // how long to watch after the undo: an error in that time is a finding
 }
 
 // Graph is who asks whom.

@@ -138,10 +138,10 @@ func TestSweep(t *testing.T) {
 // Lengths reach the faults that have them.
 func TestForReachesTheFault(t *testing.T) {
 	for _, f := range fault.All() {
-		timed, ok := f.(fault.Timed)
-		if !ok {
+		if !HasLength(f) {
 			continue
 		}
+		timed := f.(fault.Timed)
 		e, err := Of(f.Name())
 		if err != nil || time.Duration(e.Method.For) != timed.Lasts() {
 			t.Errorf("%s: %v, %v; want %v", f.Name(), time.Duration(e.Method.For), err, timed.Lasts())

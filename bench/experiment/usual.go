@@ -44,6 +44,12 @@ func Of(name string) (Experiment, error) {
 	return e, err
 }
 
+// HasLength reports whether a fault stands for a time that can be chosen.
+func HasLength(f fault.Fault) bool {
+	timed, ok := f.(fault.Timed)
+	return ok && timed.Lasts() > 0
+}
+
 // usualIsolations are those of the usual table.
 func usualIsolations(name string) []string {
 	if name == KeyTheft {

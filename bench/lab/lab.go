@@ -106,9 +106,7 @@ func New(o Options) (*Lab, error) {
 	if len(t.Pods) == 0 {
 		t = Default()
 	}
-	if !hasIPv6() {
-		t = t.WithoutIPv6()
-	}
+	t = t.Here()
 	l := &Lab{
 		options: o, topology: t, marker: "marker-" + rand.Text(), pid: os.Getpid(),
 		before: make(map[string]traces), apps: make(map[string]*application),

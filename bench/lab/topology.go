@@ -262,3 +262,11 @@ func (t Topology) validateEdge(e Edge) error {
 func valid(as ...netip.Addr) []netip.Addr {
 	return slices.DeleteFunc(as, func(a netip.Addr) bool { return !a.IsValid() })
 }
+
+// Here is t as a lab of this machine has it: without IPv6 where the kernel has none.
+func (t Topology) Here() Topology {
+	if hasIPv6() {
+		return t
+	}
+	return t.WithoutIPv6()
+}

@@ -54,3 +54,13 @@ type About struct {
 	Expect   string `json:"expect"`
 	Look     string `json:"look"`
 }
+
+// Recorded is how many entries have a record.
+func (s *Suite) Recorded() (n int) {
+	for i := range s.Entries {
+		if s.Entries[i].Recorded() {
+			n++
+		}
+	}
+	return n
+}

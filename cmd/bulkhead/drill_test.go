@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/experiment"
 	"github.com/bulkhead-mesh/bulkhead/bench/report"
 )
 
@@ -35,13 +38,23 @@ func TestDrillMisuse(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	broken := filepath.Join(t.TempDir(), "broken.yaml")
+	if err := os.WriteFile(broken, []byte("method:\n  falt: crash\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		args []string
 		want string
 	}{
-		{[]string{}, "crash or memory-leak or"},
-		{[]string{"crash", "null"}, "crash or memory-leak or"},
-		{[]string{"crush"}, "use one of crash, memory-leak"},
+		{[]string{}, "wants a file or a name: crash or"},
+		{[]string{"crash", "crash"}, "two experiments are named crash"},
+		{[]string{"crash", "null", "--repeat", "0"}, "crash: repeat 0 is outside"},
+		{[]string{"crush"}, "use one of crash, "},
+		{[]string{"crush.yaml"}, "crush.yaml: no such file or directory"},
+		{[]string{broken}, broken + ":2: method: unknown key \"falt\""},
+		{[]string{"crash", broken}, "unknown key"},
+		{[]string{"crash", "--quick"}, "one of the three"},
+		{[]string{"--all", "--quick"}, "one of the three"},
 		{[]string{"crash", "--isolation", "sidecars"}, "use one of none, sidecar, workload"},
 		{[]string{"crash", "--isolation", ""}, "no isolation"},
 		{[]string{"crash", "--isolation", "shared,shared"}, "given twice"},
@@ -64,14 +77,6 @@ func TestDrillMisuse(t *testing.T) {
 	}
 	if _, err := os.Stat(out); !os.IsNotExist(err) {
 		t.Errorf("misuse left %s behind", out)
-	}
-}
-
-func TestDrillList(t *testing.T) {
-	out, _, code := try("drill", "list")
-	words := strings.Join(strings.Fields(out), " ") // columns are as wide as the longest name
-	if code != 0 || !strings.Contains(words, "crash crash of the data plane") || !strings.Contains(words, "null nothing at all") {
-		t.Errorf("exit %d, %q", code, out)
 	}
 }
 
@@ -117,24 +122,42 @@ func TestRecordDirs(t *testing.T) {
 	}
 }
 
-// The worker's flags are the outer command's: what one accepts the other does.
-func TestDrillArgsThereAndBack(t *testing.T) {
-	f := drillFlags{isolations: []string{"shared", "none"}, culprit: "tenant-b/db", seed: -3, restart: "equal", timeScale: 0.25, repeat: 4}
-	c := newDrillWorker()
-	args := f.args("crash", "/record", true)
-	if err := c.ParseFlags(args[1:]); err != nil {
+// What was given on the command line changes every experiment, and nothing else does.
+func TestFlagsChangeExperiments(t *testing.T) {
+	c := &cobra.Command{}
+	var f drillFlags
+	f.add(c)
+	err := c.ParseFlags([]string{"--isolation", "shared,none", "--culprit", "tenant-b/db", "--seed=-3", "--restart", "equal",
+		"--time-scale", "0.25", "--repeat", "4", "--long", "28", "--new", "140"})
+	if err != nil {
 		t.Fatal(err)
 	}
-	var again drillFlags
-	again.isolations, _ = c.Flags().GetStringSlice("isolation")
-	again.culprit, _ = c.Flags().GetString("culprit")
-	again.seed, _ = c.Flags().GetInt64("seed")
-	again.restart, _ = c.Flags().GetString("restart")
-	again.timeScale, _ = c.Flags().GetFloat64("time-scale")
-	again.repeat, _ = c.Flags().GetInt("repeat")
-	if strings.Join(again.isolations, ",") != "shared,none" || again.culprit != f.culprit || again.seed != f.seed ||
-		again.restart != f.restart || again.timeScale != f.timeScale || again.repeat != f.repeat {
-		t.Errorf("%+v became %+v", f, again)
+	_, err = f.experiments(c, []string{"crash", "key-theft"})
+	if err == nil || !strings.HasPrefix(err.Error(), "key-theft: isolation \"none\" has no process to steal") {
+		t.Errorf("%v", err)
+	}
+	all, err := f.experiments(c, []string{"crash"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := experiment.Of("crash")
+	want.Isolations, want.Culprit, want.Seed, want.Repeats = []string{"shared", "none"}, "tenant-b/db", -3, 4
+	want.Restart = experiment.Restart{Mode: "equal", TimeScale: 0.25}
+	want.Load.Long, want.Load.New = 28, 140
+	if d := cmp.Diff(want, all[0]); d != "" {
+		t.Error(d)
+	}
+	command := f.command(c, []string{"crash", "my file.yaml"})
+	if command != "bulkhead drill run crash 'my file.yaml' --isolation=shared,none --culprit=tenant-b/db --seed=-3 "+
+		"--restart=equal --time-scale=0.25 --repeat=4 --long=28 --new=140" {
+		t.Error(command)
+	}
+	plain := &cobra.Command{}
+	var none drillFlags
+	none.add(plain)
+	usual, _ := experiment.Of("crash")
+	if all, err := none.experiments(plain, []string{"crash"}); err != nil || !cmp.Equal(usual, all[0]) {
+		t.Errorf("%v: %s", err, cmp.Diff(usual, all[0]))
 	}
 }
 

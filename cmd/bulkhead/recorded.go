@@ -27,6 +27,12 @@ type recorded struct {
 	fail failIf
 	// unfinished says what a run that did not end has left in a directory.
 	unfinished func(dir string) string
+	// prepare puts into a directory what the worker must know; nil: nothing. tidy removes
+	// that where nothing was recorded.
+	prepare func(dir string) error
+	tidy    func(dir string)
+	// always says that a run that did not end has something to show, too.
+	always bool
 }
 
 // run is the outer side; flags have been checked.
@@ -39,12 +45,13 @@ func (r recorded) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := enterLab(c.Context(), false, r.args(inside, os.Geteuid() == 0)...); err != nil {
-		if os.Remove(dir) != nil { // it is not empty
-			_ = leaveReports(dir) // of what there is: it may be nothing yet, and then err says enough
-			fmt.Fprintln(c.ErrOrStderr(), "bulkhead:", r.unfinished(dir))
+	if r.prepare != nil {
+		if err := r.prepare(dir); err != nil {
+			return err
 		}
-		return err
+	}
+	if err := enterLab(c.Context(), false, r.args(inside, os.Geteuid() == 0)...); err != nil {
+		return errors.Join(err, r.left(c, dir))
 	}
 	if err := leaveReports(dir); err != nil {
 		return err
@@ -53,6 +60,22 @@ func (r recorded) run(c *cobra.Command) error {
 		return err
 	}
 	return r.fail.judge(dir)
+}
+
+// left says what a run that did not end has left, or removes the directory.
+func (r recorded) left(c *cobra.Command, dir string) error {
+	if r.tidy != nil {
+		r.tidy(dir)
+	}
+	if os.Remove(dir) == nil { // it was empty
+		return nil
+	}
+	defer fmt.Fprintln(c.ErrOrStderr(), "bulkhead:", r.unfinished(dir))
+	_ = leaveReports(dir) // of what there is: it may be nothing yet, and then the error before says enough
+	if !r.always {
+		return nil
+	}
+	return showReport(c.OutOrStdout(), dir, r.asJSON)
 }
 
 // recordFlags are those of a worker that no caller has.
