@@ -9,7 +9,7 @@ FUZZ    ?= 20000x
 PKG     ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab bench test unit fuzz lint fmt image-check clean
+.PHONY: help build lab bench test unit fuzz lint fmt report-check image-check clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ lint: ## gofmt, go vet, staticcheck (pinned in .tools)
 
 fmt: ## Format the code
 	gofmt -w cmd proxy identity redirect bench
+
+report-check: ## Open a report in Chromium at 390 and 1280 pixels, light and dark
+	BULKHEAD_BROWSER=1 go test ./bench/web -run TestInABrowser -count=1 -v
 
 image-check: ## Run what the Dockerfile runs, without an engine
 	.ci/image-check

@@ -154,14 +154,14 @@ func (c *canvas) row(r *row, y float64) {
 	c.WriteString("</tspan>")
 	c.write(short(app, 16))
 	if r.culprit {
-		c.WriteString(`<tspan class="culprit-word"> ◀ culprit</tspan>`)
+		c.WriteString(`<tspan class="culprit-word" dx="6">culprit</tspan>`)
 	}
 	c.close("text")
 	switch {
 	case r.must:
-		c.text(labels-14, base, "must", "▸")
+		c.text(labels-13, base, "must", "▸")
 	case r.may:
-		c.text(labels-14, base, "may", "▹")
+		c.text(labels-13, base, "may", "▹")
 	}
 	for i, l := range r.lanes {
 		c.lane(l, r.first, y+1+float64(i)*(laneHeight+1))

@@ -107,11 +107,14 @@ func spreads(d *report.Document) (all []spread) {
 
 // prediction says how often exactly the predicted flows were hit.
 func prediction(d *report.Document) (said string, all []deviation) {
-	exact, struck := 0, 0
+	exact, struck, open := 0, 0, ""
 	for i := range d.Result.Outcomes {
 		o := &d.Result.Outcomes[i]
 		if o.Kind == d.Run.Drill && o.Skipped == "" {
 			struck++
+			if len(o.May) > 0 {
+				open = ", but for those that may be hit"
+			}
 			if len(o.Deviations) == 0 {
 				exact++
 			}
@@ -131,7 +134,7 @@ func prediction(d *report.Document) (said string, all []deviation) {
 			all = append(all, deviation{where, flowName(d.Run, dev.Flow), what, dev.Explanation})
 		}
 	}
-	return fmt.Sprintf("The hit flows equal the predicted ones in %d of %d.", exact, struck), all
+	return fmt.Sprintf("The hit flows equal the predicted ones in %d of %d%s.", exact, struck, open), all
 }
 
 func flowName(r *measure.Run, id int) string {

@@ -92,7 +92,7 @@ func titles(r Records) (title, question string) {
 		if d.Run.Drill == measure.Null {
 			return "null", "What does a drill show where nothing is wrong?"
 		}
-		return d.Title(), fmt.Sprintf("%s, struck at %s: how far does it reach?", d.Title(), d.Run.Culprit)
+		return d.Title(), d.Title() + ": how far does it reach?"
 	}
 	if len(r.Drills) == 0 && len(r.Trust) > 0 {
 		return "key-theft", "What does one stolen process of the data plane expose?"

@@ -124,7 +124,12 @@ func free(others []point, at point) point {
 		moved := false
 		for _, o := range others {
 			if math.Abs(o.y-at.y) < 14 && math.Abs(o.x-at.x) < 6.6*float64(max(len(o.name), len(at.name)))+12 {
-				at.y, moved = o.y-14, true
+				moved = true
+				if at.y < o.y {
+					at.y = o.y - 14
+				} else {
+					at.y = o.y + 14
+				}
 			}
 		}
 		if !moved {

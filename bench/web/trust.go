@@ -14,8 +14,9 @@ type trustView struct {
 	Broken bool // it has findings
 }
 
-// grid is a table with one line of headings.
+// grid is a table with one line of headings; without a name it is shown at once.
 type grid struct {
+	Name string
 	Head []string
 	Rows [][]string
 }
@@ -24,8 +25,12 @@ func trustViews(all []*trust.Result) (views []trustView) {
 	for _, res := range all {
 		head, grids, lines := res.Parts()
 		v := trustView{Head: head, Lines: lines, Broken: len(res.Findings) > 0}
-		for _, g := range grids {
-			v.Grids = append(v.Grids, grid{g[0], g[1:]})
+		for i, g := range grids {
+			name := ""
+			if i > 0 {
+				name = g[0][0]
+			}
+			v.Grids = append(v.Grids, grid{name, g[0], g[1:]})
 		}
 		views = append(views, v)
 	}

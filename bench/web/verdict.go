@@ -37,12 +37,27 @@ func verdicts(m *report.Matrix) (all []verdict) {
 			v.Class = "spread"
 		}
 		v.Sentence = t.sentence(m, i)
-		if c := costOf(m, i); c.measured {
+		switch c := costOf(m, i); {
+		case bare(m, i):
+			v.Cost = "no data plane: nothing is encrypted, no policy enforced"
+		case c.measured:
 			v.Cost = fmt.Sprintf("%.0f MiB · %.0f ms CPU per 1,000 requests", c.mib, c.cpu)
 		}
 		all = append(all, v)
 	}
 	return all
+}
+
+// bare is a subject without a data plane.
+func bare(m *report.Matrix, subject int) bool {
+	for _, line := range m.Lines {
+		for _, s := range line.Doc.Run.Subjects {
+			if s.Name == m.Subjects[subject] {
+				return s.Isolation == "none"
+			}
+		}
+	}
+	return false
 }
 
 // tally is what the drills did to one subject.
@@ -182,8 +197,12 @@ func answer(m *report.Matrix) string {
 		return ""
 	}
 	a, b := costOf(m, low).mib, costOf(m, high).mib
-	return fmt.Sprintf("%s saves %.0f of the %.0f MiB that %s needs. The most bystander flows that one drill hit: %s with %s, %s with %s.",
-		m.Subjects[low], b-a, b, m.Subjects[high], most(m, low), m.Subjects[low], most(m, high), m.Subjects[high])
+	hit := "The most bystander flows that one drill hit"
+	if len(m.Lines) == 1 {
+		hit = "Bystander flows hit"
+	}
+	return fmt.Sprintf("%s saves %.0f of the %.0f MiB that %s needs. %s: %s with %s, %s with %s.",
+		m.Subjects[low], b-a, b, m.Subjects[high], hit, most(m, low), m.Subjects[low], most(m, high), m.Subjects[high])
 }
 
 // most is the largest number of bystander flows hit, with the drill where there are several.

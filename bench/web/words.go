@@ -102,7 +102,7 @@ func (l lane) describe(first int) string {
 	case n == 0:
 		return "undisturbed"
 	case n > maxRuns:
-		said = append(said[:maxRuns], fmt.Sprintf("and %d more times", n-maxRuns))
+		said = append(said[:maxRuns], "and "+count(n-maxRuns, "more time"))
 	}
 	return strings.Join(said, ", ")
 }
