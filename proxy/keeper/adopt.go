@@ -120,5 +120,6 @@ func (k *Keeper) completePod(p *pod) error {
 	case drift != nil:
 		k.log.Warn("capture repaired", "pod", p.UID, "error", drift)
 	}
+	p.unwatch = k.beginWatch(p)
 	return nil
 }

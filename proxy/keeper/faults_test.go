@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
 )
 
 func order(workload, name string, d int64) map[string]any {
@@ -69,4 +71,37 @@ func TestCrashLoop(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.cellOf(t, "a/server")
+}
+
+// The bytes of one workload end the process that serves it, once: its successor, which
+// nobody armed, carries them like any others.
+func TestPoison(t *testing.T) {
+	for _, isolation := range []string{"shared", "workload"} {
+		t.Run(isolation, func(t *testing.T) {
+			n := startNode(t, "isolation: "+isolation+"\n", "--allow-faults")
+			n.echo(t)
+			before := n.cellOf(t, "a/client")
+			if err := n.call(t, "POST", "/faults", order("a/client", "poison", 60_000_000_000), nil); err != nil {
+				t.Fatal(err)
+			}
+			send := func() error {
+				c, err := n.dial()
+				if err != nil {
+					return err
+				}
+				defer c.Close()
+				return say(c, fault.Poison)
+			}
+			eventually(t, "it dies", func() error {
+				if err := send(); err == nil {
+					return errors.New("it was answered")
+				}
+				return nil
+			})
+			eventually(t, "its successor carries the bytes", send)
+			if now := n.cellOf(t, "a/client"); now.PID == before.PID || now.Restarts != 1 {
+				t.Errorf("%+v, before %+v", now, before)
+			}
+		})
+	}
 }

@@ -41,6 +41,8 @@ type Keeper struct {
 	handOver func()             // ends this keeper, not its cells
 	running  sync.WaitGroup     // each Add is one named goroutine of the keeper
 	adding   singleflight.Group // by pod UID
+	// recaptured counts the pods' rules that somebody else had changed.
+	recaptured atomic.Int64
 
 	// Owned by the loop.
 	pods      map[string]*pod      // by UID

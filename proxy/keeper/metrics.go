@@ -17,6 +17,7 @@ var (
 	budgetLabels   = []string{"cell", "workload", "resource"}
 
 	descMended    = prometheus.NewDesc("bulkhead_listeners_recreated_total", "Listening sockets of pods that were damaged and made anew by this keeper.", nil, nil)
+	descRecapture = prometheus.NewDesc("bulkhead_capture_repairs_total", "Rules of pods that somebody else had changed and that were put back.", nil, nil)
 	descUp        = prometheus.NewDesc("bulkhead_cell_up", "1 while the cell's process runs.", cellLabels, nil)
 	descRestarts  = prometheus.NewDesc("bulkhead_cell_restarts_total", "Deaths of the cell's processes.", cellLabels, nil)
 	descLooping   = prometheus.NewDesc("bulkhead_cell_crash_looping", "1 while the cell dies again and again, soon after each start.", cellLabels, nil)
@@ -38,7 +39,7 @@ var (
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descMended, descUp, descRestarts, descLooping, descFailing, descWorkloads, descOOM, descLost, descPushes, descPushed, descHeld, descOpened, descClosed, descFailed, descSent, descReceived, descPanics, descRefused, descWaited} {
+	for _, d := range []*prometheus.Desc{descMended, descRecapture, descUp, descRestarts, descLooping, descFailing, descWorkloads, descOOM, descLost, descPushes, descPushed, descHeld, descOpened, descClosed, descFailed, descSent, descReceived, descPanics, descRefused, descWaited} {
 		ch <- d
 	}
 }
@@ -49,6 +50,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	var out []prometheus.Metric
 	c.keeper.do(func() {
 		out = append(out, prometheus.MustNewConstMetric(descMended, prometheus.CounterValue, float64(c.keeper.listeners.mended)))
+		out = append(out, prometheus.MustNewConstMetric(descRecapture, prometheus.CounterValue, float64(c.keeper.recaptured.Load())))
 		for _, x := range c.keeper.cells {
 			if x.outside() {
 				continue // it counts for itself

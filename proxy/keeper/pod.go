@@ -54,6 +54,7 @@ type pod struct {
 	noted   map[string]bool // podLabel.By, until it is adopted
 	placed  Isolation       // whose rules the pod has; empty: those of a cell on the node
 	failing failing
+	unwatch func()   // ends the watch on its rules, and waits for that; nil: there is none
 	fault   standing // strikes every process that serves it
 }
 
@@ -98,7 +99,9 @@ func (k *Keeper) addPod(ctx context.Context, d Pod, path string) error {
 		if err := k.wait(ctx, p); err != nil {
 			return nil, err
 		}
-		_, err = p.rules.repair(p)
+		if _, err = p.rules.repair(p); err == nil {
+			k.watchRules(p)
+		}
 		return nil, err
 	})
 	return err
@@ -232,17 +235,22 @@ var errEnding = errors.New("the keeper is ending")
 // the rest. It returns when nothing is left in the pod.
 func (k *Keeper) removePod(ctx context.Context, uid string) error {
 	var p *pod
+	var unwatch func()
 	k.do(func() {
 		if p = k.pods[uid]; p == nil {
 			return
 		}
 		delete(k.pods, uid)
+		unwatch = p.unwatch
 		p.dropped = make(chan struct{})
 		p.answer(errMovedAway)
 		k.unassign(p)
 	})
 	if p == nil {
 		return &notFound{fmt.Errorf("no pod %q on this node; it has: %s", uid, strings.Join(k.podNames(), ", "))}
+	}
+	if unwatch != nil {
+		unwatch() // or it would put back what is removed now
 	}
 	limit, cancel := context.WithTimeout(ctx, time.Duration(k.config.Drain)+5*time.Second)
 	defer cancel()

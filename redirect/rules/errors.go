@@ -20,6 +20,7 @@ const (
 	StepUnroute Step = "delete ip rule and route"
 	StepCount   Step = "list captured connections"
 	StepCut     Step = "cut captured connection"
+	StepWatch   Step = "watch for changes"
 )
 
 // An Error is a failure of one step in one namespace.
