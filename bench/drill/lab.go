@@ -45,6 +45,13 @@ type Placement interface {
 	Throttle(pod string, share float64) (note string, restore func() error, err error)
 	// Send has a client in a pod send a text over a captured connection.
 	Send(ctx context.Context, pod, text string) (answered bool, note string, err error)
+	// FlushRules deletes every nftables rule in a pod; RulesInForce is nil when those that
+	// capture it are there; Recapture has whoever installed them do so again.
+	FlushRules(pod string) error
+	RulesInForce(pod string) error
+	Recapture(ctx context.Context, pod string) error
+	// Overhear looks for the load's bytes on every wire.
+	Overhear() (*lab.Sniff, error)
 	// Replace replaces every cell of every node and says how that went.
 	Replace(ctx context.Context) (string, error)
 }

@@ -66,6 +66,8 @@ func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
 		return muted(run, s, lasting(f))
 	case fault.TakesOne:
 		return Prediction{Waiting: onlyNew(run, stopped(run, alone(s), 0).Waiting)}
+	case fault.Uncaptures: // its pod's own rules, whoever serves it
+		return Prediction{Waiting: stopped(run, alone(s), 0).Waiting}
 	case fault.Hampers:
 		return Prediction{Waiting: hampered(run, s)}
 	case fault.Ends:

@@ -39,6 +39,7 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Keepers = func() ([]fault.Process, error) { return targets(t.lab.Keepers()) }
 	target.Anchor = func() ([]fault.Process, error) { return targets(t.lab.Anchor(t.p.Culprit)) }
 	target.Containers = func() ([]fault.Process, error) { return targets(t.lab.Containers(t.p.Culprit)) }
+	target.Rules = rules{t.lab, t.p.Culprit}
 	target.Throttle = t.throttle
 	target.Send = t.send
 	target.Crowd = func(ctx context.Context, kind crowd.Kind, times int) (string, error) {
@@ -54,6 +55,17 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	}
 	return target
 }
+
+// rules are those of one pod.
+type rules struct {
+	lab Lab
+	pod string
+}
+
+func (r rules) Overhear() (fault.Wire, error)       { return r.lab.Overhear() }
+func (r rules) Flush() error                        { return r.lab.FlushRules(r.pod) }
+func (r rules) InForce() error                      { return r.lab.RulesInForce(r.pod) }
+func (r rules) Recapture(ctx context.Context) error { return r.lab.Recapture(ctx, r.pod) }
 
 // throttle is only where there are cgroups.
 func (t *turn) throttle(share float64) (note string, restore func() error, err error) {

@@ -10,6 +10,7 @@ const (
 	Stops                       // it stands still, and lives: descriptors stay, connections wait
 	Mutes                       // it lives and serves no new connection
 	TakesOne                    // one connection of the culprit ends
+	Uncaptures                  // the culprit's pod is captured no more, or not at once
 	Hampers                     // it lives, and its workloads may suffer
 	EndsKeepers                 // keepers end, and no cell
 	ReplacesCells               // every cell is replaced by another

@@ -64,6 +64,8 @@ type Target struct {
 	Links Links
 	// Impersonate starts impostors on the fabric and in the culprit's pod.
 	Impersonate func() (Impostors, error)
+	// Rules are those that capture the culprit's connections.
+	Rules Rules
 	// Saw writes down what a fault does after it has struck.
 	Saw func(at int64, note string)
 	// Signal and Now are the system's unless a test says otherwise.
@@ -120,11 +122,11 @@ func nothing(context.Context) error { return nil }
 // All is every fault, by name.
 func All() []Fault {
 	return []Fault{
-		Crash{}, MemoryLeak, CPUHog, FDLeak, FDFlood, CrashLoop, Hang, HalfDead, Slow, Panic, Poison{},
+		Crash{}, MemoryLeak, CPUHog, FDLeak, FDFlood, CrashLoop, Hang, HalfDead, Slow, Panic, Poison,
 		NoisyNeighbour, NoisyBulk, NoisyConnections, NoisyHandshakes, SlowReader,
 		KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
 		Partition, Latency, Loss, MTU, Flap,
-		Spoof,
+		RulesFlushed, Spoof,
 		Null{},
 	}
 }

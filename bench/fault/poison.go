@@ -11,21 +11,19 @@ import (
 // Poison is a bug that the bytes of one tenant reach, in a goroutine that recovers
 // nothing: what serves the culprit is armed, and a client in the culprit's pod sends
 // the bytes over a captured connection. It strikes once.
-type Poison struct{}
+var Poison = poison{armed: 10 * time.Second}
 
-const (
-	poisonArmed = 10 * time.Second // the data plane looks for the bytes no longer than that
-	poisonTries = 500              // until the order has reached it
-)
+// The data plane looks for the bytes no longer than it is armed.
+type poison struct{ armed time.Duration }
 
 // Name is part of Fault.
-func (Poison) Name() string { return "poison" }
+func (poison) Name() string { return "poison" }
 
 // Effect is part of Fault.
-func (Poison) Effect() Effect { return Ends }
+func (poison) Effect() Effect { return Ends }
 
 // About is part of Fault.
-func (Poison) About() About {
+func (poison) About() About {
 	return About{
 		Group: Processes, Does: "has the bytes of the culprit reach a bug that ends the whole process",
 		Incident: "One class of pods put four or five ztunnels of a cluster into a crash loop; taking those pods out of the mesh cured the nodes.",
@@ -36,13 +34,13 @@ func (Poison) About() About {
 }
 
 // Describe is part of Fault.
-func (Poison) Describe(t Target) string {
+func (poison) Describe(t Target) string {
 	return fmt.Sprintf("poison: bytes that %s sends end the data plane that serves it on %s", t.Culprit, t.Node)
 }
 
 // Inject is part of Fault. There is nothing to undo: the poison is gone with the
 // process that knew it.
-func (f Poison) Inject(ctx context.Context, t Target) (Injected, error) {
+func (f poison) Inject(ctx context.Context, t Target) (Injected, error) {
 	serving, err := t.Serving()
 	if err != nil {
 		return Injected{}, fmt.Errorf("%s: %w", f.Name(), err)
@@ -50,11 +48,11 @@ func (f Poison) Inject(ctx context.Context, t Target) (Injected, error) {
 	if len(serving) == 0 {
 		return Injected{}, &NothingServesError{t.Culprit}
 	}
-	if err := t.Strike(ctx, f.Name(), poisonArmed); err != nil {
+	if err := t.Strike(ctx, f.Name(), f.armed); err != nil {
 		return Injected{}, fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	// What is answered came before the order did: it is under way to the data path.
-	for range poisonTries {
+	for until := time.Now().Add(f.armed); time.Now().Before(until); {
 		at := t.Now()
 		answered, note, err := t.Send(ctx, fault.Poison)
 		if err != nil {
@@ -64,5 +62,5 @@ func (f Poison) Inject(ctx context.Context, t Target) (Injected, error) {
 			return Injected{At: at, Undo: nothing, Note: fmt.Sprintf("%s, and %s is gone", note, serving[0].Name)}, nil
 		}
 	}
-	return Injected{}, fmt.Errorf("%s: %s took it %d times and lives", f.Name(), serving[0].Name, poisonTries)
+	return Injected{}, fmt.Errorf("%s: %s takes it for %v and lives", f.Name(), serving[0].Name, f.armed)
 }

@@ -34,7 +34,7 @@ func (d *dish) target() Target {
 // It is sent until it strikes, and the time is that of the one that struck.
 func TestPoisonIsSentUntilItStrikes(t *testing.T) {
 	d := dish{after: 3}
-	done, err := Poison{}.Inject(t.Context(), d.target())
+	done, err := Poison.Inject(t.Context(), d.target())
 	if err != nil || done.At != 3 || done.Note != "sent, and cell x is gone" || d.ordered != "poison" {
 		t.Errorf("%+v, %v, ordered %q", done, err, d.ordered)
 	}
@@ -47,19 +47,19 @@ func TestPoisonIsSentUntilItStrikes(t *testing.T) {
 }
 
 func TestPoisonWithoutEffect(t *testing.T) {
-	d := dish{after: poisonTries}
-	if _, err := (Poison{}).Inject(t.Context(), d.target()); err == nil || !strings.Contains(err.Error(), "lives") {
+	d := dish{after: 1 << 30}
+	if _, err := (poison{armed: time.Millisecond}).Inject(t.Context(), d.target()); err == nil || !strings.Contains(err.Error(), "lives") {
 		t.Errorf("immune: %v", err)
 	}
 	d = dish{fail: &NotEnforceableError{"it talks to nobody"}}
 	var cannot *NotEnforceableError
-	if _, err := (Poison{}).Inject(t.Context(), d.target()); !errors.As(err, &cannot) {
+	if _, err := Poison.Inject(t.Context(), d.target()); !errors.As(err, &cannot) {
 		t.Errorf("a culprit that talks to nobody: %v", err)
 	}
 	to := d.target()
 	to.Serving = func() ([]Process, error) { return nil, nil }
 	var none *NothingServesError
-	if _, err := (Poison{}).Inject(t.Context(), to); !errors.As(err, &none) {
+	if _, err := Poison.Inject(t.Context(), to); !errors.As(err, &none) {
 		t.Errorf("without a data plane: %v", err)
 	}
 }

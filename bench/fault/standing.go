@@ -10,12 +10,18 @@ import (
 // standing has a fault end by itself when its time is over. The undo that it returns
 // ends it before, waits for that, and can be called again.
 func standing(ctx context.Context, lasts time.Duration, end func() error) (undo func(context.Context) error) {
+	return during(ctx, lasts, func(going context.Context) error {
+		<-going.Done()
+		return end()
+	})
+}
+
+// during is standing for a fault that does something meanwhile: stand ends soon after its
+// context, and what it had done is undone then.
+func during(ctx context.Context, lasts time.Duration, stand func(going context.Context) error) (undo func(context.Context) error) {
 	going, stop := context.WithTimeout(context.WithoutCancel(ctx), lasts)
 	ended := make(chan error, 1)
-	go func() {
-		<-going.Done()
-		ended <- end()
-	}()
+	go func() { ended <- stand(going) }()
 	wait := sync.OnceValue(func() error { stop(); return <-ended })
 	return func(context.Context) error { return wait() }
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -47,7 +48,7 @@ func (l *Lab) startApplication(p Pod) (*application, error) {
 	}
 	c, err := l.start(l.inApplication(p, program{
 		name: "app " + p.Name(),
-		argv: []string{l.bin("bulkhead"), "app", "--pod", p.Name(), "--marker", l.marker,
+		argv: []string{l.bin("bulkhead"), "app", "--pod", p.Name(), "--marker", l.markerOf(p),
 			"--listen", fmt.Sprintf(":%d", LoadPort), "--http", fmt.Sprintf(":%d", PagePort)},
 		group: group, stdin: inR, out: outW,
 	}))
@@ -57,6 +58,15 @@ func (l *Lab) startApplication(p Pod) (*application, error) {
 	a := &application{pod: p, process: c, in: inW, ready: make(chan struct{}), stopped: make(chan struct{}, 1)}
 	l.readers.Go(func() { a.read(outR, l.records, l.closing) })
 	return a, nil
+}
+
+// markerOf is what a pod's clients say: sentinels, which are in plaintext on the wire,
+// something else than those that must not be.
+func (l *Lab) markerOf(p Pod) string {
+	if slices.Contains(l.topology.Sentinels, p) {
+		return "sentinel"
+	}
+	return l.marker
 }
 
 // containerCaps are what a container runtime gives to an image that says nothing: its
