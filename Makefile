@@ -9,10 +9,10 @@ FUZZ    ?= 20000x
 PKG     ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab bench test unit fuzz lint fmt report-check image-check clean
+.PHONY: help build lab bench instrument-check instrument-tools test unit fuzz lint fmt report-check image-check clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build the executables into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/bulkhead ./cmd/bulkhead-node ./cmd/bulkhead-cell ./cmd/bulkhead-attack
@@ -22,6 +22,12 @@ lab: build ## Run the crash drill in every placement, print the table, write out
 
 bench: build ## Measure what isolation costs: a short run, one size, one round
 	bin/bulkhead bench isolation --pods 10 --repeat 1
+
+instrument-check: build ## Check the load and the recorder against wrk and iperf3 (docs/instrument.md)
+	bin/bulkhead bench instrument
+
+instrument-tools: ## Install what instrument-check needs, on Debian and as root
+	apt-get install -y wrk iperf3
 
 test: lint unit fuzz ## Pass every check: lint, tests (race detector), a short fuzz of every decoder
 
