@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -35,13 +36,15 @@ type fakeLab struct {
 	mu      sync.Mutex
 	subject *lab.Subject // nil: nothing is placed
 	dead    map[string]bool
-	from    int64 // death
+	from    int64 // death, by the samplers' clocks
 	until   int64 // back
 	stop    context.CancelFunc
 	flows   sync.WaitGroup
 	log     []string
 	lost    int64
-	loses   int64 // with each load
+	loses   int64         // with each load
+	hole    bool          // what a policy denies is admitted
+	skew    time.Duration // how far the samplers' clocks are ahead
 
 	placeErr error
 	refuse   func(f lab.Flow, planned int64) string // class, or empty
@@ -95,7 +98,7 @@ func (l *fakeLab) kill(p int, s syscall.Signal) error {
 	}
 	run := plan(testParams(*l.subject), l.top, "x", time.Now())
 	l.dead = served(run, *l.subject)
-	l.from = l.now()
+	l.from = l.now() + int64(l.skew)
 	l.until = l.from + int64(restartDelay(*l.subject)+l.started)
 	l.log = append(l.log, "kill")
 	return nil
@@ -122,7 +125,19 @@ func (l *fakeLab) StopLoad(context.Context) error {
 }
 
 func (l *fakeLab) Records() <-chan load.Record { return l.records }
-func (l *fakeLab) Lost() int64                 { return l.lost }
+
+// Clocks are answered a millisecond after they were asked for, read half-way.
+func (l *fakeLab) Clocks(context.Context) (all []lab.Clock, _ error) {
+	for _, p := range l.top.All() {
+		asked := l.now()
+		time.Sleep(time.Millisecond)
+		told := l.now()
+		all = append(all, lab.Clock{Workload: p.Name(), Asked: asked, At: (asked+told)/2 + int64(l.skew), Told: told})
+	}
+	return all, nil
+}
+
+func (l *fakeLab) Lost() int64 { return l.lost }
 
 // send is one flow. A reused one breaks once when its data plane dies.
 func (l *fakeLab) send(ctx context.Context, at int64, f lab.Flow) {
@@ -165,6 +180,11 @@ func (l *fakeLab) affected(f lab.Flow) bool {
 	return f.Target != loopback && (l.dead[f.From] || l.dead[l.serverOf(f)])
 }
 
+// denies: nothing else than what the topology forbids.
+func (l *fakeLab) denies(f lab.Flow) bool {
+	return !l.hole && slices.ContainsFunc(l.top.Denied, func(e lab.Edge) bool { return e.From == f.From && l.top.Target(e) == f.Target })
+}
+
 func (l *fakeLab) serverOf(f lab.Flow) string {
 	for _, p := range l.top.Pods {
 		if p.IPv4 == f.Target.Addr() || p.IPv6 == f.Target.Addr() {
@@ -184,6 +204,8 @@ func (l *fakeLab) answer(f lab.Flow, planned int64) load.Record {
 		}
 	}
 	switch {
+	case l.denies(f):
+		return load.Record{Done: planned + int64(time.Millisecond), Error: load.Reset}
 	case !l.affected(f) || planned < l.from || planned >= l.until:
 		return quick
 	case l.subject.OnNode() && l.subject.Custody != lab.CustodyCell:

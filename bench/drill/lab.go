@@ -61,6 +61,8 @@ type Traffic interface {
 	StartLoad(ctx context.Context, at int64, flows []lab.Flow) error
 	// StopLoad returns when every request has its record.
 	StopLoad(ctx context.Context) error
+	// Clocks compares the samplers' clocks with ours.
+	Clocks(ctx context.Context) ([]lab.Clock, error)
 	Records() <-chan load.Record
 	Lost() int64
 }

@@ -102,6 +102,19 @@ func (t *turn) settle(ctx context.Context) error {
 	if errors.Is(err, errLimit) {
 		return &UnsteadyError{After: t.p.Times.Settle, Hit: t.tracker.hitNow(t.now())}
 	}
+	if err != nil {
+		return err
+	}
+	return t.clocks(ctx)
+}
+
+// clocks compares the samplers' clocks with ours: when a request failed is said by the one,
+// when the fault struck by the other. Once per turn: a running process keeps its clock.
+func (t *turn) clocks(ctx context.Context) error {
+	all, err := t.lab.Clocks(ctx)
+	for _, c := range all {
+		t.run.Clocks = append(t.run.Clocks, measure.Clock(c))
+	}
 	return err
 }
 

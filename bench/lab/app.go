@@ -21,6 +21,7 @@ type application struct {
 	in      *os.File
 	ready   chan struct{} // closed when its servers listen
 	stopped chan struct{} // one token, when a load has finished
+	clock   chan reading  // the answer to the one question that is asked at a time
 	lost    atomic.Int64
 
 	mu      sync.Mutex
@@ -55,7 +56,7 @@ func (l *Lab) startApplication(p Pod) (*application, error) {
 	if err != nil {
 		return nil, errors.Join(err, inW.Close(), outR.Close())
 	}
-	a := &application{pod: p, process: c, in: inW, ready: make(chan struct{}), stopped: make(chan struct{}, 1)}
+	a := &application{pod: p, process: c, in: inW, ready: make(chan struct{}), stopped: make(chan struct{}, 1), clock: make(chan reading, 1)}
 	l.readers.Go(func() { a.read(outR, l.records, l.closing) })
 	return a, nil
 }
@@ -119,6 +120,11 @@ func (a *application) note(line load.Line) {
 		}
 	case load.EventLost:
 		a.lost.Store(line.Lost)
+	case load.EventClock:
+		select {
+		case a.clock <- reading{line.At, load.Now()}:
+		default: // whoever asked has given up
+		}
 	case load.EventError:
 		a.refuse(errors.New(line.Message))
 	}

@@ -11,11 +11,12 @@ type Start struct {
 	Flows []Flow `json:"flows"`
 }
 
-// Command is one line of Serve's input: exactly one of the two is set. A second
-// start stops the load before it first.
+// Command is one line of Serve's input: exactly one of them is set. A second start stops
+// the load before it first. Clock asks for an EventClock.
 type Command struct {
 	Start *Start `json:"start,omitempty"`
 	Stop  bool   `json:"stop,omitempty"`
+	Clock bool   `json:"clock,omitempty"`
 }
 
 // Encode is the command as one line, with its newline.
@@ -31,8 +32,14 @@ func ParseCommand(b []byte) (Command, error) {
 	if err := strict(b, &c); err != nil {
 		return Command{}, fmt.Errorf("command: %w", err)
 	}
-	if (c.Start != nil) == c.Stop {
-		return Command{}, fmt.Errorf("command: wants exactly one of start and stop")
+	n := 0
+	for _, set := range []bool{c.Start != nil, c.Stop, c.Clock} {
+		if set {
+			n++
+		}
+	}
+	if n != 1 {
+		return Command{}, fmt.Errorf("command: wants exactly one of start, stop and clock")
 	}
 	if c.Start == nil {
 		return c, nil

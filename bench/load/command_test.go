@@ -19,7 +19,7 @@ func exampleFlow() Flow {
 }
 
 func TestCommandThereAndBack(t *testing.T) {
-	for _, want := range []Command{{Stop: true}, {Start: &Start{At: 5, Flows: []Flow{exampleFlow()}}}} {
+	for _, want := range []Command{{Stop: true}, {Clock: true}, {Start: &Start{At: 5, Flows: []Flow{exampleFlow()}}}} {
 		b, err := want.Encode()
 		if err != nil {
 			t.Fatal(err)
@@ -39,7 +39,8 @@ func TestParseCommandRefuses(t *testing.T) {
 	for line, want := range map[string]string{
 		``:   "EOF",
 		`{}`: "exactly one",
-		`{"stop":true,"start":{"at":1,"flows":[]}}`: "exactly one",
+		`{"stop":true,"start":{"at":1,"flows":[]}}`:              "exactly one",
+		`{"stop":true,"clock":true}`:                             "exactly one",
 		`{"go":true}`:                                            `unknown field "go"`,
 		`{"stop":true} {"stop":true}`:                            "more than one",
 		`{"start":{"at":-1,"flows":[]}}`:                         "negative time",
@@ -107,7 +108,7 @@ func FuzzLine(f *testing.F) {
 	f.Add([]byte(`{"event":"ready"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		l, err := ParseLine(data)
-		if err == nil && l.Event != "" && l.Event != EventReady && l.Event != EventStopped && l.Event != EventLost && l.Event != EventError {
+		if err == nil && l.Event != "" && l.Event != EventReady && l.Event != EventStopped && l.Event != EventLost && l.Event != EventError && l.Event != EventClock {
 			t.Fatalf("accepted event %q", l.Event)
 		}
 		if r, ok := scanRecord(data); ok {

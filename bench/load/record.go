@@ -58,6 +58,7 @@ const (
 	EventStopped = "stopped" // after a stop: every request has its record
 	EventLost    = "lost"    // Lost records so far did not fit the queue: the run is invalid
 	EventError   = "error"   // Message says which command was refused and why
+	EventClock   = "clock"   // At is Now, read between the command that asked and this line
 )
 
 // Line is one line of Serve's output: a record when Event is empty.
@@ -66,6 +67,7 @@ type Line struct {
 	Event   string `json:"event,omitempty"`
 	Lost    int64  `json:"lost,omitempty"`
 	Message string `json:"message,omitempty"`
+	At      int64  `json:"at,omitempty"`
 }
 
 // ParseLine reads one line of Serve's output; unknown keys are refused.
@@ -78,7 +80,7 @@ func ParseLine(b []byte) (Line, error) {
 		return Line{}, fmt.Errorf("line of a load process: %w", err)
 	}
 	switch l.Event {
-	case "", EventReady, EventStopped, EventLost, EventError:
+	case "", EventReady, EventStopped, EventLost, EventError, EventClock:
 		return l, nil
 	}
 	return Line{}, fmt.Errorf("line of a load process: unknown event %q", l.Event)

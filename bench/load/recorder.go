@@ -86,7 +86,8 @@ func (r *recorder) write(out io.Writer) {
 				return
 			}
 			appendLine(&buf, l)
-			if buf.Len() >= flushSize {
+			// Whoever asked for the clock waits: how long is how far it may be off.
+			if buf.Len() >= flushSize || l.Event == EventClock {
 				flush()
 			}
 		case <-tick.C:
@@ -99,7 +100,7 @@ func appendLine(buf *bytes.Buffer, l Line) {
 	if l.Event == "" {
 		buf.Write(l.Record.AppendJSON(buf.AvailableBuffer()))
 	} else {
-		b, _ := json.Marshal(eventLine{l.Event, l.Lost, l.Message}) // strings and a number
+		b, _ := json.Marshal(eventLine{l.Event, l.Lost, l.Message, l.At}) // strings and numbers
 		buf.Write(b)
 	}
 	buf.WriteByte('\n')
@@ -110,4 +111,5 @@ type eventLine struct {
 	Event   string `json:"event"`
 	Lost    int64  `json:"lost,omitempty"`
 	Message string `json:"message,omitempty"`
+	At      int64  `json:"at,omitempty"`
 }

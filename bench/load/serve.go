@@ -97,6 +97,9 @@ func (c command) carryOut(ctx context.Context, run *clients) error {
 		run.finish()
 		run.rec.event(Line{Event: EventStopped}, ctx.Done())
 		return nil
+	case c.Clock:
+		run.rec.event(Line{Event: EventClock, At: Now()}, ctx.Done())
+		return nil
 	}
 	return run.start(ctx, c.Start)
 }

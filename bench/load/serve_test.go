@@ -275,3 +275,24 @@ func TestPage(t *testing.T) {
 }
 
 func endsWith(s, tail string) bool { return len(s) >= len(tail) && s[len(s)-len(tail):] == tail }
+
+// The clock is read after it was asked for and before the answer is there, also while a
+// load runs.
+func TestClock(t *testing.T) {
+	target := freePort(t)
+	a := startApp(t, Config{Listen: []string{target.String()}})
+	a.send(Command{Start: &Start{At: Now(), Flows: []Flow{flowTo(1, New, target)}}})
+	a.until(func(Record) bool { return true })
+	for range 3 {
+		asked := Now()
+		a.send(Command{Clock: true})
+		l := a.next()
+		for l.Event == "" {
+			l = a.next()
+		}
+		if told := Now(); l.Event != EventClock || l.At < asked || l.At > told {
+			t.Errorf("%+v, asked at %d, told at %d", l, asked, told)
+		}
+	}
+	a.stop()
+}

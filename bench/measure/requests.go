@@ -49,7 +49,7 @@ func parseRecord(b []byte) (load.Record, error) {
 	switch {
 	case err != nil:
 		return r, err
-	case l.Event != "" || l.Lost != 0 || l.Message != "":
+	case l.Event != "" || l.Lost != 0 || l.Message != "" || l.At != 0:
 		return r, fmt.Errorf("an event, not a record")
 	case r.Flow < 0 || r.Seq < load.Break:
 		return r, fmt.Errorf("flow %d, sequence number %d", r.Flow, r.Seq)

@@ -47,6 +47,7 @@ type Run struct {
 	Subjects  []Subject  `json:"subjects"` // in the order of the table
 	Segments  []Segment  `json:"segments"` // in the order of time
 	Lost      int64      `json:"lost"`     // records that a sampler could not hand over
+	Clocks    []Clock    `json:"clocks,omitempty"`
 	Aborted   string     `json:"aborted,omitempty"`
 }
 
@@ -132,6 +133,16 @@ type Check struct {
 	Tried    int64  `json:"tried"`
 	Violated int64  `json:"violated"`
 	Note     string `json:"note,omitempty"`
+}
+
+// Clock is a comparison of a sampler's clock with that of whoever injects the fault. The
+// sampler was asked after Asked and had answered before Told, both by the injector's clock;
+// in between its own said At.
+type Clock struct {
+	Workload string `json:"workload"`
+	Asked    int64  `json:"asked"`
+	At       int64  `json:"at"`
+	Told     int64  `json:"told"`
 }
 
 // Usage is what the data plane's processes had used at one time.

@@ -21,7 +21,7 @@ func (r *Run) Validate() error {
 	if r.Schema != Schema {
 		return &SchemaError{File: RunFile, Found: r.Schema, Wanted: Schema}
 	}
-	for _, check := range []func() error{r.checkWorkloads, r.checkFlows, r.checkSubjects, r.checkSegments} {
+	for _, check := range []func() error{r.checkWorkloads, r.checkFlows, r.checkSubjects, r.checkSegments, r.checkClocks} {
 		if err := check(); err != nil {
 			return fmt.Errorf("%s: %w", RunFile, err)
 		}

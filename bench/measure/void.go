@@ -85,6 +85,7 @@ func invalid(run *Run, res *Result) (why []string) {
 	if missing > 0 {
 		why = append(why, fmt.Sprintf("%d planned requests have no record", missing))
 	}
+	why = append(why, skewed(run.Clocks)...)
 	if v := res.Void; v.Share() > maxVoid {
 		why = append(why, fmt.Sprintf("%d of %d bins are void (%.1f %%, at most %.0f %%): the machine stalled too often", v.Bins, v.Total, 100*v.Share(), 100*maxVoid))
 	}

@@ -15,6 +15,9 @@ func (d *Document) notes() []string {
 		ms(res.Late), ms(res.P99), ms(measure.LateFloor)))
 	lines = append(lines, wrap("noise floor: ", d.noise())...)
 	lines = append(lines, wrap("void bins: ", d.void())...)
+	if within, compared := d.Run.ClockBound(); compared {
+		lines = append(lines, fmt.Sprintf("clocks: those of the samplers are within %v of the injector's", within.Round(10*time.Microsecond)))
+	}
 	if undone := d.undone(); undone != "" {
 		lines = append(lines, wrap("after the undo: ", undone)...)
 	}

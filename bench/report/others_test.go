@@ -1,0 +1,61 @@
+package report
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/report/story"
+)
+
+// TestOthersCanReadARecord runs the program that docs/record.md shows, which shares no
+// line with ours, and compares its numbers with the judge's.
+func TestOthersCanReadARecord(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip(err)
+	}
+	page, err := os.ReadFile("../../docs/record.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, begins := strings.Cut(string(page), "```python\n")
+	program, _, ends := strings.Cut(rest, "```")
+	if !begins || !ends {
+		t.Fatal("docs/record.md shows no program")
+	}
+	file := filepath.Join(t.TempDir(), "failed.py")
+	if err := os.WriteFile(file, []byte(program), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := story.Told(2).Write(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	all := 0
+	for _, o := range doc.Result.Outcomes {
+		n := 0
+		for _, c := range o.Failures {
+			n += c
+		}
+		all += n
+		fmt.Fprintf(&want, "%s\t%s\t%d\t%d\n", o.Subject, o.Kind, o.Repeat, n)
+	}
+	got, err := exec.CommandContext(t.Context(), python, file, dir).Output()
+	if err != nil || all == 0 {
+		t.Fatalf("%v; %d failures in the story", err, all)
+	}
+	if d := cmp.Diff(want.String(), string(got)); d != "" {
+		t.Error(d)
+	}
+}
