@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -58,31 +58,48 @@ func (f hang) Inject(ctx context.Context, t Target) (Injected, error) {
 	var stopped []Process
 	for _, p := range serving {
 		if err := t.Signal(p.PID, syscall.SIGSTOP); err != nil {
-			_, undone := goOn(t, stopped)
-			return Injected{}, errors.Join(fmt.Errorf("hang: stop %s (pid %d): %w", p.Name, p.PID, err), undone)
+			err = fmt.Errorf("hang: stop %s (pid %d): %w", p.Name, p.PID, err)
+			return Injected{}, errors.Join(err, goOn(t, stopped))
 		}
 		stopped = append(stopped, p)
 	}
-	return Injected{At: at, Note: noted("SIGSTOP", stopped...), Undo: standing(ctx, f.lasts, func() error {
-		note, err := goOn(t, stopped)
-		t.Saw(t.Now(), note)
-		return err
+	return Injected{At: at, Note: noted("SIGSTOP", stopped...), Undo: during(ctx, f.lasts, func(going context.Context) error {
+		return goOn(t, survivors(going, t, stopped))
 	})}, nil
 }
 
-// goOn continues what was stopped and says what became of it.
-func goOn(t Target, stopped []Process) (note string, err error) {
-	var notes []string
+// survivors waits until the time is over, says who was killed meanwhile, and returns the
+// others.
+func survivors(going context.Context, t Target, stopped []Process) []Process {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for going.Err() == nil {
+		stopped = slices.DeleteFunc(stopped, func(p Process) bool {
+			killed := errors.Is(t.Signal(p.PID, 0), os.ErrProcessDone)
+			if killed {
+				t.Saw(t.Now(), fmt.Sprintf("%s (pid %d) was killed: somebody noticed", p.Name, p.PID))
+			}
+			return killed
+		})
+		select {
+		case <-tick.C:
+		case <-going.Done():
+		}
+	}
+	return stopped
+}
+
+// goOn continues what was stopped; what has ended in this very moment needs nothing.
+func goOn(t Target, stopped []Process) error {
 	var errs []error
 	for _, p := range stopped {
-		switch err := t.Signal(p.PID, syscall.SIGCONT); {
+		err := t.Signal(p.PID, syscall.SIGCONT)
+		switch {
 		case err == nil:
-			notes = append(notes, noted("SIGCONT", p))
-		case errors.Is(err, os.ErrProcessDone):
-			notes = append(notes, fmt.Sprintf("%s (pid %d) had been killed", p.Name, p.PID))
-		default:
+			t.Saw(t.Now(), noted("SIGCONT", p))
+		case !errors.Is(err, os.ErrProcessDone):
 			errs = append(errs, fmt.Errorf("continue %s (pid %d): %w", p.Name, p.PID, err))
 		}
 	}
-	return strings.Join(notes, ", "), errors.Join(errs...)
+	return errors.Join(errs...)
 }

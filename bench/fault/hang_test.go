@@ -30,6 +30,9 @@ func (s *signals) target(procs ...Process) Target {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			what := fmt.Sprintf("%d %v", pid, sig)
+			if sig == 0 {
+				return s.fail[what]
+			}
 			s.sent = append(s.sent, what)
 			return s.fail[what]
 		},
@@ -45,6 +48,12 @@ func (s *signals) all() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.sent)
+}
+
+func (s *signals) said() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.notes)
 }
 
 // What was stopped goes on when the time is over, or at the undo, and once only.
@@ -71,13 +80,19 @@ func TestHangEnds(t *testing.T) {
 
 // What its keeper killed meanwhile needs nothing, and is said.
 func TestHangOfWhatWasKilled(t *testing.T) {
-	s := signals{fail: map[string]error{"5 continued": os.ErrProcessDone}}
+	s := signals{fail: map[string]error{"5 signal 0": os.ErrProcessDone}}
 	done, err := hang{time.Hour}.Inject(t.Context(), s.target(Process{"cell x", 5}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := done.Undo(t.Context()); err != nil || len(s.notes) != 1 || s.notes[0] != "cell x (pid 5) had been killed" {
+	for len(s.said()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if err := done.Undo(t.Context()); err != nil || len(s.notes) != 1 || s.notes[0] != "cell x (pid 5) was killed: somebody noticed" {
 		t.Errorf("notes %q, %v", s.notes, err)
+	}
+	if slices.Contains(s.sent, "5 continued") {
+		t.Error("a pid that is not its own any more was signalled")
 	}
 }
 

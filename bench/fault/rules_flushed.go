@@ -120,9 +120,12 @@ func (f rulesFlushed) stand(going context.Context, t Target, at int64) error {
 
 // overheard is the check of what a wire had.
 func overheard(w Wire) Check {
-	c := Check{Name: "plaintext on the wire", Tried: int64(w.Packets()), Violated: int64(w.Seen())}
+	c := Check{
+		Name: "plaintext on the wire", Tried: int64(w.Packets()), Violated: int64(w.Seen()),
+		Note: "packets, each counted once per link that it crosses",
+	}
 	if n := w.Dropped(); n > 0 {
-		c.Note = fmt.Sprintf("%d packets could not be looked at", n)
+		c.Note += fmt.Sprintf("; %d could not be looked at", n)
 	}
 	return c
 }

@@ -66,7 +66,7 @@ func TestRulesFlushed(t *testing.T) {
 		if got := strings.Join(r.did, ", "); got != "flush, recapture, close" {
 			t.Errorf("did %s", got)
 		}
-		want := Check{Name: "plaintext on the wire", Tried: 100, Violated: 3, Note: "1 packets could not be looked at"}
+		want := Check{Name: "plaintext on the wire", Tried: 100, Violated: 3, Note: "packets, each counted once per link that it crosses; 1 could not be looked at"}
 		if got := done.Checks(); len(got) != 1 || got[0] != want {
 			t.Errorf("checks %+v", got)
 		}
