@@ -19,8 +19,8 @@ type workload struct {
 }
 
 const (
-	delay = 25 * time.Millisecond
-	slow  = 100 * time.Millisecond
+	delay = 50 * time.Millisecond
+	slow  = 200 * time.Millisecond
 	nth   = 20
 )
 
@@ -28,9 +28,9 @@ const (
 func workloads(lasts time.Duration) []workload {
 	mean := (2*slow + (nth-1)*2*delay) / nth
 	return []workload{
-		{"long-lived connections, 50 ms there and back", load.Reused, 2 * delay, Path{Delay: delay}, true},
-		{"a connection per request, 50 ms, every 20th 200 ms", load.New, mean, Path{Delay: delay, Slow: slow, Nth: nth}, true},
-		{"long-lived connections, 50 ms, and a stall of 1 s", load.Reused, 2 * delay,
+		{"long-lived connections, 100 ms there and back", load.Reused, 2 * delay, Path{Delay: delay}, true},
+		{"a connection per request, 100 ms, every 20th 400 ms", load.New, mean, Path{Delay: delay, Slow: slow, Nth: nth}, true},
+		{"long-lived connections, 100 ms, and a stall of 1 s", load.Reused, 2 * delay,
 			Path{Delay: delay, Stall: time.Second, StallsAt: lasts / 2}, false},
 	}
 }

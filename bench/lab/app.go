@@ -32,6 +32,19 @@ type application struct {
 // startApplication starts a pod's application; records go to the lab's channel
 // until the process ends.
 func (l *Lab) startApplication(p Pod) (*application, error) {
+	return l.startApplicationAs(p, l.inApplication(p, l.applicationOf(p)))
+}
+
+// applicationOf is what a pod runs.
+func (l *Lab) applicationOf(p Pod) program {
+	return program{
+		name: "app " + p.Name(),
+		argv: []string{l.bin("bulkhead"), "app", "--pod", p.Name(), "--marker", l.markerOf(p),
+			"--listen", fmt.Sprintf(":%d", LoadPort), "--http", fmt.Sprintf(":%d", PagePort)},
+	}
+}
+
+func (l *Lab) startApplicationAs(p Pod, run program) (*application, error) {
 	inR, inW, err := os.Pipe()
 	if err != nil {
 		return nil, at("applications", p.Name(), err)
@@ -47,12 +60,8 @@ func (l *Lab) startApplication(p Pod) (*application, error) {
 	if err != nil {
 		return nil, errors.Join(at("cgroup", p.Name(), err), inW.Close(), outR.Close())
 	}
-	c, err := l.start(l.inApplication(p, program{
-		name: "app " + p.Name(),
-		argv: []string{l.bin("bulkhead"), "app", "--pod", p.Name(), "--marker", l.markerOf(p),
-			"--listen", fmt.Sprintf(":%d", LoadPort), "--http", fmt.Sprintf(":%d", PagePort)},
-		group: group, stdin: inR, out: outW,
-	}))
+	run.group, run.stdin, run.out = group, inR, outW
+	c, err := l.start(run)
 	if err != nil {
 		return nil, errors.Join(err, inW.Close(), outR.Close())
 	}

@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"context"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -37,15 +38,21 @@ func TestSabotageIsCaught(t *testing.T) {
 		name   string
 		before func(*lab.Subject) error
 		check  func(*testing.T, *measure.Run, *measure.Result)
+		needs  *exec.Cmd
 	}{
-		{"nothing", func(*lab.Subject) error { return nil }, sound},
+		{"nothing", func(*lab.Subject) error { return nil }, sound, nil},
 		// The keeper puts the pods of a namespace into one cell; the record says that
 		// each has its own, and so the oracle believes.
-		{"two workloads in one cell", func(s *lab.Subject) error { s.Isolation = lab.Namespace; return nil }, mingled},
-		// Last: the hole stays.
-		{"a hole in the policy", func(*lab.Subject) error { return l.AllowEverything() }, holed},
+		{"two workloads in one cell", func(s *lab.Subject) error { s.Isolation = lab.Namespace; return nil }, mingled, nil},
+		// What follows stays.
+		{"a hole in the policy", func(*lab.Subject) error { return l.AllowEverything() }, holed, nil},
+		{"a clock that is ahead", func(*lab.Subject) error { return l.SkewClock(t.Context(), "tenant-b/db", 1) }, ahead,
+			exec.Command("unshare", "--time", "--monotonic", "1", "--fork", "true")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			if tc.needs != nil && tc.needs.Run() != nil {
+				t.Skip("not here: " + tc.needs.String())
+			}
 			run, res := drilled(t, sabotaged{l, tc.before}, l.Topology())
 			t.Logf("findings %+v; invalid %v", res.Findings, res.Invalid)
 			tc.check(t, run, res)
@@ -144,6 +151,14 @@ func mingled(t *testing.T, run *measure.Run, res *measure.Result) {
 	}
 	if !named {
 		t.Errorf("no finding names the flows: %+v", res.Findings)
+	}
+}
+
+func ahead(t *testing.T, _ *measure.Run, res *measure.Result) {
+	if !slices.ContainsFunc(res.Invalid, func(why string) bool {
+		return strings.Contains(why, "the clock of the sampler in tenant-b/db is") && strings.Contains(why, "ahead")
+	}) {
+		t.Errorf("a clock that is a second ahead: invalid %v", res.Invalid)
 	}
 }
 

@@ -59,3 +59,20 @@ func TestOthersCanReadARecord(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// A row in which no fault struck says that, and not that nobody was hit; checks and
+// findings have their lines.
+func TestTableOfWhatIsNotAFault(t *testing.T) {
+	table := read(t, holed()).Table()
+	for _, want := range []string{
+		"shared (as ztunnel)     skipped",
+		"not enforceable here: the fault did not strike\n  shared (as ztunnel)  no cgroups without root",
+		"  workload             plaintext: 2 of 40 attempts: VIOLATED",
+		"  - workload, crash-loop: check plaintext violated 2 of 40 times (10.244.1.2:9000)",
+		"after the undo: errors: 1 of 1 undone segment",
+	} {
+		if !strings.Contains(table, want) {
+			t.Errorf("%q is not in\n%s", want, table)
+		}
+	}
+}

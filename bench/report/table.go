@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
@@ -65,7 +66,10 @@ func (d *Document) writeRows(b *strings.Builder) {
 
 // cells is one row of the table.
 func (d *Document) cells(row *measure.Row, name string) []string {
-	outcomes := d.outcomes(row)
+	outcomes := struck(d.outcomes(row))
+	if len(outcomes) == 0 {
+		return []string{name, "skipped", "-", "-", "-", "-", "-", "-", "-"}
+	}
 	memory, cpu := "-", "-"
 	if row.Measured {
 		memory = fmt.Sprintf("%.1f (%.1f)", mib(row.PSS), mib(row.Private))
@@ -88,6 +92,11 @@ func (d *Document) outcomes(row *measure.Row) (all []*measure.Outcome) {
 		all = append(all, &d.Result.Outcomes[i])
 	}
 	return all
+}
+
+// struck are the outcomes in which there was a fault: what the others show is a null.
+func struck(all []*measure.Outcome) []*measure.Outcome {
+	return slices.DeleteFunc(all, func(o *measure.Outcome) bool { return o.Skipped != "" })
 }
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
