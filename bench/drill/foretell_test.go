@@ -120,3 +120,23 @@ func TestForetellAboveTheCells(t *testing.T) {
 		}
 	}
 }
+
+// An application out of hand may harm flows of its own pod, and no others, in every isolation.
+func TestForetellForAnApplication(t *testing.T) {
+	for _, isolation := range lab.Isolations {
+		subjects, err := Subjects([]string{isolation}, measure.Restart{Mode: RestartKubelet, TimeScale: 0.1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := plan(Params{Fault: fault.AppHog, Subjects: subjects, Culprit: "tenant-a/checkout", Times: DefaultTimes()}, lab.Default(), "x", time.Now())
+		got := foretell(run, subjects[0], fault.AppHog)
+		if len(got.Must) != 0 || len(got.Waiting) != 4 {
+			t.Errorf("%s: must hit %v, may %v, want the 4 of the culprit", isolation, got.Must, got.Waiting)
+		}
+		for _, id := range got.Waiting {
+			if f := run.Flows[id]; f.Client != run.Culprit && f.Server != run.Culprit {
+				t.Errorf("%s: flow %d of others may be hit", isolation, id)
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/bench/crowd"
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
+	"github.com/bulkhead-mesh/bulkhead/bench/hog"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
 	"github.com/bulkhead-mesh/bulkhead/bench/spoof"
@@ -36,6 +37,9 @@ type Placement interface {
 	// came of it.
 	Crowd(ctx context.Context, pod string, kind crowd.Kind, times int) (string, error)
 	Disperse() (string, error)
+	// Misbehave starts a second process in the container of a pod's application; what it
+	// returns ends it.
+	Misbehave(pod string, kind hog.Kind, limited bool) (note string, behave func() (string, error), err error)
 	// Keepers and Anchor are what is above the cells: of all nodes, and of a pod's.
 	Keepers() ([]lab.Proc, error)
 	Anchor(pod string) ([]lab.Proc, error)

@@ -70,6 +70,8 @@ func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
 		return Prediction{Waiting: stopped(run, alone(s), 0).Waiting}
 	case fault.Hampers:
 		return Prediction{Waiting: hampered(run, s)}
+	case fault.HampersPod:
+		return Prediction{Waiting: hampered(run, alone(s))} // whoever serves it: others are not in the pod
 	case fault.Ends:
 	}
 	return Predict(run, s)

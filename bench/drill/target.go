@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/bench/crowd"
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
+	"github.com/bulkhead-mesh/bulkhead/bench/hog"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 	"github.com/bulkhead-mesh/bulkhead/bench/spoof"
@@ -44,6 +45,9 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Send = t.send
 	target.Crowd = func(ctx context.Context, kind crowd.Kind, times int) (string, error) {
 		return t.lab.Crowd(ctx, t.p.Culprit, kind, times)
+	}
+	target.Misbehave = func(kind hog.Kind, limited bool) (string, func() (string, error), error) {
+		return t.lab.Misbehave(t.p.Culprit, kind, limited)
 	}
 	target.Disperse = t.lab.Disperse
 	target.Replace = t.lab.Replace

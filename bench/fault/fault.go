@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/crowd"
+	"github.com/bulkhead-mesh/bulkhead/bench/hog"
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
 )
 
@@ -60,6 +61,10 @@ type Target struct {
 	// says what came of it.
 	Crowd    func(ctx context.Context, kind crowd.Kind, times int) (string, error)
 	Disperse func() (string, error)
+	// Misbehave starts a second process in the container of the culprit's application,
+	// which takes what it can get, and says what; what it returns ends it, and says what
+	// came of it. Limited: the container has a limit of its own.
+	Misbehave func(kind hog.Kind, limited bool) (note string, behave func() (string, error), err error)
 	// Links are those between nodes.
 	Links Links
 	// Impersonate starts impostors on the fabric and in the culprit's pod.
@@ -124,6 +129,7 @@ func All() []Fault {
 	return []Fault{
 		Crash{}, MemoryLeak, CPUHog, FDLeak, FDFlood, CrashLoop, Hang, HalfDead, Slow, Panic, Poison,
 		NoisyNeighbour, NoisyBulk, NoisyConnections, NoisyHandshakes, SlowReader,
+		AppHog, AppHogLimited, AppOOM, AppOOMPod,
 		KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
 		Partition, Latency, Loss, MTU, Flap,
 		RulesFlushed, Spoof,

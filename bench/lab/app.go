@@ -56,7 +56,7 @@ func (l *Lab) startApplicationAs(p Pod, run program) (*application, error) {
 		return nil, at("applications", p.Name(), err)
 	}
 	defer outW.Close()
-	group, err := l.groups.of(p, "app", appWall)
+	group, err := l.groups.of(p, containerSampler, appWall)
 	if err != nil {
 		return nil, errors.Join(at("cgroup", p.Name(), err), inW.Close(), outR.Close())
 	}
@@ -64,6 +64,9 @@ func (l *Lab) startApplicationAs(p Pod, run program) (*application, error) {
 	c, err := l.start(run)
 	if err != nil {
 		return nil, errors.Join(err, inW.Close(), outR.Close())
+	}
+	if group != nil {
+		c.spare()
 	}
 	a := &application{pod: p, process: c, in: inW, ready: make(chan struct{}), stopped: make(chan struct{}, 1), clock: make(chan reading, 1)}
 	l.readers.Go(func() { a.read(outR, l.records, l.closing) })

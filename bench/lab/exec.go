@@ -48,7 +48,7 @@ func (l *Lab) exec(ctx context.Context, c command, stdio [3]*os.File, signals <-
 	if err := l.fabric.pods[pod.Name()].Do(cmd.Start); err != nil {
 		return exitNoProgram, &Misuse{fmt.Sprintf("%s cannot be run: %v", c.Argv[0], err)}
 	}
-	if group, err := l.groups.of(pod, "app", appWall); err == nil && group != nil {
+	if group, err := l.groups.of(pod, containerApp, appWall); err == nil && group != nil {
 		_ = group.Add(cmd.Process.Pid) // it may have ended already
 	}
 	ended := make(chan error, 1)

@@ -11,14 +11,24 @@ import (
 )
 
 // groups makes the cgroups of the lab, as a kubelet would: one per pod, with a child
-// for the application and one for the sidecar. The keepers make their cells' own
-// below that of their node. Without privilege there are none, and of returns nil.
+// for the application's container and one for the sidecar. The keepers make their cells'
+// own below that of their node. Without privilege there are none, and of returns nil.
 //
-//	bulkhead-lab-PID-START-PIDNS/node-1/tenant-a_web/{app,sidecar}
+// What no kubelet would make is the sampler's: the process that is a pod's application
+// and measures it is beside the container that drills let get out of hand (Misbehave).
+//
+//	bulkhead-lab-PID-START-PIDNS/node-1/tenant-a_web/{app,sampler,sidecar}
 type groups struct {
 	top       string
 	hierarchy *cgroup.Hierarchy // nil: not enforceable here
 }
+
+// Containers of a pod.
+const (
+	containerApp     = "app"
+	containerSampler = "sampler"
+	containerSidecar = "sidecar"
+)
 
 // newGroups finds out by making the top group whether there can be any: a cgroup
 // file system that looks writable may still refuse.

@@ -98,7 +98,7 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	group, err := l.groups.of(p, "sidecar", sidecarWall)
+	group, err := l.groups.of(p, containerSidecar, sidecarWall)
 	if err != nil {
 		return nil, fmt.Errorf("cgroup: %w", err)
 	}

@@ -148,6 +148,22 @@ func (c *process) kill() {
 	<-c.ended
 }
 
+// spare has the kernel choose others when the pod is out of memory: without the sampler
+// there would be nothing to see. It is a wish: it may have ended.
+func (c *process) spare() {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", c.pid), []byte("-999"), 0)
+}
+
+// killed says whether the process, which has ended, was ended by SIGKILL.
+func (c *process) killed() bool {
+	var exit *exec.ExitError
+	if !errors.As(c.err, &exit) {
+		return false
+	}
+	s, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && s.Signaled() && s.Signal() == syscall.SIGKILL
+}
+
 // failure is why the process ended, with the last words of its log.
 func (c *process) failure() error {
 	err := c.err

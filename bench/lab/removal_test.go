@@ -165,7 +165,7 @@ func TestCgroups(t *testing.T) {
 		return
 	}
 	const pod = "tenant-a/checkout"
-	for pid, container := range map[int]string{l.apps[pod].process.pid: "app", l.dataPlane().serving[pod].pid(): "sidecar"} {
+	for pid, container := range map[int]string{l.apps[pod].process.pid: "sampler", l.dataPlane().serving[pod].pid(): "sidecar"} {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 		if want := worker.Cgroup + "/node-1/tenant-a_checkout/" + container + "\n"; err != nil || !strings.Contains(string(b), want) {
 			t.Errorf("%s is not in %s: %v\n%s", container, want, err, b)

@@ -1,6 +1,9 @@
 package lab
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // wall is what one container may use; zero fields are not limited.
 type wall struct {
@@ -12,13 +15,24 @@ type wall struct {
 
 // Limits of containers, as a pod's manifest would have them. A sidecar has what a
 // cell of one workload has on a node (nodeWalls), so that the two compare. An
-// application has no CPU limit, as most have none: it is also the sampler, and a
-// throttled sampler measures itself.
+// application has no CPU limit, as most have none; neither has the sampler, since a
+// throttled one measures itself.
 var (
 	sidecarWall = wall{memory: 128 << 20, cpu: 0.5, pids: 96, files: 9216}
 	appWall     = wall{memory: 512 << 20}
 	podPids     = 1024 // podPidsLimit of a kubelet
 )
+
+// String is for people: the limits of a container.
+func (w wall) String() string {
+	switch {
+	case w.memory > 0:
+		return fmt.Sprintf("limited to %d MiB", w.memory>>20)
+	case w.cpu > 0:
+		return fmt.Sprintf("limited to %g CPUs", w.cpu)
+	}
+	return "without a limit of its own"
+}
 
 // wallsConfig is the part of the node's file: a cell of one workload has sidecarWall.
 type wallsConfig struct {
