@@ -37,7 +37,9 @@ func runChannel(ctx context.Context, name string) error {
 		return &misuse{fmt.Errorf("no channel on descriptor %d: a keeper starts this command", channelFD)}
 	}
 	unix.CloseOnExec(channelFD)
-	log := newLogger(name)
+	logs := newLogs(os.Stderr, name)
+	defer logs.close()
+	log := logs.log
 	feed, err := cell.NewChannel(os.NewFile(channelFD, "channel"), name, log)
 	if err != nil {
 		return err
@@ -47,7 +49,7 @@ func runChannel(ctx context.Context, name string) error {
 	talk, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go readChannel(talk, feed, ended)
-	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: transport, Log: log, Drain: feed.Drain, Doze: true})
+	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: transport, Log: log, Access: logs.access, Drain: feed.Drain, Doze: true})
 	hangUp()
 	if channelErr := <-ended; errors.Is(err, cell.ErrFeedGone) && !errors.Is(channelErr, io.EOF) {
 		return errors.Join(err, channelErr)

@@ -6,12 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
 // Exit codes: misuse is the caller's to mend, a failure is not.
@@ -34,7 +35,9 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "bulkhead-cell:", err)
+	lines := telemetry.NewLines(os.Stderr) // which somebody may have stopped reading: that must not keep a process from its end
+	fmt.Fprintln(lines, "bulkhead-cell:", err)
+	lines.Close()
 	var m *misuse
 	if errors.As(err, &m) {
 		return exitMisuse
@@ -69,8 +72,4 @@ func misuseArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-func newLogger(name string) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("cell", name)
 }

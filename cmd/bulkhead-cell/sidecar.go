@@ -79,7 +79,9 @@ func loadSidecar(path string) (sidecarConfig, error) {
 }
 
 func runSidecar(ctx context.Context, c sidecarConfig) error {
-	log := newLogger("sidecar/" + c.Workload)
+	logs := newLogs(os.Stderr, "sidecar/"+c.Workload)
+	defer logs.close()
+	log := logs.log
 	served := func(err error) {
 		if err == nil && c.Ready != "" {
 			err = os.WriteFile(c.Ready, []byte("ready\n"), 0o644)
@@ -96,7 +98,7 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go watchMesh(watch, feed, ended)
-	err := cell.Run(ctx, cell.Config{Feed: feed, Transport: transport, Log: log, Drain: func() time.Duration { return c.drain }})
+	err := cell.Run(ctx, cell.Config{Feed: feed, Transport: transport, Log: log, Access: logs.access, Drain: func() time.Duration { return c.drain }})
 	endOrders() // before the feed's end closes what orders are sent on
 	stop()
 	<-ended

@@ -22,9 +22,10 @@ var ErrFeedGone = errors.New("the feed is gone: keeper and anchor have ended")
 type Config struct {
 	Feed      Feed
 	Transport func(*budget.Account) tunnel.Transport // of one workload
-	Log       *slog.Logger
-	Drain     func() time.Duration // asked when a drain begins
-	Doze      bool                 // collect no garbage to speak of before the first connection; see collection
+	Log       *slog.Logger                           // never waits for whoever reads it: the loop and the listeners write it
+	Access    slog.Handler                           // of access lines, which a queue of their own feeds; nil: that of Log
+	Drain     func() time.Duration                   // asked when a drain begins
+	Doze      bool                                   // collect no garbage to speak of before the first connection; see collection
 }
 
 // cell is the state of Run. The loop goroutine owns served and issuers; counters
@@ -45,7 +46,7 @@ type cell struct {
 func Run(ctx context.Context, c Config) error {
 	s := &cell{
 		Config:  c,
-		sink:    telemetry.NewSink(c.Log.Handler()),
+		sink:    telemetry.NewSink(c.access()),
 		turns:   budget.NewTurns(runtime.GOMAXPROCS(0)),
 		served:  map[string]*served{},
 		issuers: map[identity.ID]*issuing{},
@@ -61,6 +62,13 @@ func Run(ctx context.Context, c Config) error {
 	s.running.Wait()
 	s.sink.Close()
 	return err
+}
+
+func (c Config) access() slog.Handler {
+	if c.Access == nil {
+		return c.Log.Handler()
+	}
+	return c.Access
 }
 
 func (s *cell) loop(ctx context.Context) error {
