@@ -9,6 +9,7 @@ const (
 	Connections Kind = "connections"  // new connections out of the pod, one after another
 	Handshakes  Kind = "handshakes"   // TLS handshakes at the pod's door
 	HalfOpen    Kind = "half-open"    // TLS handshakes at the pod's door that stop half-way and stay
+	Burst       Kind = "burst"        // as half-open, with nothing to slow it down
 	SlowReaders Kind = "slow-readers" // clients of the pod that ask for bulk and read next to nothing
 )
 

@@ -40,6 +40,10 @@ type Placement interface {
 	// Misbehave starts a second process in the container of a pod's application; what it
 	// returns ends it.
 	Misbehave(pod string, kind hog.Kind, limited bool) (note string, behave func() (string, error), err error)
+	// Overflows is how many connections the queues of a pod had no room for.
+	Overflows(pod string) (int64, error)
+	// StallLog has nobody read what serves a pod logs; what it returns has it read again.
+	StallLog(pod string) (note string, resume func() error, err error)
 	// Keepers and Anchor are what is above the cells: of all nodes, and of a pod's.
 	Keepers() ([]lab.Proc, error)
 	Anchor(pod string) ([]lab.Proc, error)

@@ -49,6 +49,8 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Misbehave = func(kind hog.Kind, limited bool) (string, func() (string, error), error) {
 		return t.lab.Misbehave(t.p.Culprit, kind, limited)
 	}
+	target.Overflows = func() (int64, error) { return t.lab.Overflows(t.p.Culprit) }
+	target.StallLog = func() (string, func() error, error) { return t.lab.StallLog(t.p.Culprit) }
 	target.Disperse = t.lab.Disperse
 	target.Replace = t.lab.Replace
 	target.Links = t.lab

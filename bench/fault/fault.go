@@ -65,6 +65,11 @@ type Target struct {
 	// which takes what it can get, and says what; what it returns ends it, and says what
 	// came of it. Limited: the container has a limit of its own.
 	Misbehave func(kind hog.Kind, limited bool) (note string, behave func() (string, error), err error)
+	// StallLog has nobody read what the culprit's data plane logs; what it returns has it
+	// read again.
+	StallLog func() (note string, resume func() error, err error)
+	// Overflows is how many connections the queues of the culprit's pod had no room for.
+	Overflows func() (int64, error)
 	// Links are those between nodes.
 	Links Links
 	// Impersonate starts impostors on the fabric and in the culprit's pod.
@@ -128,7 +133,7 @@ func nothing(context.Context) error { return nil }
 func All() []Fault {
 	return []Fault{
 		Crash{}, MemoryLeak, CPUHog, FDLeak, FDFlood, CrashLoop, Hang, HalfDead, Slow, Panic, Poison,
-		NoisyNeighbour, NoisyBulk, NoisyConnections, NoisyHandshakes, SlowReader,
+		NoisyNeighbour, NoisyBulk, NoisyConnections, NoisyHandshakes, SlowReader, LogStall, Backlog,
 		AppHog, AppHogLimited, AppOOM, AppOOMPod,
 		KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
 		Partition, Latency, Loss, MTU, Flap,

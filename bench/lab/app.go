@@ -65,9 +65,6 @@ func (l *Lab) startApplicationAs(p Pod, run program) (*application, error) {
 	if err != nil {
 		return nil, errors.Join(err, inW.Close(), outR.Close())
 	}
-	if group != nil {
-		c.spare()
-	}
 	a := &application{pod: p, process: c, in: inW, ready: make(chan struct{}), stopped: make(chan struct{}, 1), clock: make(chan reading, 1)}
 	l.readers.Go(func() { a.read(outR, l.records, l.closing) })
 	return a, nil

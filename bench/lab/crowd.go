@@ -53,7 +53,7 @@ func (l *Lab) Crowd(_ context.Context, pod string, kind crowd.Kind, times int) (
 }
 
 func (l *Lab) crowdProcess(m crowdMember) (*process, error) {
-	group, err := l.groups.of(m.in, "crowd", crowdWall)
+	group, err := l.groups.of(m.in, "crowd", m.wall)
 	if err != nil {
 		return nil, at("cgroup", m.in.Name(), err)
 	}

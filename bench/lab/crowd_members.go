@@ -30,6 +30,7 @@ type crowdMember struct {
 	role string // of `bulkhead crowd`
 	in   Pod
 	args []string
+	wall wall
 }
 
 // String is for people.
@@ -59,6 +60,10 @@ func (l *Lab) members(p Pod, kind crowd.Kind, times int) ([]crowdMember, error) 
 		return []crowdMember{paceIn(outside, "greeter", door, times*stormHandshakes)}, nil
 	case crowd.HalfOpen:
 		return []crowdMember{clientIn(outside, door, crowd.Half, times*halfOpenHandshake)}, nil
+	case crowd.Burst: // in no hurry it would fill no queue: it has what CPU there is, for a moment
+		m := clientIn(outside, door, crowd.Half, times*halfOpenHandshake)
+		m.wall.cpu = 0
+		return []crowdMember{m}, nil
 	case crowd.SlowReaders:
 		return []crowdMember{sinkIn(p), clientIn(l.clientOf(p), sinkOf(p), crowd.Slow, times*slowReaders)}, nil
 	}
@@ -77,15 +82,15 @@ func (l *Lab) clientOf(p Pod) Pod {
 }
 
 func sinkIn(p Pod, args ...string) crowdMember {
-	return crowdMember{"sink", p, append([]string{"--listen", fmt.Sprintf(":%d", sinkPort)}, args...)}
+	return crowdMember{"sink", p, append([]string{"--listen", fmt.Sprintf(":%d", sinkPort)}, args...), crowdWall}
 }
 
 func sinkOf(p Pod) netip.AddrPort { return netip.AddrPortFrom(p.IPv4, sinkPort) }
 
 func clientIn(p Pod, to netip.AddrPort, m crowd.Manner, n int) crowdMember {
-	return crowdMember{"client", p, []string{"--to", to.String(), "--manner", string(m), "--connections", strconv.Itoa(n)}}
+	return crowdMember{"client", p, []string{"--to", to.String(), "--manner", string(m), "--connections", strconv.Itoa(n)}, crowdWall}
 }
 
 func paceIn(p Pod, role string, to netip.AddrPort, perSecond int) crowdMember {
-	return crowdMember{role, p, []string{"--to", to.String(), "--per-second", strconv.Itoa(perSecond)}}
+	return crowdMember{role, p, []string{"--to", to.String(), "--per-second", strconv.Itoa(perSecond)}, crowdWall}
 }

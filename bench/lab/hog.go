@@ -58,6 +58,10 @@ func (l *Lab) Misbehave(pod string, kind hog.Kind, limited bool) (note string, b
 	if err != nil {
 		return "", nil, err
 	}
+	if err := c.expend(); err != nil {
+		c.kill()
+		return "", nil, err
+	}
 	return fmt.Sprintf("%s (pid %d) in the container of %s, %s", strings.Join(argv[1:3], " "), c.pid, pod, w), func() (string, error) { return endHog(c) }, nil
 }
 

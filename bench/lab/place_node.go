@@ -140,7 +140,7 @@ func (l *Lab) startNode(n Node, s Subject, socket string) (*process, error) {
 	return l.start(program{
 		name: n.Name,
 		argv: []string{l.bin("bulkhead-node"), "--config", l.path(file), "--allow-faults"},
-		ns:   l.fabric.nodes[n.Name], ownPIDs: true,
+		ns:   l.fabric.nodes[n.Name], ownPIDs: true, piped: true,
 	})
 }
 

@@ -118,11 +118,19 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 	if group != nil {
 		b.cgroups = group.Dirs()
 	}
-	return l.start(program{
+	c, err := l.start(program{
 		name: "sidecar " + p.Name(), box: &b,
 		argv: append([]string{shim, "shim"}, spec.Args()...),
-		ns:   l.fabric.pods[p.Name()], env: sidecarWall.environment(),
+		ns:   l.fabric.pods[p.Name()], env: sidecarWall.environment(), piped: true,
 	})
+	if err != nil || group == nil {
+		return c, err
+	}
+	if err := c.expend(); err != nil {
+		c.kill()
+		return nil, err
+	}
+	return c, nil
 }
 
 // writeSidecar writes what a manifest would mount, for the sidecar's uid.

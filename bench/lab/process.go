@@ -28,6 +28,9 @@ type program struct {
 	env   []string         // besides the worker's own
 	stdin *os.File         // nil: /dev/null
 	out   *os.File         // nil: the log
+	// piped: its output goes through a pipe that the lab reads, as that of a container does.
+	// Otherwise it is the log file itself, and nothing of the lab is between.
+	piped bool
 	// ownPIDs makes it PID 1 of a pid namespace, as a container's first process is: when
 	// it dies, however it does, the kernel takes along all that it started.
 	ownPIDs bool
@@ -44,6 +47,7 @@ type process struct {
 	cmd   *exec.Cmd
 	ended chan struct{} // closed after the fields below are set
 	err   error         // nil: exit code 0
+	drain *drain        // nil: nothing is between it and its log
 	cpu   time.Duration // used in its whole life, with the children that it waited for
 }
 
@@ -56,12 +60,17 @@ func (l *Lab) start(p program) (*process, error) {
 		return nil, at("log", p.name, err)
 	}
 	defer log.Close()
+	said, drain, err := p.output(log, path)
+	if err != nil {
+		return nil, at("log", p.name, err)
+	}
+	defer said.Close()
 	if p.box != nil {
 		p.argv = l.argv(*p.box, p.argv)
 	}
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
 	cmd.Env = append(os.Environ(), p.env...)
-	cmd.Stdout, cmd.Stderr = orFile(p.out, log), log
+	cmd.Stdout, cmd.Stderr = orFile(p.out, said), said
 	if p.stdin != nil {
 		cmd.Stdin = p.stdin
 	}
@@ -74,9 +83,11 @@ func (l *Lab) start(p program) (*process, error) {
 		cmd.SysProcAttr.Cloneflags = boxFlags
 	}
 	if err := orOwn(p.ns).Do(cmd.Start); err != nil {
+		said.Close()
+		drain.close()
 		return nil, at("start", p.name, err)
 	}
-	c := &process{name: p.name, pid: cmd.Process.Pid, log: path, cmd: cmd, ended: make(chan struct{})}
+	c := &process{name: p.name, pid: cmd.Process.Pid, log: path, cmd: cmd, drain: drain, ended: make(chan struct{})}
 	go c.wait()
 	if p.group != nil {
 		if err := p.group.Add(c.pid); err != nil && !c.hasEnded() {
@@ -85,6 +96,15 @@ func (l *Lab) start(p program) (*process, error) {
 		}
 	}
 	return c, nil
+}
+
+// output is where a program writes: its log, or a pipe to that.
+func (p program) output(log *os.File, path string) (*os.File, *drain, error) {
+	if !p.piped {
+		return log, nil, nil
+	}
+	d, w, err := newDrain(path)
+	return w, d, err
 }
 
 // run starts a program and waits for its end, or for that of ctx, which ends it.
@@ -116,6 +136,7 @@ func orOwn(ns *netns.Namespace) *netns.Namespace {
 func (c *process) wait() {
 	defer close(c.ended)
 	c.err = c.cmd.Wait()
+	c.drain.close() // its last words are in the log before anybody asks for them
 	if s := c.cmd.ProcessState; s != nil {
 		c.cpu = s.UserTime() + s.SystemTime()
 	}
@@ -148,10 +169,18 @@ func (c *process) kill() {
 	<-c.ended
 }
 
-// spare has the kernel choose others when the pod is out of memory: without the sampler
-// there would be nothing to see. It is a wish: it may have ended.
-func (c *process) spare() {
-	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", c.pid), []byte("-999"), 0)
+// burstable is the oom_score_adj that a kubelet gives to containers that request little.
+const burstable = "999"
+
+// expend has the kernel choose this process before those of the lab when its pod is out
+// of memory, as it would on a node: without the sampler there would be nothing to see.
+// That it has ended already is no error.
+func (c *process) expend() error {
+	err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", c.pid), []byte(burstable), 0)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return at("oom_score_adj", c.name, err)
 }
 
 // killed says whether the process, which has ended, was ended by SIGKILL.
