@@ -43,6 +43,7 @@ func infect(d time.Duration) {
 	h := &hazard.Hazard{Bytes: func(b []byte) {
 		if bytes.Contains(b, []byte(Poison)) {
 			go panic("a fault was ordered: poison")
+			select {} // while it dies, which takes a while, the bytes get no further
 		}
 	}}
 	time.AfterFunc(d, hazard.Arm(h))
