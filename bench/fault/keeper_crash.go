@@ -21,6 +21,16 @@ func (keeperCrash) Name() string { return "keeper-crash" }
 // Lasts is part of Lasting.
 func (f keeperCrash) Lasts() time.Duration { return f.lasts }
 
+// For is part of Timed: as many crashes in another time.
+func (f keeperCrash) For(d time.Duration) Fault {
+	f.every = max(time.Duration(float64(f.every)*float64(d)/float64(f.lasts)), shortestCrash)
+	f.lasts = d
+	return f
+}
+
+// shortestCrash leaves a keeper the time to come back before it is killed again.
+const shortestCrash = 500 * time.Millisecond
+
 // Effect is part of Fault.
 func (keeperCrash) Effect() Effect { return EndsKeepers }
 
