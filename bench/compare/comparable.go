@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 )
@@ -29,6 +30,8 @@ func same(name string, a, b *measure.Run) error {
 		return differ(name, "culprit", a.Culprit, b.Culprit)
 	case a.Restart != b.Restart:
 		return differ(name, "restart policy", a.Restart, b.Restart)
+	case lengths(a) != lengths(b):
+		return differ(name, "method", lengths(a), lengths(b))
 	case a.Clean != b.Clean:
 		return differ(name, "time that must be clean before a recovery is believed", a.Clean, b.Clean)
 	case !slices.Equal(places(a), places(b)):
@@ -37,6 +40,13 @@ func same(name string, a, b *measure.Run) error {
 		return differ(name, "load", pace(a), pace(b))
 	}
 	return nil
+}
+
+// lengths is how long the fault and the windows around it are.
+func lengths(r *measure.Run) string {
+	m := r.Method
+	return fmt.Sprintf("fault %v, baseline %v, null %v, at most %v after the fault",
+		time.Duration(m.Lasts), time.Duration(m.Baseline), time.Duration(m.Null), time.Duration(m.Longest))
 }
 
 // sameSubject refuses two subjects with one name that are set up differently.
@@ -86,6 +96,8 @@ func warnings(name string, a, b *measure.Run) (all []string) {
 	}
 	warn("machine", fmt.Sprintf("Linux %s, %d CPUs, root %v", a.Host.Kernel, a.Host.CPUs, a.Host.Privileged),
 		fmt.Sprintf("Linux %s, %d CPUs, root %v", b.Host.Kernel, b.Host.CPUs, b.Host.Privileged))
+	// Words may change from one version to the next; strength is in them.
+	warn("account of what the fault does", a.Method.Does, b.Method.Does)
 	warn("seed", a.Seed, b.Seed)
 	warn("version", a.Version, b.Version)
 	return all

@@ -196,9 +196,10 @@ func TestWhatCannotBeCompared(t *testing.T) {
 			r.Drill = "hang"
 		},
 		"another culprit (tenant-a/checkout and tenant-b/db)": func(r *measure.Run) { r.Culprit = "tenant-b/db" },
-		"another restart policy":                              func(r *measure.Run) { r.Restart.Mode = "equal" },
-		"another topology":                                    func(r *measure.Run) { r.Workloads[3].Node = "node-1" },
-		"another load":                                        func(r *measure.Run) { r.Flows[2].Timeout *= 2 },
+		"another method":         func(r *measure.Run) { r.Method.Lasts = story.Sec },
+		"another restart policy": func(r *measure.Run) { r.Restart.Mode = "equal" },
+		"another topology":       func(r *measure.Run) { r.Workloads[3].Node = "node-1" },
+		"another load":           func(r *measure.Run) { r.Flows[2].Timeout *= 2 },
 		"sidecar: the runs cannot be compared: another subject of this name": func(r *measure.Run) { r.Subjects[0].Budgets = "on" },
 	} {
 		b := told(1)

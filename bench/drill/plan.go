@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
@@ -18,7 +19,7 @@ func plan(p Params, t lab.Topology, id string, started time.Time) *measure.Run {
 	run := &measure.Run{
 		Schema: measure.Schema, ID: id, Started: started, Version: p.Version, Host: Host(p.Privileged),
 		Drill: p.Fault.Name(), Culprit: p.Culprit, Seed: p.Seed, Restart: p.Restart,
-		Clean: int64(p.Times.Clean), Segments: []measure.Segment{},
+		Clean: int64(p.Times.Clean), Segments: []measure.Segment{}, Method: method(p, t),
 	}
 	for _, n := range t.Nodes {
 		run.Nodes = append(run.Nodes, n.Name)
@@ -36,6 +37,14 @@ func plan(p Params, t lab.Topology, id string, started time.Time) *measure.Run {
 	}
 	run.Flows = flows(p, t)
 	return run
+}
+
+func method(p Params, t lab.Topology) measure.Method {
+	pod, _ := t.Pod(p.Culprit)
+	return measure.Method{
+		Does: p.Fault.Describe(fault.Target{Culprit: p.Culprit, Node: pod.Node}), Lasts: int64(lasting(p.Fault)),
+		Baseline: int64(p.Times.Baseline), Null: int64(p.Times.Null), Longest: int64(p.Times.longest(p.Fault)),
+	}
 }
 
 // flows are, for each edge, one with a connection per request and one with a long-lived

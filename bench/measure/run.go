@@ -37,6 +37,7 @@ type Run struct {
 	Version   string     `json:"version"` // of the bulkhead that wrote it
 	Host      Host       `json:"host"`
 	Drill     string     `json:"drill"` // the fault's name
+	Method    Method     `json:"method,omitzero"`
 	Culprit   string     `json:"culprit"`
 	Seed      int64      `json:"seed"`
 	Restart   Restart    `json:"restart"`
@@ -49,6 +50,16 @@ type Run struct {
 	Lost      int64      `json:"lost"`     // records that a sampler could not hand over
 	Clocks    []Clock    `json:"clocks,omitempty"`
 	Aborted   string     `json:"aborted,omitempty"`
+}
+
+// Method is how the fault strikes, and how long is watched: what must be the same in two
+// runs that are compared. Zero in records from before.
+type Method struct {
+	Does     string `json:"does"`     // in the fault's own words, with its strength
+	Lasts    int64  `json:"lasts"`    // how long it goes on by itself; 0: it is over at once
+	Baseline int64  `json:"baseline"` // of each segment
+	Null     int64  `json:"null"`     // observation of a segment without a fault
+	Longest  int64  `json:"longest"`  // observation after the fault, at most
 }
 
 // Host is where the drill ran.
