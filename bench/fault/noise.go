@@ -53,18 +53,11 @@ func (f noise) Inject(ctx context.Context, t Target) (Injected, error) {
 	if err != nil {
 		return Injected{}, fmt.Errorf("%s: %w", f.name, err)
 	}
-	going, stop := context.WithTimeout(context.WithoutCancel(ctx), f.lasts)
-	ended := make(chan error, 1)
-	go func() {
-		<-going.Done()
+	return Injected{At: at, Note: note, Undo: standing(ctx, f.lasts, func() error {
 		note, err := t.Disperse()
 		t.Saw(t.Now(), "the crowd has gone; "+note)
-		ended <- err
-	}()
-	return Injected{At: at, Note: note, Undo: func(context.Context) error {
-		stop()
-		return <-ended
-	}}, nil
+		return err
+	})}, nil
 }
 
 // Budgeted says whether budgets are what stands between a fault and bystanders of the same
