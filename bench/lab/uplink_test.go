@@ -287,6 +287,27 @@ func transfer(t *testing.T, from, to net.Conn, body []byte) {
 	}
 }
 
+// A drill that was called off displaces, and that heals; so does a second impairment in
+// place of the first.
+func TestDisplaceHeals(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	l := network(t)
+	here, there := l.mailbox(t, "tenant-a/checkout", false), l.mailbox(t, "tenant-a/catalog", false)
+	impair(t, l, "node-1", wire.Cut())
+	impair(t, l, "node-1", wire.Delay(time.Hour))
+	impair(t, l, "node-1", wire.Cut())
+	if err := l.Displace(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	here.send(there, []byte("displaced"))
+	there.wants([]byte("displaced"))
+	if len(l.uplinks.sieves)+len(l.uplinks.late) != 0 {
+		t.Errorf("still impaired: %+v", l.uplinks)
+	}
+}
+
 // No node, no impairment.
 func TestImpairNamesANode(t *testing.T) {
 	l := &Lab{}

@@ -147,7 +147,7 @@ func (t *thief) fromTheirAddress(ctx context.Context) error {
 	defer cancel()
 	v := t.Imposture.Victim
 	c, err := t.home().Dial(ctx, netns.DialOptions{Remote: v.Address, Source: v.Source, Transparent: true, Mark: redirect.MarkProxy})
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return errNoAnswer
 	}
 	if err != nil {
