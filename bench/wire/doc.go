@@ -18,9 +18,10 @@
 // # The relay
 //
 // A Relay copies Ethernet frames between two devices, each some time after it came. The
-// kernel's netem would do that better, but many kernels are built without it, and a
-// drill that depends on the kernel's build is none. Frames keep their order, since all
-// have the same delay. What waits is bounded, as netem's queue is: beyond it frames
+// kernel's netem would do that better, but many kernels are built without it, and where
+// it is it delays sentinels as well, unless classes and filters are put around it: that
+// would be a second way to do the same, of which each machine tests one. Frames keep
+// their order, since all have the same delay. What waits is bounded, as netem's queue is: beyond it frames
 // are dropped and counted.
 //
 // # Ownership
