@@ -19,8 +19,8 @@
 //
 // # Limits
 //
-// An expired SVID cannot be had in a lab: nobody has the CA's key but the CA, which signs
-// for an hour. identity's own tests have one. Plaintext from a stranger's own address to
+// Headers are those that HBONE has (Forwarded, baggage); x-forwarded-for is none of them,
+// and nobody in the data plane reads it. Plaintext from a stranger's own address to
 // the application's port is not tried: policy that names identities lets it in (Istio's
 // PERMISSIVE), and bench/theft has the strict case.
 //

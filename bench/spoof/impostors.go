@@ -106,10 +106,13 @@ func (e *UnbelievedError) Error() string {
 
 // judge makes a check of each kind of lie.
 func judge(from string, tallies []attack.Tally) (checks []fault.Check, err error) {
-	believed, why := false, "it was not told"
+	told := false
 	for _, t := range tallies {
 		if t.Control {
-			believed, why = believed || t.Succeeded > 0, t.Error
+			told = true
+			if t.Succeeded == 0 {
+				err = errors.Join(err, &UnbelievedError{From: from, Why: t.Kind + ": " + t.Error})
+			}
 			continue
 		}
 		c := fault.Check{Name: t.Kind + ", " + from, Tried: t.Tried, Violated: t.Succeeded}
@@ -118,8 +121,8 @@ func judge(from string, tallies []attack.Tally) (checks []fault.Check, err error
 		}
 		checks = append(checks, c)
 	}
-	if !believed {
-		return checks, &UnbelievedError{From: from, Why: why}
+	if !told {
+		err = &UnbelievedError{From: from, Why: "it was not told"}
 	}
-	return checks, nil
+	return checks, err
 }

@@ -55,6 +55,7 @@ func TestJudge(t *testing.T) {
 		{nil, true},
 		{[]attack.Tally{{Kind: "truth", Control: true, Tried: 3, Error: "refused"}}, true},
 		{[]attack.Tally{{Kind: "truth", Control: true, Tried: 3, Succeeded: 2, Error: "late"}}, false},
+		{[]attack.Tally{{Kind: "truth", Control: true, Tried: 3, Succeeded: 3}, {Kind: "another", Control: true, Tried: 1, Error: "403"}}, true},
 	} {
 		checks, err := judge("from the fabric", append(c.truth, lies...))
 		var unbelieved *UnbelievedError

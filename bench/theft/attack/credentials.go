@@ -190,3 +190,19 @@ func (t *thief) replay(ctx context.Context, as identity.Source) error {
 
 // signedWith asks the CA with a token.
 func signedWith(socket, token string) signer { return caclient.New(socket, token).Sign }
+
+// expired is an SVID of the true CA for whom policy lets in, after its only second. The
+// server's clock is this machine's.
+func (t *thief) expired(ctx context.Context) (lie, error) {
+	ca := caclient.New(t.CA, t.Imposture.AsToken)
+	svid, err := t.sign(ctx, t.Imposture.Victim.As, func(ctx context.Context, id identity.ID, csr []byte) (chain, roots [][]byte, err error) {
+		return ca.SignFor(ctx, id, csr, time.Second)
+	})
+	if err != nil {
+		return lie{}, err
+	}
+	show := func(ctx context.Context) error {
+		return t.present(ctx, &credentials{[]tls.Certificate{*svid.Certificate}})
+	}
+	return lie{kind: "an expired SVID", tell: show, from: svid.Certificate.Leaf.NotAfter.Add(100 * time.Millisecond)}, nil
+}

@@ -37,6 +37,7 @@ const pause = 5 * time.Millisecond
 type lie struct {
 	kind string
 	tell func(ctx context.Context) error
+	from time.Time // true before; zero: never was
 }
 
 // impersonate lies until ctx ends. The truth is told in each round, or the refusals
@@ -46,9 +47,19 @@ func (t *thief) impersonate(ctx context.Context) {
 	if t.By == ByOutsider {
 		right, denied := t.holder(t.Imposture.AsToken, t.Imposture.Victim.As), t.holder(t.Imposture.DeniedToken, t.Imposture.Denied)
 		truth, lies = t.asOutsider(right), append(lies, t.asCitizen(right, denied)...)
+		t.control("an SVID for a second", func() error {
+			expired, err := t.expired(ctx)
+			if err == nil {
+				lies = append(lies, expired)
+			}
+			return err
+		})
 	}
 	for {
 		for i := range len(lies) + 1 {
+			if i > 0 && lies[i-1].from.After(time.Now()) {
+				continue
+			}
 			if i == 0 {
 				t.control(truth.kind, func() error { return truth.tell(ctx) })
 			} else {
@@ -64,11 +75,11 @@ func (t *thief) impersonate(ctx context.Context) {
 }
 
 func (t *thief) asApplication() lie {
-	return lie{"a request like any other", func(ctx context.Context) error { return t.through(ctx, t.Imposture.Victim, 0) }}
+	return lie{kind: "a request like any other", tell: func(ctx context.Context) error { return t.through(ctx, t.Imposture.Victim, 0) }}
 }
 
 func (t *thief) asOutsider(right svidOf) lie {
-	return lie{"the identity that policy lets in", func(ctx context.Context) error {
+	return lie{kind: "the identity that policy lets in", tell: func(ctx context.Context) error {
 		svid, err := right(ctx)
 		if err != nil {
 			return err
@@ -81,7 +92,7 @@ func (t *thief) asOutsider(right svidOf) lie {
 func (t *thief) fromAnywhere() []lie {
 	v := t.Imposture.Victim
 	shown := func(kind string, make func(Destination) (*credentials, error)) lie {
-		return lie{kind, func(ctx context.Context) error {
+		return lie{kind: kind, tell: func(ctx context.Context) error {
 			c, err := make(v)
 			if err != nil {
 				return err
@@ -94,10 +105,10 @@ func (t *thief) fromAnywhere() []lie {
 		shown("an SVID of its own CA for a name that policy lets in", selfMade),
 		shown("a self-signed certificate with the victim's own name", selfSigned),
 		shown("no certificate", func(Destination) (*credentials, error) { return &credentials{}, nil }),
-		{"plaintext to the mesh's port", func(ctx context.Context) error {
+		{kind: "plaintext to the mesh's port", tell: func(ctx context.Context) error {
 			return t.plainly(ctx, Destination{Address: netip.AddrPortFrom(v.Address.Addr(), redirect.HBONEPort)})
 		}},
-		{"plaintext from an address that is another's", t.fromTheirAddress},
+		{kind: "plaintext from an address that is another's", tell: t.fromTheirAddress},
 	}
 }
 
@@ -105,7 +116,7 @@ func (t *thief) fromAnywhere() []lie {
 func (t *thief) asCitizen(right, denied svidOf) []lie {
 	v := t.Imposture.Victim
 	ask := func(kind string, to netip.AddrPort) lie {
-		return lie{kind, func(ctx context.Context) error {
+		return lie{kind: kind, tell: func(ctx context.Context) error {
 			svid, err := right(ctx)
 			if err != nil {
 				return err
@@ -115,7 +126,7 @@ func (t *thief) asCitizen(right, denied svidOf) []lie {
 	}
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	return []lie{
-		{"headers that name another source, by an identity that policy denies", func(ctx context.Context) error {
+		{kind: "headers that name another source, by an identity that policy denies", tell: func(ctx context.Context) error {
 			svid, err := denied(ctx)
 			if err != nil {
 				return err
@@ -128,7 +139,7 @@ func (t *thief) asCitizen(right, denied svidOf) []lie {
 		ask("the authority of loopback", netip.AddrPortFrom(loopback, v.Address.Port())),
 		ask("the authority of the node", netip.AddrPortFrom(t.Imposture.Node, v.Address.Port())),
 		ask("the authority of the proxy's own port", netip.AddrPortFrom(v.Address.Addr(), redirect.NodePorts.Outbound)),
-		{"a recorded tunnel, replayed", func(ctx context.Context) error {
+		{kind: "a recorded tunnel, replayed", tell: func(ctx context.Context) error {
 			svid, err := right(ctx)
 			if err != nil {
 				return err

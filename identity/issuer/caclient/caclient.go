@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/identity/caapi"
@@ -63,11 +64,16 @@ func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse
 // Sign implements issuer.Signer. Errors are a *StatusError when the CA answered, and otherwise name the socket or the
 // token file.
 func (c *Client) Sign(ctx context.Context, id identity.ID, csrDER []byte) (chain, roots [][]byte, err error) {
+	return c.SignFor(ctx, id, csrDER, 0)
+}
+
+// SignFor is Sign with a wish for the SVID's lifetime, in whole seconds; zero leaves it to the CA.
+func (c *Client) SignFor(ctx context.Context, id identity.ID, csrDER []byte, ttl time.Duration) (chain, roots [][]byte, err error) {
 	token, err := c.token()
 	if err != nil {
 		return nil, nil, err
 	}
-	body, err := json.Marshal(caapi.SignRequest{Identity: id, CSR: csrDER})
+	body, err := json.Marshal(caapi.SignRequest{Identity: id, CSR: csrDER, TTLSeconds: int64(ttl / time.Second)})
 	if err != nil {
 		return nil, nil, err
 	}
