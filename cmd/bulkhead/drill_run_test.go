@@ -36,6 +36,8 @@ func TestDrillsInALab(t *testing.T) {
 	t.Run("key-theft", b.theft)
 	t.Run("null prints JSON only", b.nullJSON)
 	t.Run("interrupted", b.interrupted)
+	t.Run("suite", b.suite)
+	t.Run("suite interrupted", b.suiteInterrupted)
 	t.Run("bench", b.bench)
 	t.Run("bench interrupted", b.benchInterrupted)
 }
@@ -108,8 +110,8 @@ func (b built) everything(t *testing.T, rows int, args ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(run.Segments) != 2*rows || len(doc.Result.Rows) != rows {
-		t.Fatalf("%d segments and %d rows, want %d and %d", len(run.Segments), len(doc.Result.Rows), 2*rows, rows)
+	if len(run.Segments) != 3*rows || len(doc.Result.Rows) != rows { // null, the fault, undone
+		t.Fatalf("%d segments and %d rows, want %d and %d", len(run.Segments), len(doc.Result.Rows), 3*rows, rows)
 	}
 	for i, seg := range run.Segments {
 		o := doc.Result.Outcomes[i]
