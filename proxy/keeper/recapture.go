@@ -26,7 +26,12 @@ func (k *Keeper) watchRules(p *pod) {
 	})
 }
 
+// beginWatch watches nothing with liveness off, which is for comparison with proxies that
+// look after nothing.
 func (k *Keeper) beginWatch(p *pod) (end func()) {
+	if k.config.Liveness.Off {
+		return nil
+	}
 	w, err := rules.Watch(p.netns)
 	if err != nil {
 		k.log.Error("rules of a pod are not watched: who changes them is not noticed", "workload", p.UID, "error", err)

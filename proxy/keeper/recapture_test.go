@@ -57,3 +57,16 @@ func TestFlushedRulesArePutBack(t *testing.T) {
 		t.Error("rules of a pod that has left are back")
 	}
 }
+
+// For comparison a keeper can look after nothing.
+func TestWithoutLivenessNobodyPutsRulesBack(t *testing.T) {
+	n := startNode(t, "isolation: workload\nliveness: {\"off\": true}\n")
+	n.echo(t)
+	n.flush(t)
+	if err := n.roundTrip(); err != nil {
+		t.Error(err) // past the mesh, since nothing captures
+	}
+	if rules.Verify(n.A, rules.Plan{Ports: redirect.NodePorts}) == nil {
+		t.Error("the rules are back")
+	}
+}
