@@ -78,7 +78,7 @@ func (r *Result) requests(ctx context.Context, w workload, o Options, dir string
 		return err
 	}
 	defer func() { err = errors.Join(err, server.end()) }()
-	rows := []*Row{{What: "requests", Unit: "/s"}, {What: "median latency", Unit: "ms"}, {What: "p99 latency", Unit: "ms"}}
+	rows := []*Row{{What: "requests", Unit: "/s"}, {What: "median latency", Unit: "ms"}, {What: "p90 latency", Unit: "ms"}, {What: "p99 latency", Unit: "ms"}}
 	for i := range o.Repeat {
 		say(fmt.Sprintf("%s: %d of %d", w.name, i+1, o.Repeat))
 		mine, theirs := w.path.to("127.0.0.1:"+frames), w.path.to("127.0.0.1:"+page)
@@ -89,7 +89,7 @@ func (r *Result) requests(ctx context.Context, w workload, o Options, dir string
 		if err := through(ctx, theirs, func(to string) (err error) { b, err = wrk(ctx, w, to, dir, o.For); return err }); err != nil {
 			return err
 		}
-		for j, pair := range [][2]float64{{a.perSecond, b.perSecond}, {a.median, b.median}, {a.p99, b.p99}} {
+		for j, pair := range [][2]float64{{a.perSecond, b.perSecond}, {a.median, b.median}, {a.p90, b.p90}, {a.p99, b.p99}} {
 			rows[j].Ours, rows[j].Theirs = append(rows[j].Ours, pair[0]), append(rows[j].Theirs, pair[1])
 		}
 	}

@@ -102,11 +102,11 @@ func TestPathStallsAndPaces(t *testing.T) {
 }
 
 func TestParseWrk(t *testing.T) {
-	r, err := parseWrk("Running 2s test\nbulkhead 300 2000000 0 50500 201000\n")
-	if err != nil || r != (requests{150, 50.5, 201}) {
+	r, err := parseWrk("Running 2s test\nbulkhead 300 2000000 0 50500 51000 201000\n")
+	if err != nil || r != (requests{150, 50.5, 51, 201}) {
 		t.Errorf("%+v, %v", r, err)
 	}
-	for _, bad := range []string{"", "bulkhead 1 2 3", "bulkhead 0 2000000 0 1 1", "bulkhead 300 2000000 4 1 1", "bulkhead 300 2000000 0 9 1"} {
+	for _, bad := range []string{"", "bulkhead 1 2 3", "bulkhead 0 2000000 0 1 1 1", "bulkhead 300 2000000 4 1 1 1", "bulkhead 300 2000000 0 9 1 9", "bulkhead 300 2000000 0 1 9 1"} {
 		if _, err := parseWrk(bad); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
@@ -126,7 +126,7 @@ func TestParseIperf(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add("bulkhead 300 2000000 0 50500 201000")
+	f.Add("bulkhead 300 2000000 0 50500 51000 201000")
 	f.Add(`{"end":{"sum_received":{"seconds":2,"bytes":41943040}}}`)
 	f.Fuzz(func(t *testing.T, out string) {
 		if r, err := parseWrk(out); err == nil && !(r.perSecond > 0) {
@@ -148,7 +148,7 @@ func TestSummed(t *testing.T) {
 		all = append(all, load.Record{Planned: i * 10_000_000, Done: i*10_000_000 + int64(took)})
 	}
 	r, err := summed(all)
-	if err != nil || r.median != 2 || r.p99 != 7 || r.perSecond < 100 || r.perSecond > 101 {
+	if err != nil || r.median != 2 || r.p90 != 2 || r.p99 != 7 || r.perSecond < 100 || r.perSecond > 101 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	all[5].Error = load.Refused
@@ -209,8 +209,8 @@ func TestCheckWithRealTools(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("\n%s", r.Table())
-	if len(r.Rows) != 10 {
-		t.Errorf("%d rows, want 10", len(r.Rows))
+	if len(r.Rows) != 13 {
+		t.Errorf("%d rows, want 13", len(r.Rows))
 	}
 	for _, row := range r.Rows {
 		if len(row.Ours) != 1 || len(row.Theirs) != 1 || !(row.Ours[0] > 0) || !(row.Theirs[0] > 0) {

@@ -133,7 +133,7 @@ func summed(records []load.Record) (requests, error) {
 	}
 	p99 := measure.P99(all) // sorts
 	ms := func(d time.Duration) float64 { return float64(d) / 1e6 }
-	return requests{float64(len(all)) / time.Duration(last-first).Seconds(), ms(all[(len(all)-1)/2]), ms(p99)}, nil
+	return requests{float64(len(all)) / time.Duration(last-first).Seconds(), ms(all[(len(all)-1)/2]), ms(all[(len(all)*90+99)/100-1]), ms(p99)}, nil
 }
 
 // ourBytes measures what a path brings with the crowd, in MiB/s.

@@ -75,7 +75,7 @@ func (r *Result) Table() string {
 		verdict := "within 10 %"
 		switch {
 		case !row.Judged:
-			verdict = "not judged: a closed loop waits while the path stalls, an open one does not"
+			verdict = "not judged: wrk waits while the path stalls"
 		case !row.Agrees():
 			verdict = "NOT within 10 %"
 		}

@@ -43,4 +43,4 @@ const (
 )
 
 // requests is what a tool says about requests.
-type requests struct{ perSecond, median, p99 float64 } // latencies in ms
+type requests struct{ perSecond, median, p90, p99 float64 } // latencies in ms
