@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/bench/cost"
 	"github.com/bulkhead-mesh/bulkhead/bench/document"
 	"github.com/bulkhead-mesh/bulkhead/bench/report"
+	"github.com/bulkhead-mesh/bulkhead/bench/schedule"
 	"github.com/bulkhead-mesh/bulkhead/bench/suite"
 	"github.com/bulkhead-mesh/bulkhead/bench/trust"
 	"github.com/bulkhead-mesh/bulkhead/bench/web"
@@ -53,7 +54,18 @@ func readReports(dirs []string) (*reports, error) {
 }
 
 // record adds one that is no suite.
-func (r *reports) record(dir string) error { return r.named(dir, "", web.About{}) }
+func (r *reports) record(dir string) error {
+	e, err := schedule.Kept(dir)
+	if err != nil { // a record from before there were experiments
+		return r.named(dir, "", web.About{})
+	}
+	return r.named(dir, "", aboutOf(schedule.About(e)))
+}
+
+// aboutOf is what a page says of a drill.
+func aboutOf(a suite.About) web.About {
+	return web.About{Title: a.Title, Incident: a.Incident, Source: a.Source, Expect: a.Expect, Look: a.Look}
+}
 
 func (r *reports) named(dir, name string, about web.About) error {
 	switch {
@@ -97,8 +109,7 @@ func (r *reports) suite(dir string) error {
 		if !e.Recorded() {
 			continue
 		}
-		about := web.About{Title: e.About.Title, Incident: e.About.Incident, Source: e.About.Source, Expect: e.About.Expect, Look: e.About.Look}
-		err := r.named(filepath.Join(dir, e.Dir), e.Name, about)
+		err := r.named(filepath.Join(dir, e.Dir), e.Name, aboutOf(e.About))
 		var none *document.NoRecordError
 		if errors.As(err, &none) && e.Status != suite.Done {
 			continue // it ended before it could leave one
