@@ -27,7 +27,7 @@ func TestOOMKillsAreCounted(t *testing.T) {
 	n, _, _ := walled(t, "isolation: workload\n", "--allow-faults")
 	n.echo(t)
 	other := n.cellOf(t, "a/client")
-	if err := n.call(t, "POST", "/faults", order("a/server", "leak-memory", 0), nil); err != nil {
+	if err := n.call(t, "POST", "/faults", order("a/server", "leak-memory", 500_000_000), nil); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the kill is counted", func() error {

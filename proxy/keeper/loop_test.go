@@ -174,7 +174,7 @@ func TestADeathWithoutAKeeperCounts(t *testing.T) {
 // An OOM kill stays counted although its cell is in back-off when the keeper dies.
 func TestOOMKillsOutliveTheKeeper(t *testing.T) {
 	n, _, _ := walled(t, "isolation: workload\n", "--allow-faults")
-	if err := n.call(t, "POST", "/faults", order("a/server", "leak-memory", 0), nil); err != nil {
+	if err := n.call(t, "POST", "/faults", order("a/server", "leak-memory", 500_000_000), nil); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the kill is counted", func() error {
