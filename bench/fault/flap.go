@@ -8,7 +8,7 @@ import (
 
 // Flap has the uplink of the culprit's node go and come, again and again. The carrier
 // stays: with it the sentinels would lose the link as well.
-var Flap = flap{uplink{name: "flap", effect: ImpairsLink, is: wire.Cut(), lasts: 4 * time.Second, beat: 400 * time.Millisecond}}
+var Flap = flap{uplink{name: "flap", effect: ImpairsLink, is: wire.Cut(), lasts: 4 * time.Second, beat: 420 * time.Millisecond}}
 
 type flap struct{ uplink }
 
