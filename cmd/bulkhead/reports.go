@@ -200,12 +200,9 @@ func writeReport(file string, text []byte) error {
 	return nil
 }
 
-// leaveReports writes the page and the JSON of a run that has ended beside its record.
-func leaveReports(dir string) error {
-	r, err := readReports([]string{dir})
-	if err != nil {
-		return err
-	}
+// leave writes the page and the JSON of a run beside its record.
+func (r *reports) leave() error {
+	dir := r.dirs[0]
 	b, err := r.json()
 	if err != nil {
 		return err
