@@ -34,7 +34,8 @@ type page struct {
 	Answer    string
 	Invalid   []invalid
 	Findings  []finding
-	Grave     int
+	Grave     int // of them
+	Ungrave   int
 	Verdicts  []verdict
 	Subjects  []string
 	Matrix    []line
@@ -66,6 +67,8 @@ func newPage(r Records) *page {
 	for _, f := range p.Findings {
 		if f.Grave {
 			p.Grave++
+		} else {
+			p.Ungrave++
 		}
 	}
 	for i, d := range r.Drills {
