@@ -26,7 +26,7 @@ type Cell struct {
 	ErrorSeconds float64      // the median, of new and reused connections together
 	Skipped      string       // why the fault did not strike
 	Noise        bool         // its hit bystanders are no more than happen without a fault
-	Worst        bool         // of its drill: the most bystanders hit, then the most error-seconds
+	Worst        bool         // of its drill: the most bystanders hit, and of those the most error-seconds or nearly so
 }
 
 // Span is the range of a count over repeats.
@@ -91,7 +91,7 @@ func mark(cells []Cell) {
 	}
 	equal := 0
 	for i := range cells {
-		if worst >= 0 && cells[i].Row != nil && cells[i].Skipped == "" && cells[i].worse(cells[worst]) == 0 {
+		if worst >= 0 && cells[i].Row != nil && cells[i].Skipped == "" && cells[i].asBadAs(cells[worst]) {
 			cells[i].Worst = true
 			equal++
 		}
@@ -99,6 +99,12 @@ func mark(cells []Cell) {
 	for i := range cells {
 		cells[i].Worst = cells[i].Worst && equal < judged
 	}
+}
+
+// asBadAs is as many bystanders hit, and error-seconds within a tenth: the next run may have
+// those the other way round.
+func (c Cell) asBadAs(worst Cell) bool {
+	return c.Bystanders.High == worst.Bystanders.High && c.ErrorSeconds >= 0.9*worst.ErrorSeconds
 }
 
 // WorseThan compares two cells: by bystanders hit, then by error-seconds.

@@ -44,11 +44,13 @@ func (m *Matrix) blocks() (all [][][]string) {
 func (m *Matrix) block(from, to int) [][]string {
 	rows := [][]string{append([]string{"drill"}, m.Subjects[from:to]...)}
 	for _, line := range m.Lines {
-		row := []string{line.Doc.Title()}
+		row, drilled := []string{line.Doc.Title()}, false
 		for _, c := range line.Cells[from:to] {
-			row = append(row, c.String())
+			row, drilled = append(row, c.String()), drilled || c.Row != nil
 		}
-		rows = append(rows, row)
+		if drilled || from == 0 { // what has no room beside the others is said of those it is about
+			rows = append(rows, row)
+		}
 	}
 	return rows
 }

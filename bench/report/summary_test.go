@@ -65,8 +65,9 @@ func TestTheWorstIsMarked(t *testing.T) {
 	}{
 		{[]Cell{cell(0, 2), cell(14, 3)}, ".!"},
 		{[]Cell{cell(14, 2), cell(14, 3), {}}, ".!."},
-		{[]Cell{cell(0, 2), cell(0, 3)}, ".."},   // bystanders decide
-		{[]Cell{cell(14, 3), cell(14, 3)}, ".."}, // all are equal
+		{[]Cell{cell(14, 2.8), cell(14, 3), cell(2, 3)}, "!!."}, // nearly equal
+		{[]Cell{cell(0, 2), cell(0, 3)}, ".."},                  // bystanders decide
+		{[]Cell{cell(14, 3), cell(14, 3)}, ".."},                // all are equal
 		{[]Cell{cell(14, 3), cell(14, 3), cell(1, 9)}, "!!."},
 		{[]Cell{cell(3, 3), {Row: &measure.Row{}, Bystanders: Span{9, 9}, Skipped: "why"}}, ".."},
 	} {

@@ -25,7 +25,8 @@ type cell struct {
 	Share      int    // percent of bystander flows hit, at most
 	Worst      bool
 	Noise      bool
-	Findings   int
+	Violations int // of what must never be
+	Missed     int // predictions
 	Title      string
 }
 
@@ -41,7 +42,8 @@ func lines(m *report.Matrix, anchors []string) (all []line) {
 }
 
 func newCell(d *report.Document, subject string, c *report.Cell) cell {
-	s := cell{Subject: subject, Worst: c.Worst, Noise: c.Noise, Findings: findingsOf(d, subject)}
+	s := cell{Subject: subject, Worst: c.Worst, Noise: c.Noise}
+	s.Violations, s.Missed = findingsOf(d, subject)
 	switch {
 	case c.Row == nil:
 		s.State = "none"
@@ -65,13 +67,18 @@ func newCell(d *report.Document, subject string, c *report.Cell) cell {
 	return s
 }
 
-func findingsOf(d *report.Document, subject string) (n int) {
+// findingsOf counts those of a subject: what must never be, and predictions not met.
+func findingsOf(d *report.Document, subject string) (grave, missed int) {
 	for _, f := range d.Result.Findings {
-		if f.Subject == subject {
-			n++
+		switch {
+		case f.Subject != subject:
+		case f.Kind == measure.FindingDeviation:
+			missed++
+		default:
+			grave++
 		}
 	}
-	return n
+	return grave, missed
 }
 
 // finding is one that is shown above everything else.

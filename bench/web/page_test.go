@@ -200,9 +200,42 @@ func TestWhatMustNotBeOverlooked(t *testing.T) {
 	if !strings.Contains(found, "grave") || !strings.Contains(grave, "check violated") || !strings.Contains(grave, "denied flow admitted") {
 		t.Errorf("findings: %s\ngrave: %s", found, grave)
 	}
+	if cell := cellOf(page, "workload"); !strings.Contains(attribute(cell, "class"), "violated") || !strings.Contains(textOf(cell), "violation") {
+		t.Errorf("a violation is not marked in the matrix: %s", textOf(cell))
+	}
 	quiet := textOf(parse(t, pageOf(t, Records{Drills: []Drill{read(t, story.Told(1))}})))
 	if !strings.Contains(quiet, "None seen") || strings.Contains(quiet, "Invalid") {
 		t.Error("a run without findings has some")
+	}
+}
+
+// cellOf is the first cell of a subject in the matrix.
+func cellOf(page *html.Node, subject string) (cell *html.Node) {
+	every(page, func(n *html.Node) {
+		if cell == nil && attribute(n, "data-subject") == subject {
+			cell = n
+		}
+	})
+	return cell
+}
+
+// An invalid drill among others is shown, and counts for nobody.
+func TestAnInvalidDrillCountsForNobody(t *testing.T) {
+	usual, invalid := read(t, story.Told(1)), read(t, spoiled())
+	verdict := func(r Records) string {
+		said := ""
+		every(parse(t, pageOf(t, r)), func(n *html.Node) {
+			if strings.HasPrefix(attribute(n, "class"), "verdict ") {
+				said += textOf(n) + "\n"
+			}
+		})
+		return said
+	}
+	if both := verdict(Records{Drills: []Drill{usual, invalid}}); strings.Contains(both, " of 2") || !strings.Contains(both, "1 of 1") {
+		t.Errorf("%s", both)
+	}
+	if alone := verdict(Records{Drills: []Drill{invalid}}); !strings.Contains(alone, "bystander flows hit") {
+		t.Errorf("%s", alone)
 	}
 }
 

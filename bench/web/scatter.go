@@ -57,7 +57,7 @@ func usualSubjects(m *report.Matrix) []bool {
 // measured with the same rod.
 func suffered(m *report.Matrix, usual []bool, subject int) (sum float64, n int) {
 	for _, line := range m.Lines {
-		if common(line, usual) {
+		if common(line, usual) && !discounted(m, &line) {
 			sum += line.Cells[subject].ErrorSeconds
 			n++
 		}

@@ -71,7 +71,7 @@ func tallyOf(m *report.Matrix, subject int) tally {
 	for i, line := range m.Lines {
 		c := line.Cells[subject]
 		switch {
-		case c.Row == nil:
+		case c.Row == nil, discounted(m, &line):
 		case c.Skipped != "":
 			t.skipped++
 		default:
@@ -84,6 +84,12 @@ func tallyOf(m *report.Matrix, subject int) tally {
 		}
 	}
 	return t
+}
+
+// discounted is an invalid drill among others: it is shown, and counts for nobody. One
+// that stands alone is all that there is to say, below what says that it is invalid.
+func discounted(m *report.Matrix, line *report.Line) bool {
+	return len(m.Lines) > 1 && len(line.Doc.Result.Invalid) > 0
 }
 
 // sentence says how far faults reached.
