@@ -54,9 +54,13 @@ func TestUsualParams(t *testing.T) {
 	if p.Culprit != "tenant-a/checkout" || p.Seed != 7 || p.Repeat != 1 || p.Restart.TimeScale != 0.1 || len(p.Subjects) != 4 {
 		t.Errorf("%+v", p)
 	}
-	theft := experimentOf(t, "method: {fault: key-theft}")
+	theft := experimentOf(t, "method: {fault: key-theft}\nculprit: tenant-a/checkout-2") // which only its own lab has
 	if err := Check(theft); err != nil || len(theft.Isolations) != 5 {
 		t.Errorf("%v: %+v", err, theft)
+	}
+	theft.Culprit = "tenant-a/nobody"
+	if err := Check(theft); err == nil {
+		t.Error("nobody is robbed")
 	}
 }
 

@@ -30,7 +30,7 @@ func (r *robbery) Turn(ctx context.Context, l drill.Lab, _, _ int) error {
 	if !ok {
 		return errors.New("there is nothing to steal in this lab")
 	}
-	r.params.Progress = func(line string) { r.show(drill.Status{Subject: line, Phase: "stealing"}) }
+	r.params.Progress = func(line string) { r.show(drill.Status{Subject: r.params.Culprit, Phase: "stealing", Note: line}) }
 	if _, err := theft.Run(ctx, place, r.params, r.dir); err != nil {
 		return &drill.RollbackError{Err: err}
 	}
