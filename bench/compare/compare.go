@@ -110,7 +110,7 @@ func (c *Comparison) add(x, y Record) error {
 		d.Subjects = append(d.Subjects, compared(sx, outcomes(x, row), outcomes(y, *other), y.Run.Seed, len(d.Invalid) == 0))
 	}
 	if len(d.Subjects) == 0 {
-		return &NotComparableError{fmt.Sprintf("%s: the runs have no isolation in common", x.Name)}
+		return &NotComparableError{fmt.Sprintf("%s: the runs cannot be compared: they have no isolation in common", x.Name)}
 	}
 	c.Drills = append(c.Drills, d)
 	return nil

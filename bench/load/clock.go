@@ -23,9 +23,22 @@ type instant struct {
 	at int64
 }
 
-func compareClocks() instant {
-	var ts unix.Timespec
-	// It fails only for a clock that the kernel does not know.
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	return instant{is: time.Now(), at: ts.Nano()}
+// comparisons of the clocks. Between two readings the process may have to wait for a CPU,
+// and would be off by as long as it lives: a sampler that was started on a busy machine was,
+// by a millisecond. Of several comparisons the quickest has not waited.
+const comparisons = 16
+
+func compareClocks() (best instant) {
+	least := time.Duration(1<<63 - 1)
+	for range comparisons {
+		var ts unix.Timespec
+		before := time.Now()
+		// It fails only for a clock that the kernel does not know.
+		_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+		took := time.Since(before)
+		if took < least {
+			least, best = took, instant{is: before.Add(took / 2), at: ts.Nano()}
+		}
+	}
+	return best
 }

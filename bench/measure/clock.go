@@ -12,6 +12,9 @@ func (c Clock) skew() (least, most time.Duration) {
 	return time.Duration(c.At - c.Told), time.Duration(c.At - c.Asked)
 }
 
+// harmless is a skew that nobody needs to know of: a hundredth of a bin.
+const harmless = Bin / 100
+
 // skewed says which samplers' clocks cannot be the injector's. What they recorded before
 // the fault may have come after it, and the other way round.
 func skewed(clocks []Clock) (why []string) {
@@ -30,9 +33,10 @@ func skewed(clocks []Clock) (why []string) {
 	slices.Sort(names)
 	for _, name := range names {
 		switch off := worst[name]; {
+		case off.Abs() < harmless:
 		case off > 0:
 			why = append(why, fmt.Sprintf("the clock of the sampler in %s is %v ahead of the injector's at least", name, off))
-		case off < 0:
+		default:
 			why = append(why, fmt.Sprintf("the clock of the sampler in %s is %v behind the injector's at least", name, -off))
 		}
 	}

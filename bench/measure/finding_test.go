@@ -117,3 +117,30 @@ func TestErrorsInVoidBinsAreNoNoise(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 }
+
+func TestClocksThatDiffer(t *testing.T) {
+	s := newStory(Crash)
+	s.run.Clocks = []Clock{
+		{Workload: "a/x", Asked: 10 * ms, At: 11 * ms, Told: 12 * ms},
+		{Workload: "b/y", Asked: 10 * ms, At: 12*ms + ms/2, Told: 12 * ms}, // by half a millisecond: nobody cares
+		{Workload: "c/z", Asked: 10 * ms, At: 15 * ms, Told: 12 * ms},
+		{Workload: "c/z", Asked: 20 * ms, At: 24 * ms, Told: 22 * ms},
+		{Workload: "d/w", Asked: 10 * ms, At: 3 * ms, Told: 12 * ms},
+	}
+	want := []string{
+		"the clock of the sampler in c/z is 3ms ahead of the injector's at least",
+		"the clock of the sampler in d/w is 7ms behind the injector's at least",
+	}
+	if d := cmp.Diff(want, s.judge(t).Invalid); d != "" {
+		t.Error(d)
+	}
+	if within, compared := s.run.ClockBound(); !compared || within != 9*time.Millisecond {
+		t.Errorf("within %v, %v", within, compared)
+	}
+	for _, bad := range []Clock{{Workload: "nobody"}, {Workload: "a/x", Asked: 2, Told: 1}, {Workload: "a/x", At: -1}} {
+		s.run.Clocks = []Clock{bad}
+		if err := s.run.Validate(); err == nil {
+			t.Errorf("%+v was accepted", bad)
+		}
+	}
+}
