@@ -8,11 +8,18 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 )
 
+// busy is how many times its floor L may be without a word.
+const busy = 3
+
 // notes says how the numbers were made and how far they can be trusted.
 func (d *Document) notes() []string {
 	res := d.Result
 	lines := wrap("late: ", fmt.Sprintf("more than L = %v after the planned send (3 x the largest baseline p99, %v, and at least %v)",
 		ms(res.Late), ms(res.P99), ms(measure.LateFloor)))
+	if res.Late > busy*measure.LateFloor {
+		lines = append(lines, fmt.Sprintf("      that is %.0f times the least: the machine was busy, and what came later by less was not seen as late",
+			float64(res.Late)/float64(measure.LateFloor)))
+	}
 	lines = append(lines, wrap("noise floor: ", d.noise())...)
 	lines = append(lines, wrap("void bins: ", d.void())...)
 	if within, compared := d.Run.ClockBound(); compared {

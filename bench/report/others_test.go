@@ -60,6 +60,22 @@ func TestOthersCanReadARecord(t *testing.T) {
 	}
 }
 
+// A busy machine raises L, and hides what is late by less: that is said.
+func TestBusyMachineIsSaid(t *testing.T) {
+	s := story.Told(1)
+	for i := range s.Records {
+		if r := &s.Records[i]; r.Seq >= 0 && r.Flow < 28 && r.Error == "" {
+			r.Done = r.Planned + 150*story.MS
+		}
+	}
+	if table := read(t, s).Table(); !strings.Contains(table, "that is 4 times the least: the machine was busy") {
+		t.Errorf("%s", table)
+	}
+	if table := read(t, story.Told(1)).Table(); strings.Contains(table, "busy") {
+		t.Errorf("a quiet one: %s", table)
+	}
+}
+
 // A row in which no fault struck says that, and not that nobody was hit; checks and
 // findings have their lines.
 func TestTableOfWhatIsNotAFault(t *testing.T) {
