@@ -213,6 +213,7 @@ func TestIsolations(t *testing.T) {
 			if s.Isolation != None {
 				asksByName(t, l)
 				checkUsage(t, l, s)
+				checkAbilities(t, l)
 			}
 			if err := l.Displace(t.Context()); err != nil {
 				t.Error(err)
