@@ -102,7 +102,7 @@ func ours(ctx context.Context, w workload, address, bulkhead string, lasts time.
 	if err != nil {
 		return r, err
 	}
-	return summed(records)
+	return summed(records, start.At, lasts)
 }
 
 func (a *application) send(c load.Command) error {
@@ -115,25 +115,26 @@ func (a *application) send(c load.Command) error {
 }
 
 // summed is what records say: as the judge has it, latency counts from the planned send.
-func summed(records []load.Record) (requests, error) {
+// Per second are the answers that came within the measurement, as wrk counts them: what is
+// under way at its end is not among them.
+func summed(records []load.Record, from int64, lasts time.Duration) (requests, error) {
 	var all []time.Duration
-	var first, last int64
-	for i, r := range records {
+	answered := 0
+	for _, r := range records {
 		if r.Error != "" {
 			return requests{}, fmt.Errorf("the load: flow %d, request %d: %s", r.Flow, r.Seq, r.Error)
 		}
-		if i == 0 {
-			first, last = r.Planned, r.Done
+		if r.Done < from+int64(lasts) {
+			answered++
 		}
-		first, last = min(first, r.Planned), max(last, r.Done)
 		all = append(all, time.Duration(r.Done-r.Planned))
 	}
-	if last <= first {
+	if answered == 0 {
 		return requests{}, errors.New("the load: no record")
 	}
 	p99 := measure.P99(all) // sorts
 	ms := func(d time.Duration) float64 { return float64(d) / 1e6 }
-	return requests{float64(len(all)) / time.Duration(last-first).Seconds(), ms(all[(len(all)-1)/2]), ms(all[(len(all)*90+99)/100-1]), ms(p99)}, nil
+	return requests{float64(answered) / lasts.Seconds(), ms(all[(len(all)-1)/2]), ms(all[(len(all)*90+99)/100-1]), ms(p99)}, nil
 }
 
 // ourBytes measures what a path brings with the crowd, in MiB/s.
