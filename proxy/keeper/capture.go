@@ -23,7 +23,7 @@ func (c *capture) repair(p *pod) (drift, err error) {
 	if drift = rules.Verify(p.netns, c.plan); drift == nil {
 		return nil, nil
 	}
-	if err := rules.Install(p.netns, c.plan); err != nil {
+	if err := rules.Recapture(p.netns, c.plan); err != nil {
 		return drift, fmt.Errorf("capture of %s: %w", p.UID, err)
 	}
 	return drift, rules.Verify(p.netns, c.plan)

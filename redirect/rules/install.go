@@ -34,11 +34,14 @@ func Install(n *netns.Namespace, p Plan) error {
 	return err
 }
 
+// install puts all tables in one batch. With what keeps first, a connection that begins
+// between two batches would meet NAT without the rule that redirects, and go past capture
+// until it ends.
 func (k *kernel) install(p Plan) error {
-	if err := k.secure(); err != nil {
+	if err := k.addRoutes(); err != nil {
 		return err
 	}
-	return k.put(StepTable, captureTable(p))
+	return k.put(StepTable, keepTable(), guardTable(false), captureTable(p))
 }
 
 // secure installs what keeps and guards captured connections.
