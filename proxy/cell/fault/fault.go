@@ -84,12 +84,16 @@ func leakMemory(d time.Duration) {
 	if limit == math.MaxInt64 || d <= 0 {
 		return
 	}
+	runtime.KeepAlive(leak(limit, d))
+}
+
+// leak takes twice the limit, in twice the time, and holds it.
+func leak(limit int64, d time.Duration) (held [][]byte) {
 	const chunk = 256 << 10
-	var held [][]byte
-	began := time.Now()
 	step := time.NewTicker(leakStep)
 	defer step.Stop()
-	for past := leakStep; past < 2*d; past = time.Since(began) {
+	began := time.Now()
+	for past := leakStep; ; past = min(time.Since(began), 2*d) {
 		due := int64(float64(limit) * past.Seconds() / d.Seconds())
 		for int64(len(held))*chunk < due {
 			b := make([]byte, chunk)
@@ -98,9 +102,11 @@ func leakMemory(d time.Duration) {
 			}
 			held = append(held, b)
 		}
+		if past == 2*d {
+			return held
+		}
 		<-step.C
 	}
-	runtime.KeepAlive(held)
 }
 
 // spin burns CPU on every P of the runtime.

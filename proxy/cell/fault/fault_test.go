@@ -89,24 +89,20 @@ func TestMemoryIsLeakedToTheLimit(t *testing.T) {
 	defer debug.SetMemoryLimit(before)
 	leakMemory(time.Hour) // returns
 	const limit = 64 << 20
-	debug.SetMemoryLimit(limit)
-	done := make(chan struct{})
-	go func() { defer close(done); leakMemory(200 * time.Millisecond) }()
-	var most uint64
-	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	for ended := false; !ended; {
-		select {
-		case <-done:
-			ended = true
-		case <-time.After(time.Millisecond):
-			metrics.Read(heap)
-			most = max(most, heap[0].Value.Uint64())
-		}
+	var taken int
+	held := leak(limit, 50*time.Millisecond)
+	for _, b := range held {
+		taken += len(b)
 	}
+	if taken != 2*limit {
+		t.Errorf("%d bytes are held, want %d", taken, 2*limit)
+	}
+	held = nil
 	runtime.GC()
+	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(heap)
-	if left := heap[0].Value.Uint64(); most < limit || left > limit/4 {
-		t.Errorf("at most %d bytes, %d afterwards: want %d, and little", most, left, limit)
+	if left := heap[0].Value.Uint64(); left > limit/4 {
+		t.Errorf("%d bytes afterwards, want little", left)
 	}
 }
 
