@@ -21,11 +21,11 @@ func deviations(run *Run, o *Outcome, seg *Segment, flows []strip, v map[int]boo
 		if hit == predicted || (hit && slices.Contains(o.May, id)) {
 			continue
 		}
-		found = append(found, Deviation{
-			Flow:        id,
-			Predicted:   predicted,
-			Explanation: run.where(s.flow) + ": " + explain(s, seg, v, late),
-		})
+		said := run.where(s.flow) + ": " + explain(s, seg, v, late)
+		if m := machine(flows, s, late); slices.Contains(o.ByLateness, id) && m != "" {
+			said += "; " + m
+		}
+		found = append(found, Deviation{Flow: id, Predicted: predicted, Explanation: said})
 	}
 	slices.SortFunc(found, func(a, b Deviation) int { return a.Flow - b.Flow })
 	return found

@@ -267,10 +267,11 @@ func TestDeviationsAreExplained(t *testing.T) {
 	s.fail(1, 50*ms1, 3*hundred, load.Refused)
 	s.slow(2, hundred, 3*hundred, 430*ms1)
 	s.slow(0, 2*hundred, 250*ms1, 43*ms1)
+	s.slow(9, 2*hundred, 250*ms1, 87*ms1)
 	want := []Deviation{
 		{0, true, "client on n1, server on n2: no failure, no broken connection, largest latency 43ms at +0.200 s, L is 100ms"},
 		{1, false, "client on n1, server on n2: 1 connection broken (reset) at +0.012 s, 5 refused from +0.051 s to +0.251 s"},
-		{2, false, "client on n2, server on n2: 4 late planned from +0.100 s to +0.250 s (largest 430ms)"},
+		{2, false, "client on n2, server on n2: 4 late planned from +0.100 s to +0.250 s (largest 430ms); sentinels took up to 87ms meanwhile, 2ms before the fault"},
 	}
 	if d := cmp.Diff(want, s.judge(t).Outcomes[0].Deviations); d != "" {
 		t.Error(d)
