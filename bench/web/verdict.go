@@ -49,16 +49,7 @@ func verdicts(m *report.Matrix) (all []verdict) {
 }
 
 // bare is a subject without a data plane.
-func bare(m *report.Matrix, subject int) bool {
-	for _, line := range m.Lines {
-		for _, s := range line.Doc.Run.Subjects {
-			if s.Name == m.Subjects[subject] {
-				return s.Isolation == "none"
-			}
-		}
-	}
-	return false
-}
+func bare(m *report.Matrix, subject int) bool { return subjectOf(m, subject).Isolation == "none" }
 
 // tally is what the drills did to one subject.
 type tally struct {
@@ -181,46 +172,4 @@ func costOf(m *report.Matrix, subject int) expense {
 func median(all []float64) float64 {
 	slices.Sort(all)
 	return all[(len(all)-1)/2]
-}
-
-// answer is the question's, in two sentences: what the cheapest placement of a data plane
-// saves against the dearest, and how far faults reached in both.
-func answer(m *report.Matrix) string {
-	low, high := -1, -1
-	for i := range m.Subjects {
-		c := costOf(m, i)
-		if !c.measured || c.mib == 0 { // no data plane
-			continue
-		}
-		if low < 0 || c.mib < costOf(m, low).mib {
-			low = i
-		}
-		if high < 0 || c.mib > costOf(m, high).mib {
-			high = i
-		}
-	}
-	if low == high {
-		return ""
-	}
-	a, b := costOf(m, low).mib, costOf(m, high).mib
-	hit := "The most bystander flows that one drill hit"
-	if len(m.Lines) == 1 {
-		hit = "Bystander flows hit"
-	}
-	return fmt.Sprintf("%s saves %.0f of the %.0f MiB that %s needs. %s: %s with %s, %s with %s.",
-		m.Subjects[low], b-a, b, m.Subjects[high], hit, most(m, low), m.Subjects[low], most(m, high), m.Subjects[high])
-}
-
-// most is the largest number of bystander flows hit, with the drill where there are several.
-func most(m *report.Matrix, subject int) string {
-	t := tallyOf(m, subject)
-	switch {
-	case t.struck == 0:
-		return "none tried"
-	case t.worst < 0:
-		return "0"
-	case len(m.Lines) == 1:
-		return m.Lines[0].Cells[subject].Bystanders.String()
-	}
-	return fmt.Sprintf("%s (%s)", m.Lines[t.worst].Cells[subject].Bystanders, m.Lines[t.worst].Doc.Title())
 }
