@@ -57,6 +57,14 @@
 // in place. Captured ones stay captured. What passed by capture goes on past it until it ends,
 // since NAT was decided for its first packet.
 //
+// # What conntrack remembers
+//
+// The translation of a connection outlives it: ten seconds after a reset, five days when
+// conntrack did not see the end, since nothing hooked it. A later connection between the
+// same two ports would be led to listeners that are gone, and be refused; a drill without
+// any fault found that. So Remove has conntrack forget what was captured, and Recapture what
+// was not.
+//
 // # Ownership and limits
 //
 // The listeners must not be transparent (netns.ListenOptions says why). The proxy

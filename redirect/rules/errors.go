@@ -20,7 +20,7 @@ const (
 	StepUnroute Step = "delete ip rule and route"
 	StepCount   Step = "list captured connections"
 	StepCut     Step = "cut captured connection"
-	StepForget  Step = "forget connections that went past capture"
+	StepForget  Step = "forget connections"
 	StepWatch   Step = "watch for changes"
 )
 

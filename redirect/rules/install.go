@@ -52,9 +52,13 @@ func (k *kernel) secure() error {
 	return k.addRoutes()
 }
 
-// clear removes what keeps and guards captured connections. There must be none.
+// clear removes what keeps and guards captured connections, and what conntrack remembers
+// of them. There must be none.
 func (k *kernel) clear() error {
 	if err := k.drop(keepName, guardName); err != nil {
+		return err
+	}
+	if err := k.forget(translated{}); err != nil {
 		return err
 	}
 	return k.deleteRoutes()

@@ -20,27 +20,45 @@ func Recapture(n *netns.Namespace, p Plan) error {
 		return err
 	}
 	defer k.close()
-	return k.forget()
+	return k.forget(uncaptured{})
 }
 
-// forget has conntrack forget TCP connections that are not captured. Those that need not
-// be, such as probes, come out of the new decision as they went in.
-func (k *kernel) forget() error {
+// forget has conntrack forget the TCP connections that which matches. What has ended
+// meanwhile needs nothing.
+func (k *kernel) forget(which netlink.CustomConntrackFilter) error {
 	for _, family := range []netlink.InetFamily{unix.AF_INET, unix.AF_INET6} {
-		if _, err := k.ip.ConntrackDeleteFilters(netlink.ConntrackTable, family, uncaptured{}); err != nil {
+		_, err := settled(func() ([]uint, error) {
+			n, err := k.ip.ConntrackDeleteFilters(netlink.ConntrackTable, family, which)
+			return []uint{n}, err
+		})
+		if err != nil {
 			return k.fail(StepForget, "in conntrack", err)
 		}
 	}
 	return nil
 }
 
-// uncaptured matches what went past capture. Whatever has a port of ours is captured or a
-// tunnel: the first must keep their translation, the second need none.
+// uncaptured matches what went past capture. Those that need not be captured, such as
+// probes, come out of a new decision as they went in.
 type uncaptured struct{}
 
 // MatchConntrackFlow is part of netlink.CustomConntrackFilter.
 func (uncaptured) MatchConntrackFlow(f *netlink.ConntrackFlow) bool {
-	mark, ours := f.Mark&redirect.MarkMask, redirect.Ports{}.Contains
-	return f.Forward.Protocol == unix.IPPROTO_TCP && mark != redirect.MarkCaptured && mark != redirect.MarkReply &&
-		!ours(f.Forward.DstPort) && !ours(f.Reverse.SrcPort)
+	return f.Forward.Protocol == unix.IPPROTO_TCP && !ours(f)
+}
+
+// translated matches what is captured, or was: an entry whose end conntrack did not see
+// lives for days, and leads the next connection between the same two ports to where nobody
+// listens any more.
+type translated struct{}
+
+// MatchConntrackFlow is part of netlink.CustomConntrackFilter.
+func (translated) MatchConntrackFlow(f *netlink.ConntrackFlow) bool {
+	return f.Forward.Protocol == unix.IPPROTO_TCP && ours(f)
+}
+
+// ours is a connection that is captured, or a tunnel, which needs no translation.
+func ours(f *netlink.ConntrackFlow) bool {
+	mark, port := f.Mark&redirect.MarkMask, redirect.Ports{}.Contains
+	return mark == redirect.MarkCaptured || mark == redirect.MarkReply || port(f.Forward.DstPort) || port(f.Reverse.SrcPort)
 }
