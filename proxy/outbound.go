@@ -136,12 +136,19 @@ func (w *Workload) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel,
 		return nil, err
 	}
 	c, err := w.Account.Handshake(ctx, raw, place, func(c net.Conn) *tls.Conn {
-		return tls.Client(c, identity.ClientTLS(w.Source, accept))
+		return tls.Client(c, w.clientTLS(accept))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("TLS with %s: %w", k.Address, err)
 	}
 	return w.Transport.Client(ctx, c)
+}
+
+// clientTLS is the configuration of one tunnel to one of some identities.
+func (w *Workload) clientTLS(accept []identity.ID) *tls.Config {
+	c := identity.ClientTLS(w.Source, accept)
+	w.Tunnels.KeyExchange.Set(c)
+	return c
 }
 
 func (w *Workload) dialPeer(ctx context.Context, k tunnel.Key) (*net.TCPConn, error) {

@@ -48,8 +48,8 @@ type View struct {
 	Policies []mesh.Policy  // those that apply to it
 }
 
-// Config is all that the data path of a workload needs. Every field but View and
-// Account is required.
+// Config is all that the data path of a workload needs. Every field but View, Account
+// and Tunnels is required.
 type Config struct {
 	Workload  mesh.Workload
 	View      View
@@ -59,6 +59,7 @@ type Config struct {
 	Resolver  Resolver
 	Transport tunnel.Transport
 	Account   *budget.Account // nil: budgets are off
+	Tunnels   tunnel.Config
 	Sink      *telemetry.Sink
 	Counters  *telemetry.Counters
 	Log       *slog.Logger
@@ -94,7 +95,8 @@ type Workload struct {
 // New prepares a workload; Run makes it work.
 func New(c Config) *Workload {
 	w := &Workload{Config: c, serverTLS: identity.ServerTLS(c.Source), cut: make(chan struct{})}
-	w.pool = tunnel.NewPool(w.dialTunnel, tunnel.PoolOptions{})
+	w.Tunnels.KeyExchange.Set(w.serverTLS)
+	w.pool = tunnel.NewPool(w.dialTunnel, tunnel.PoolOptions{Off: c.Tunnels.Pool.Off})
 	w.SetView(c.View)
 	return w
 }

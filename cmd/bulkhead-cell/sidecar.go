@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
 // sidecarConfig is the sidecar's strict YAML file.
@@ -33,6 +34,7 @@ type sidecarConfig struct {
 	// SIGUSR1. Without it a sidecar takes no orders.
 	Faults  string        `json:"faults,omitempty"`
 	Budgets budget.Config `json:"budgets,omitzero"` // off, or limits; default: on
+	Tunnels tunnel.Config `json:"tunnels,omitzero"` // key exchange, pool; default: x25519, on
 	drain   time.Duration
 }
 
@@ -90,7 +92,7 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 			log.Error("not served", "error", err)
 		}
 	}
-	feed := cell.NewAlone(c.Workload, c.Mesh, c.Budgets, caclient.New(c.CA.Socket, c.CA.Token), log, served)
+	feed := cell.NewAlone(c.Workload, c.Mesh, c.Budgets, c.Tunnels, caclient.New(c.CA.Socket, c.CA.Token), log, served)
 	endOrders := func() {}
 	if c.Faults != "" {
 		endOrders = takeOrders(feed, c.Faults, log)

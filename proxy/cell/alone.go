@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 )
 
@@ -22,6 +23,7 @@ type Alone struct {
 	uid      string
 	path     string
 	budgets  budget.Config
+	tunnels  tunnel.Config
 	log      *slog.Logger
 	snapshot atomic.Pointer[mesh.Snapshot]
 	events   chan Event
@@ -29,8 +31,8 @@ type Alone struct {
 }
 
 // NewAlone makes the feed for one workload of the mesh file at path.
-func NewAlone(uid, path string, budgets budget.Config, s issuer.Signer, log *slog.Logger, serving func(error)) *Alone {
-	return &Alone{Signer: s, uid: uid, path: path, budgets: budgets, log: log, events: make(chan Event, 4), serving: serving}
+func NewAlone(uid, path string, budgets budget.Config, tunnels tunnel.Config, s issuer.Signer, log *slog.Logger, serving func(error)) *Alone {
+	return &Alone{Signer: s, uid: uid, path: path, budgets: budgets, tunnels: tunnels, log: log, events: make(chan Event, 4), serving: serving}
 }
 
 // Events implements Feed.
@@ -53,7 +55,7 @@ func (a *Alone) use(ctx context.Context, s *mesh.Snapshot) {
 	a.emit(ctx, Event{Invalidate: &Invalidate{Version: s.Version()}})
 	a.emit(ctx, Event{Done: a.serving, Serve: &Assignment{
 		Workload: w, View: proxy.View{Services: s.Services(a.uid), Policies: s.Policies(w)}, Ports: redirect.SidecarPorts,
-		Budget: a.budgets.For(a.uid),
+		Budget: a.budgets.For(a.uid), Tunnels: a.tunnels,
 	}})
 }
 

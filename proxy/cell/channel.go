@@ -192,7 +192,7 @@ func assignment(s *Serve, files []*os.File) (*Assignment, error) {
 			return nil, &MalformedError{err}
 		}
 	}
-	a := &Assignment{Workload: w, View: proxy.View{Services: s.Services, Policies: s.Policies}, Ports: s.Ports, Budget: s.Budget, Patient: s.Patient, Listeners: map[string]*os.File{}}
+	a := &Assignment{Workload: w, View: proxy.View{Services: s.Services, Policies: s.Policies}, Ports: s.Ports, Budget: s.Budget, Tunnels: s.Tunnels, Patient: s.Patient, Listeners: map[string]*os.File{}}
 	for i, name := range s.Files {
 		switch {
 		case name == FileNetns && a.Netns == nil:

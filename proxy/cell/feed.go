@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 )
 
@@ -40,6 +41,7 @@ type Assignment struct {
 	View      proxy.View
 	Ports     redirect.Ports
 	Budget    *budget.Limits      // nil: off
+	Tunnels   tunnel.Config       //
 	Patient   bool                // see Serve
 	Netns     *os.File            // nil: the process's own namespace
 	Listeners map[string]*os.File // FileOutbound, FilePlaintext, FileHBONE; nil: make them

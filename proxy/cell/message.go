@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 )
 
@@ -66,6 +67,7 @@ type Serve struct {
 	Policies []mesh.Policy   `json:"policies,omitempty"`
 	Ports    redirect.Ports  `json:"ports"`
 	Budget   *budget.Limits  `json:"budget,omitempty"` // absent: off
+	Tunnels  tunnel.Config   `json:"tunnels,omitzero"`
 	Files    []string        `json:"files,omitempty"`
 	// Patient: another process serves the workload meanwhile. Nothing is accepted before
 	// the SVID is there; a Serve without it ends the patience.

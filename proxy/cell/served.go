@@ -67,7 +67,7 @@ func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
 	}
 	v.work = proxy.New(proxy.Config{
 		Workload: a.Workload, View: a.View, Ports: a.Ports,
-		Netns: ns, Source: v.source, Resolver: v.resolver, Transport: s.Transport(v.account), Account: v.account,
+		Netns: ns, Source: v.source, Resolver: v.resolver, Transport: s.Transport(v.account), Account: v.account, Tunnels: a.Tunnels,
 		Sink: s.sink, Counters: v.counters, Log: s.Log, Drain: s.Drain(),
 	})
 	return v, nil

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
 // Custody is who keeps the listening sockets.
@@ -46,6 +47,7 @@ type Config struct {
 	Custody     Custody       `json:"custody,omitempty"`   // default anchor
 	Liveness    Liveness      `json:"liveness,omitempty"`  // default 1 s, 3 misses
 	Budgets     budget.Config `json:"budgets,omitzero"`    // off, or limits of each workload; default: on
+	Tunnels     tunnel.Config `json:"tunnels,omitzero"`    // key exchange, pool; default: x25519, on
 	Restart     Restart       `json:"restart,omitempty"`   // default 500 ms, doubling, at most 60 s
 	OnFailure   OnFailure     `json:"onFailure,omitempty"` // of cells that stay away; default wait
 	Mesh        string        `json:"mesh"`                // mesh file, watched

@@ -34,6 +34,9 @@ func TestConfigRejects(t *testing.T) {
 		"negative duration": {"node: node-1", "node: node-1\ndrain: -5s", "no duration"},
 		"bad factor":        {"node: node-1", "node: node-1\nrestart: {factor: 0.5}", "at least 1"},
 		"off in no quotes":  {"node: node-1", "node: node-1\nliveness: {off: true}", "in quotes"},
+		"unknown exchange":  {"node: node-1", "node: node-1\ntunnels: {keyExchange: kyber}", "use x25519 or x25519mlkem768"},
+		"unknown pool":      {"node: node-1", "node: node-1\ntunnels: {pool: never}", "say on or off"},
+		"unknown in block":  {"node: node-1", "node: node-1\ntunnels: {pol: off}", "unknown field"},
 		"bad uids":          {"node: node-1", "node: node-1\nuids: {first: 0, count: 5}", "uids.first"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -62,7 +62,7 @@ func (p *Pool) take(k Key, fresh bool) (*pooled, *dial, *waiter, error) {
 		return nil, nil, nil, ErrPoolClosed
 	}
 	g := p.group(k)
-	if !fresh {
+	if !fresh && !p.o.Off {
 		if t := p.withRoom(g); t != nil {
 			p.enter(t)
 			return t, nil, nil, nil
@@ -70,7 +70,7 @@ func (p *Pool) take(k Key, fresh bool) (*pooled, *dial, *waiter, error) {
 	}
 	w := &waiter{come: make(chan outcome, 1)}
 	for _, d := range g.dials {
-		if len(d.waiters) < g.room {
+		if !p.o.Off && len(d.waiters) < g.room {
 			d.waiters = append(d.waiters, w)
 			return nil, d, w, nil
 		}
@@ -118,17 +118,21 @@ func (p *Pool) startDial(k Key, g *group, w *waiter) *dial {
 	return d
 }
 
-// leave takes a waiter out whose context has ended. A dial that nobody waits
-// for is cancelled.
+// leave takes a waiter out whose context has ended.
 func (p *Pool) leave(k Key, d *dial, w *waiter) {
+	if t := p.withdraw(k, d, w); t != nil {
+		p.release(t)
+	}
+}
+
+// withdraw returns the tunnel that the waiter got at the same moment, if it did. A
+// dial that nobody waits for is cancelled.
+func (p *Pool) withdraw(k Key, d *dial, w *waiter) *pooled {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case o := <-w.come: // the outcome came first
-		if o.t != nil {
-			p.releaseLocked(o.t)
-		}
-		return
+	case o := <-w.come:
+		return o.t
 	default:
 	}
 	d.waiters = slices.DeleteFunc(d.waiters, func(other *waiter) bool { return other == w })
@@ -136,6 +140,7 @@ func (p *Pool) leave(k Key, d *dial, w *waiter) {
 		d.cancel()
 		p.forget(k, d) // so that nobody joins it
 	}
+	return nil
 }
 
 // forget takes a dial out of its group. The caller holds mu.

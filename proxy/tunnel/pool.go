@@ -17,6 +17,7 @@ type PoolOptions struct {
 	IdleTimeout time.Duration // a tunnel without streams is closed after this; 0 = 5 min
 	DialTimeout time.Duration // a dial is given up after this, whoever waits; 0 = 30 s
 	MaxStreams  int           // per tunnel, if the peer does not want fewer; 0 = 100
+	Off         bool          // every stream in a tunnel of its own, which ends with it; see Config
 }
 
 func (o PoolOptions) resolved() PoolOptions {

@@ -30,6 +30,7 @@ func (p *Pool) run(ctx context.Context, k Key, d *dial) {
 	}
 	pt := &pooled{Tunnel: t, key: k, idleSince: time.Now()}
 	p.handOut(d, pt)
+	p.endAlone(pt)
 	p.keep(pt)
 	p.mu.Lock()
 	p.tunnels--
@@ -68,7 +69,7 @@ func (p *Pool) handOut(d *dial, t *pooled) {
 	defer p.mu.Unlock()
 	p.tunnels++
 	limit := p.limit(t)
-	if !p.draining {
+	if !p.draining && !p.o.Off {
 		g := p.group(t.key) // gone meanwhile if all who waited have left; the tunnel is good all the same
 		g.tunnels = append(g.tunnels, t)
 		g.room = max(1, limit)
@@ -161,14 +162,25 @@ func (p *Pool) drop(t *pooled) {
 // release gives a place back.
 func (p *Pool) release(t *pooled) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.releaseLocked(t)
-}
-
-func (p *Pool) releaseLocked(t *pooled) {
 	p.streams--
 	if t.streams--; t.streams == 0 {
 		t.idleSince = time.Now()
+	}
+	p.mu.Unlock()
+	p.endAlone(t)
+}
+
+// endAlone ends a tunnel of a pool that is off once its stream has ended, or if it
+// never came.
+func (p *Pool) endAlone(t *pooled) {
+	if !p.o.Off {
+		return
+	}
+	p.mu.Lock()
+	over := t.streams == 0
+	p.mu.Unlock()
+	if over {
+		t.Drain()
 	}
 }
 

@@ -1,0 +1,41 @@
+package tunnel
+
+import (
+	"fmt"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+)
+
+// Config is the `tunnels:` of a node's or a sidecar's file.
+type Config struct {
+	KeyExchange identity.KeyExchange `json:"keyExchange,omitempty"` // x25519, the default, or x25519mlkem768
+	// Pool off gives every stream a tunnel of its own, which ends with it. It is for
+	// measurement, where a proxy without a pool is compared with others that have none:
+	// each connection then costs a handshake, at both ends and in the budget.
+	Pool Switch `json:"pool,omitzero"`
+}
+
+// Switch is on unless somebody wrote off.
+type Switch struct{ Off bool }
+
+// UnmarshalJSON implements json.Unmarshaler, strictly. YAML 1.1 reads a bare off as
+// the boolean, so false is off too.
+func (s *Switch) UnmarshalJSON(b []byte) error {
+	switch string(b) {
+	case `"off"`, `false`:
+		s.Off = true
+	case `"on"`, `true`, `null`:
+		s.Off = false
+	default:
+		return fmt.Errorf("%s: say on or off", b)
+	}
+	return nil
+}
+
+// MarshalJSON implements json.Marshaler.
+func (s Switch) MarshalJSON() ([]byte, error) {
+	if s.Off {
+		return []byte(`"off"`), nil
+	}
+	return []byte(`"on"`), nil
+}
