@@ -13,7 +13,8 @@ import (
 type Bundle struct {
 	roots *x509bundle.Bundle
 	// pool is roots, made once: x509svid.Verify makes a new pool out of its bundle at every handshake.
-	pool *x509.CertPool
+	pool   *x509.CertPool
+	proven proven
 }
 
 // NewBundle makes the bundle of a trust domain from DER certificates, at least one.

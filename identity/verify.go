@@ -124,31 +124,6 @@ func (v *verifier) usage() x509.ExtKeyUsage {
 	return x509.ExtKeyUsageServerAuth
 }
 
-func (v *verifier) chain(own *SVID, certs []*x509.Certificate, now time.Time) (Reason, error) {
-	intermediates := x509.NewCertPool()
-	for _, c := range certs[1:] {
-		intermediates.AddCert(c)
-	}
-	_, err := certs[0].Verify(x509.VerifyOptions{
-		Roots:         own.Bundle.pool,
-		Intermediates: intermediates,
-		CurrentTime:   now,
-		KeyUsages:     []x509.ExtKeyUsage{v.usage()},
-	})
-	if err == nil {
-		return "", nil
-	}
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
-		switch invalid.Reason {
-		case x509.Expired:
-			return ReasonExpired, err
-		case x509.IncompatibleUsage:
-			return ReasonEKU, err
-		}
-	}
-	return ReasonChain, err
-}
-
 // leafIDs returns the identities among the URI SANs, in their order.
 func leafIDs(leaf *x509.Certificate) []ID {
 	var ids []ID
