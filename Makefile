@@ -9,7 +9,7 @@ FUZZ    ?= 20000x
 PKG     ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab bench instrument-check instrument-tools test unit fuzz lint fmt report-check image-check clean
+.PHONY: help build lab bench instrument-check instrument-tools bench-tools test unit fuzz lint fmt report-check image-check clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,12 @@ instrument-check: build ## Check the load and the recorder against wrk and iperf
 
 instrument-tools: ## Install what instrument-check needs, on Debian and as root
 	apt-get install -y wrk iperf3
+
+# A policy-rc.d that says 101 keeps Debian from starting their services; one that is there already is left alone.
+bench-tools: ## Install the peers of bench datapath, on Debian and as root
+	@set -e; policy=/usr/sbin/policy-rc.d; test -e $$policy || { printf '#!/bin/sh\nexit 101\n' >$$policy; chmod +x $$policy; trap "rm -f $$policy" EXIT; }; \
+	apt-get install -y nginx-light libnginx-mod-stream haproxy
+	@for service in nginx haproxy; do command -v systemctl >/dev/null && systemctl disable --now $$service 2>/dev/null || true; done
 
 test: lint unit fuzz ## Pass every check: lint, tests (race detector), a short fuzz of every decoder
 

@@ -78,6 +78,9 @@ var forbidden = []struct{ from, to, why string }{
 	{"bench/trust", "bench/lab", "a record is judged and shown without the lab that made it"},
 	{"bench/experiment", "bench/lab", "a record that holds an experiment is shown without the lab that made it"},
 	{"bench/suite", "bench/lab", "a record is read without the lab that made it"},
+	{"bench/peers", "proxy", "a peer has nothing of what it is measured against"},
+	{"bench/peers", "bench/lab", "a peer is a process like any other"},
+	{"bench/datapath/verdict", "bench/lab", "a record is judged without the lab that made it"},
 }
 
 // tooHeavy must not be linked into the data plane.
@@ -123,8 +126,8 @@ func TestLeavesImportNothingOfOurs(t *testing.T) {
 func TestOnlyTransportsImportAWireLibrary(t *testing.T) {
 	for _, p := range list(t, "./...") {
 		from := strings.TrimPrefix(p.ImportPath, module)
-		if slices.Contains(p.Imports, "golang.org/x/net/http2") && from != "proxy/h2" {
-			t.Errorf("%s imports x/net/http2: only proxy/h2 may", from)
+		if slices.Contains(p.Imports, "golang.org/x/net/http2") && from != "proxy/h2" && from != "bench/peers/xnet" {
+			t.Errorf("%s imports x/net/http2: only proxy/h2 may, and the peer that is made of it", from)
 		}
 	}
 }

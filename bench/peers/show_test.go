@@ -1,0 +1,108 @@
+package peers
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write what testdata should hold")
+
+// TestConfigurations holds every configuration against the file that people read.
+func TestConfigurations(t *testing.T) {
+	for _, p := range All() {
+		for _, e := range []end{clientEnd, serverEnd} {
+			got, err := p.shown(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Name == Direct {
+				continue
+			}
+			file := filepath.Join("testdata", strings.ReplaceAll(p.Name, "/", "-")+"."+string(e))
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("%s (-want +got); -update writes it:\n%s", file, diff)
+			}
+		}
+	}
+}
+
+// TestShowHoldsWhatIsWritten: what people are shown is what a run starts.
+func TestShowHoldsWhatIsWritten(t *testing.T) {
+	text, err := Show()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range All() {
+		if !strings.Contains(text, p.Name+": "+p.About+"\n") {
+			t.Errorf("%s is not shown", p.Name)
+		}
+	}
+	eachPair(t, secured, func(t *testing.T, p Peer) {
+		c, err := p.Client(t.TempDir(), exampleSide(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Config == "" {
+			return // a command of ours: TestConfigurations holds it
+		}
+		written, err := os.ReadFile(c.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown, err := p.shown(clientEnd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := keys(string(written)), keys(shown); !cmp.Equal(a, b) {
+			t.Errorf("written and shown (-shown +written):\n%s", cmp.Diff(b, a))
+		}
+	})
+}
+
+// keys are the first words of lines: values differ by machine.
+func keys(text string) (all []string) {
+	for line := range strings.Lines(text) {
+		if f := strings.Fields(line); len(f) > 0 && f[0] != "load_module" {
+			all = append(all, f[0])
+		}
+	}
+	return all
+}
+
+func TestMissingProgram(t *testing.T) {
+	if _, err := find("no-such-program-of-anybody"); err == nil {
+		t.Error("found")
+	}
+	err := &NotInstalledError{Nginx, "nginx", install}
+	if !strings.Contains(err.Error(), "make bench-tools") || !err.Misuse() {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSidesAreChecked(t *testing.T) {
+	for _, p := range All() {
+		if _, err := p.Client(t.TempDir(), Side{}); (err == nil) != (p.Name == Direct) {
+			t.Errorf("%s: %v", p.Name, err)
+		}
+	}
+	if p, found := Named(NginxTuned); !found || p.Name != NginxTuned {
+		t.Errorf("%+v, %v", p, found)
+	}
+	if _, found := Named("squid"); found {
+		t.Error("found")
+	}
+}
