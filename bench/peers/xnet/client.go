@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 this library is what is measured; net/http would put its own pool and its own server around it
+
 package xnet
 
 import (
