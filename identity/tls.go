@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"slices"
+	"time"
 )
 
 // ServerTLS returns the configuration of the accepting end of a tunnel: TLS 1.3, ALPN h2, client certificate required,
@@ -53,6 +54,19 @@ func own(src Source) (*tls.Certificate, error) {
 		return nil, err
 	}
 	return svid.Certificate, nil
+}
+
+// Until returns when the SVID of either end of an established connection expires, whichever is first. src is the one that
+// the connection was made with.
+func Until(src Source, cs tls.ConnectionState) time.Time {
+	var until time.Time
+	if len(cs.PeerCertificates) > 0 {
+		_, until = span(cs.PeerCertificates)
+	}
+	if own, err := src.SVID(); err == nil && (until.IsZero() || own.NotAfter.Before(until)) {
+		until = own.NotAfter
+	}
+	return until
 }
 
 // PeerID returns the identity of the peer of an established connection: the first URI SAN of its leaf that is one.

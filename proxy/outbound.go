@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
@@ -118,14 +119,24 @@ func (w *Workload) passthrough(ctx context.Context, r *telemetry.Record, dst net
 	return w.leg(c), nil
 }
 
-// dialTunnel makes one tunnel for the pool: connect, handshake, preface.
-func (w *Workload) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel, error) {
+// dialTunnel makes one tunnel for the pool: connect, handshake, preface. The time is
+// when the SVID of either end expires.
+func (w *Workload) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel, time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout+handshakeTimeout)
+	defer cancel()
+	c, err := w.dialTLS(ctx, k)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	t, err := w.Transport.Client(ctx, c)
+	return t, identity.Until(w.Source, c.ConnectionState()), err
+}
+
+func (w *Workload) dialTLS(ctx context.Context, k tunnel.Key) (*tls.Conn, error) {
 	accept, err := acceptedIDs(k.Destination)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout+handshakeTimeout)
-	defer cancel()
 	place, err := w.Account.Tunnel(ctx)
 	if err != nil {
 		return nil, err
@@ -141,7 +152,7 @@ func (w *Workload) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel,
 	if err != nil {
 		return nil, fmt.Errorf("TLS with %s: %w", k.Address, err)
 	}
-	return w.Transport.Client(ctx, c)
+	return c, nil
 }
 
 // clientTLS is the configuration of one tunnel to one of some identities.

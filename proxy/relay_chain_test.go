@@ -134,17 +134,18 @@ func (p *path) dialServer() (Leg, error) {
 	return TCPLeg(c), nil
 }
 
-func (p *path) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel, error) {
+func (p *path) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel, time.Time, error) {
 	c, err := net.Dial("tcp4", k.Address.String())
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
 	t := tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	if err := t.HandshakeContext(ctx); err != nil {
 		c.Close()
-		return nil, err
+		return nil, time.Time{}, err
 	}
-	return h2.New(h2.Options{}).Client(ctx, t)
+	made, err := h2.New(h2.Options{}).Client(ctx, t)
+	return made, time.Time{}, err
 }
 
 func (p *path) serveInbound() {
@@ -294,7 +295,7 @@ func TestRefusedCertificateFailsTheDial(t *testing.T) {
 		served <- err
 	}()
 	p := &path{}
-	_, err := p.dialTunnel(context.Background(), tunnel.Key{Address: l.Addr().(*net.TCPAddr).AddrPort()})
+	_, _, err := p.dialTunnel(context.Background(), tunnel.Key{Address: l.Addr().(*net.TCPAddr).AddrPort()})
 	var alert tls.AlertError
 	var remote *net.OpError
 	if !errors.As(err, &alert) && !errors.As(err, &remote) {

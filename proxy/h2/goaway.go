@@ -20,6 +20,7 @@ type leavingState struct {
 	finishing bool // no stream is left: flush and close
 	hard      bool // Close was called: with less patience
 	peerError error
+	heard     chan struct{} // closed with received; nil until somebody asks
 }
 
 func (l leavingState) any() bool { return l.sent || l.received || l.finishing }
@@ -85,9 +86,25 @@ func (c *conn) lastWords() {
 	}
 }
 
+// Leaving is closed when the peer has said GOAWAY.
+func (c *conn) Leaving() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leaving.heard == nil {
+		c.leaving.heard = make(chan struct{})
+		if c.leaving.received {
+			close(c.leaving.heard)
+		}
+	}
+	return c.leaving.heard
+}
+
 func (c *conn) recvGoAway(f *http2.GoAwayFrame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.leaving.heard != nil && !c.leaving.received {
+		close(c.leaving.heard)
+	}
 	c.leaving.received = true
 	if f.ErrCode != http2.ErrCodeNo {
 		c.leaving.peerError = &ConnError{Code: f.ErrCode, Reason: string(f.DebugData())}

@@ -28,6 +28,13 @@
 // [*ResetError], and a relay turns that into a TCP RST, so that an application
 // can tell a broken connection from a finished one.
 //
+// # A tunnel that is about to end
+//
+// When the peer says GOAWAY, or the SVID of either end has gone through most of the life
+// that it had left, the pool makes a tunnel's successor before anybody asks for it, and
+// drains the old one once the successor is there: see successor.go. An idle tunnel is
+// drained without one.
+//
 // # Retrying
 //
 // No byte of the application is sent before the 200, so an Open that failed

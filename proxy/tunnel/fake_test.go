@@ -21,6 +21,7 @@ type fakeTunnel struct {
 	limit    int
 	streams  int
 	draining bool
+	leaving  chan struct{} // closed when the peer has said GOAWAY
 	closed   bool
 	openErr  func() error // instead of a stream
 	most     int          // streams at once, ever
@@ -58,7 +59,14 @@ func (t *fakeTunnel) Limit() int {
 
 func (t *fakeTunnel) Done() <-chan struct{} { return t.done }
 
-// Drain is also what the peer's GOAWAY does.
+func (t *fakeTunnel) Leaving() <-chan struct{} { return t.leaving }
+
+// goAway is the peer's.
+func (t *fakeTunnel) goAway() {
+	close(t.leaving)
+	t.Drain()
+}
+
 func (t *fakeTunnel) Drain() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -115,12 +123,15 @@ type dialer struct {
 	broken  error // of every Open in every tunnel
 	tunnels []*fakeTunnel
 	dials   int
-	ended   []error // contexts of dials that did not end by themselves
+	dialled []time.Time      // when each dial began
+	until   func() time.Time // the end of a new tunnel's credentials; nil: never
+	ended   []error          // contexts of dials that did not end by themselves
 }
 
-func (d *dialer) dial(ctx context.Context, k Key) (Tunnel, error) {
+func (d *dialer) dial(ctx context.Context, k Key) (Tunnel, time.Time, error) {
 	d.mu.Lock()
 	d.dials++
+	d.dialled = append(d.dialled, time.Now())
 	takes := d.takes
 	d.mu.Unlock()
 	select {
@@ -129,19 +140,22 @@ func (d *dialer) dial(ctx context.Context, k Key) (Tunnel, error) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.ended = append(d.ended, ctx.Err())
-		return nil, ctx.Err()
+		return nil, time.Time{}, ctx.Err()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.err != nil {
-		return nil, d.err
+		return nil, time.Time{}, d.err
 	}
-	t := &fakeTunnel{key: k, limit: d.limit, done: make(chan struct{})}
+	t := &fakeTunnel{key: k, limit: d.limit, done: make(chan struct{}), leaving: make(chan struct{})}
 	if d.broken != nil {
 		t.breakWith(d.broken)
 	}
 	d.tunnels = append(d.tunnels, t)
-	return t, nil
+	if d.until == nil {
+		return t, time.Time{}, nil
+	}
+	return t, d.until(), nil
 }
 
 func (d *dialer) made() int {

@@ -49,7 +49,9 @@ func TestWithThePoolOffNoTunnelIsLeftBehind(t *testing.T) {
 		if s, _, err := p.Open(ctx, key(1), hbone.Head{}); err == nil {
 			s.Close()
 		}
+		d.mu.Lock()
 		d.broken = &StatusError{Status: 503}
+		d.mu.Unlock()
 		if _, _, err := p.Open(t.Context(), key(1), hbone.Head{}); err == nil {
 			t.Error("opened in a broken tunnel")
 		}

@@ -9,8 +9,9 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 )
 
-// DialFunc makes a tunnel: connect, handshake, greeting. It honours ctx.
-type DialFunc = func(ctx context.Context, k Key) (Tunnel, error)
+// DialFunc makes a tunnel: connect, handshake, greeting. It honours ctx. The time is
+// when the credentials of either end do; zero: never.
+type DialFunc = func(ctx context.Context, k Key) (Tunnel, time.Time, error)
 
 // PoolOptions tune a pool; the zero value is right for production.
 type PoolOptions struct {
@@ -37,7 +38,8 @@ func (o PoolOptions) resolved() PoolOptions {
 //
 // Its promises: no lock is held while dialling or opening; those who want a
 // tunnel for one key share a dial, and each gets its outcome; a dial goes on
-// while anybody waits for it; nothing is left of a key without tunnels.
+// while anybody waits for it; a tunnel in use that is about to end has a successor
+// first; nothing is left of a key without tunnels.
 type Pool struct {
 	dial DialFunc
 	o    PoolOptions
@@ -58,6 +60,7 @@ type Pool struct {
 type Stats struct {
 	Keys, Tunnels, Streams              int   // now
 	Dials, Failures, Retries, Evictions int64 // since the start
+	Successors                          int64 // of Dials: made before the tunnel that they replace had ended
 }
 
 // NewPool returns a pool that makes its tunnels with dial. Close it.

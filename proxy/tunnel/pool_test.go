@@ -301,7 +301,7 @@ func TestAFailedDialFailsAllWhoWait(t *testing.T) {
 
 func TestAPanicWhileDiallingIsAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPool(func(context.Context, Key) (Tunnel, error) { panic("boom") }, PoolOptions{})
+		p := NewPool(func(context.Context, Key) (Tunnel, time.Time, error) { panic("boom") }, PoolOptions{})
 		defer p.Close()
 		var de *DialError
 		if _, _, err := p.Open(t.Context(), key(1), hbone.Head{}); !errors.As(err, &de) {
@@ -414,11 +414,11 @@ func TestADeadTunnelIsReplaced(t *testing.T) {
 func TestADeadFreshTunnelIsAnError(t *testing.T) {
 	var dials int
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPool(func(ctx context.Context, k Key) (Tunnel, error) {
+		p := NewPool(func(ctx context.Context, k Key) (Tunnel, time.Time, error) {
 			dials++
 			f := &fakeTunnel{limit: 100, done: make(chan struct{})}
 			f.breakWith(&LostError{io.EOF})
-			return f, nil
+			return f, time.Time{}, nil
 		}, PoolOptions{})
 		defer p.Close()
 		var lost *LostError

@@ -13,7 +13,8 @@ import (
 // pooled is a tunnel of a pool.
 type pooled struct {
 	Tunnel
-	key Key
+	key   Key
+	until time.Time // the end of the credentials; zero: never
 
 	// Guarded by Pool.mu.
 	streams   int
@@ -22,13 +23,13 @@ type pooled struct {
 
 // run is the life of a tunnel in the pool: dial, hand out, keep.
 func (p *Pool) run(ctx context.Context, k Key, d *dial) {
-	t, err := p.make(ctx, k)
+	t, until, err := p.make(ctx, k)
 	d.cancel()
 	if err != nil {
 		p.fail(k, d, &DialError{Key: k, Err: err})
 		return
 	}
-	pt := &pooled{Tunnel: t, key: k, idleSince: time.Now()}
+	pt := &pooled{Tunnel: t, key: k, until: until, idleSince: time.Now()}
 	p.handOut(d, pt)
 	p.endAlone(pt)
 	p.keep(pt)
@@ -38,7 +39,7 @@ func (p *Pool) run(ctx context.Context, k Key, d *dial) {
 }
 
 // make dials. A panic fails this dial instead of every workload in the process.
-func (p *Pool) make(ctx context.Context, k Key) (t Tunnel, err error) {
+func (p *Pool) make(ctx context.Context, k Key) (t Tunnel, until time.Time, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
@@ -91,15 +92,17 @@ func (p *Pool) handOut(d *dial, t *pooled) {
 	d.waiters = nil
 }
 
-// keep waits for the end of a tunnel, and brings it about when it is idle or
-// the pool closes.
+// keep waits for the end of a tunnel, sees to its successor, and brings the end about
+// when it is idle or the pool closes.
 func (p *Pool) keep(t *pooled) {
 	defer p.retire(t)
 	if p.closing() {
 		p.retire(t)
 	}
-	timer := time.NewTimer(p.o.IdleTimeout)
-	defer timer.Stop()
+	idle := time.NewTimer(p.o.IdleTimeout)
+	defer idle.Stop()
+	next := p.newSuccession(t)
+	defer next.timer.Stop()
 	for {
 		select {
 		case <-t.Done():
@@ -107,8 +110,12 @@ func (p *Pool) keep(t *pooled) {
 		case <-p.ctx.Done():
 			t.Close()
 			return
-		case <-timer.C:
-			timer.Reset(p.evictIdle(t))
+		case <-idle.C:
+			idle.Reset(p.evictIdle(t))
+		case <-next.leaving:
+			next.heard()
+		case <-next.timer.C:
+			p.succeed(t, &next)
 		}
 	}
 }

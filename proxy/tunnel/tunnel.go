@@ -57,6 +57,8 @@ type Tunnel interface {
 	Open(ctx context.Context, head hbone.Head) (Stream, hbone.Header, error)
 	// Usable reports whether another Open may succeed: not lost, no GOAWAY.
 	Usable() bool
+	// Leaving is closed when the peer has said that it takes no more streams here.
+	Leaving() <-chan struct{}
 	// Limit is how many streams it may carry at once; it may change.
 	Limit() int
 	// Drain takes no further Open and ends the tunnel, in order, once its last
