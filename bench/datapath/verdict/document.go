@@ -1,0 +1,159 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/document"
+)
+
+// Document is a record.
+type Document struct {
+	Run
+	Samples []Sample
+	End     *End // nil: the run was killed
+}
+
+// Run is the first line: what was run, and on what.
+type Run struct {
+	Schema  string    `json:"schema"`
+	Started time.Time `json:"started"`
+	Build   string    `json:"build"` // of ours
+	Go      string    `json:"go"`
+	Kernel  string    `json:"kernel"`
+	CPU     string    `json:"cpu"`
+	CPUs    int       `json:"cpus"`
+	Rounds  int       `json:"rounds"`
+	Seed    int64     `json:"seed"` // of the order within each round
+	// Placement says what ran where, for the reader.
+	Placement string    `json:"placement"`
+	Subjects  []Subject `json:"subjects"`
+	Rows      []Row     `json:"rows"`
+}
+
+// Subject is one data plane under test.
+type Subject struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"` // of its program
+}
+
+// Sample is one number of one subject in one round.
+type Sample struct {
+	Round   int     `json:"round"` // from 0
+	Row     string  `json:"row"`
+	Subject string  `json:"subject"`
+	Metric  string  `json:"metric"`
+	Value   float64 `json:"value"`
+}
+
+// End is the last line.
+type End struct {
+	Why   string   `json:"why,omitempty"`   // it did not go through
+	Notes []string `json:"notes,omitempty"` // for the reader: what was noticed
+}
+
+// Bounds of a record.
+const (
+	maxRounds   = 1000
+	maxSubjects = 64
+	maxRows     = 256
+	maxSamples  = 1 << 20
+	maxValue    = 1e18
+	maxName     = 200
+)
+
+// Schema names the form of the record.
+const Schema = "bulkhead.datapath/v1"
+
+// File is the record in its directory.
+const File = "datapath.jsonl"
+
+// In reports whether the directory holds a record of this kind.
+func In(dir string) bool { return document.In(dir, File) }
+
+// Open reads the record in dir.
+func Open(dir string) (*Document, error) { return document.Open(dir, File, " of bench datapath", Read) }
+
+// Save writes a record that is there as a whole; a run writes it line by line, see Writer.
+func (d *Document) Save(dir string) error {
+	w, err := NewWriter(dir, d.Run)
+	if err != nil {
+		return err
+	}
+	for _, s := range d.Samples {
+		if err := w.Write(s); err != nil {
+			w.Close()
+			return err
+		}
+	}
+	if d.End != nil {
+		if err := w.End(*d.End); err != nil {
+			w.Close()
+			return err
+		}
+	}
+	return w.Close()
+}
+
+// check says what is wrong with a run.
+func (r *Run) check() error {
+	switch {
+	case r.Rounds < 1 || r.Rounds > maxRounds:
+		return fmt.Errorf("%d rounds are outside 1 to %d", r.Rounds, maxRounds)
+	case len(r.Subjects) == 0 || len(r.Subjects) > maxSubjects:
+		return fmt.Errorf("%d subjects are outside 1 to %d", len(r.Subjects), maxSubjects)
+	case len(r.Rows) == 0 || len(r.Rows) > maxRows:
+		return fmt.Errorf("%d rows are outside 1 to %d", len(r.Rows), maxRows)
+	case r.Started.IsZero():
+		return fmt.Errorf("it does not say when it started")
+	}
+	names := map[string]bool{}
+	for _, s := range r.Subjects {
+		if !plain(s.Name) || names[s.Name] {
+			return fmt.Errorf("subject %q: empty, too long, with blanks in it, or named twice", s.Name)
+		}
+		names[s.Name] = true
+	}
+	for _, row := range r.Rows {
+		if err := row.check(); err != nil {
+			return fmt.Errorf("row %s, %s: %w", row.Name, row.Metric, err)
+		}
+	}
+	return nil
+}
+
+func (r Row) check() error {
+	switch {
+	case !plain(r.Name) || !plain(r.Metric) || !plain(r.Subject) || !plain(r.Peer) || len(r.Title) > maxName:
+		return fmt.Errorf("a name is empty, too long, or with blanks in it")
+	case r.Better != More && r.Better != Less:
+		return fmt.Errorf("%q is better: neither %s nor %s", r.Better, More, Less)
+	case !(r.Bar > 0) || !(r.Goal > 0) || r.Bar > maxValue || r.Goal > maxValue:
+		return fmt.Errorf("bar %v, goal %v: they are ratios above 0", r.Bar, r.Goal)
+	}
+	return nil
+}
+
+// plain is a name that can be a part of a benchmark's.
+func plain(name string) bool {
+	return name != "" && len(name) <= maxName && !slices.ContainsFunc([]rune(name), func(r rune) bool { return r <= ' ' || r == '=' || r == 0x7f })
+}
+
+// check says what is wrong with a sample of a run.
+func (s Sample) check(r *Run) error {
+	switch {
+	case s.Round < 0 || s.Round >= r.Rounds:
+		return fmt.Errorf("round %d of %d", s.Round, r.Rounds)
+	case !slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Name == s.Row }):
+		return fmt.Errorf("row %q was not planned", s.Row)
+	case !slices.ContainsFunc(r.Subjects, func(x Subject) bool { return x.Name == s.Subject }):
+		return fmt.Errorf("subject %q was not planned", s.Subject)
+	case !plain(s.Metric):
+		return fmt.Errorf("metric %q", s.Metric)
+	case math.IsNaN(s.Value) || math.Abs(s.Value) > maxValue:
+		return fmt.Errorf("value %v", s.Value)
+	}
+	return nil
+}
