@@ -3,6 +3,7 @@ package h2
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"golang.org/x/net/http2"
 
@@ -75,7 +76,7 @@ func (c *conn) recvAnswer(id uint32, end bool, f *fields) error {
 	defer c.mu.Unlock()
 	s, err := c.lookup(id)
 	if s == nil {
-		return err
+		return c.lateFrame(err)
 	}
 	if s.answered {
 		// Only DATA may follow on a connected stream (RFC 9113 section 8.5).
@@ -87,9 +88,12 @@ func (c *conn) recvAnswer(id uint32, end bool, f *fields) error {
 		return &streamError{id, http2.ErrCodeProtocol, malformed}
 	case status < 200 && end:
 		return &streamError{id, http2.ErrCodeProtocol, "interim answer that ends the stream"}
+	case status < 200 && !c.recv.noise.spend(time.Now()):
+		return calmError("too many interim answers")
 	case status < 200:
 		return nil // section 8.1: interim answers may be skipped
 	}
+	c.recv.grantLate()
 	s.settle(status, f.header, nil)
 	if end {
 		s.endRecv()

@@ -107,7 +107,8 @@ func (c *conn) recvGoAway(f *http2.GoAwayFrame) error {
 	}
 	c.leaving.received = true
 	if f.ErrCode != http2.ErrCodeNo {
-		c.leaving.peerError = &ConnError{Code: f.ErrCode, Reason: string(f.DebugData())}
+		said := f.DebugData()
+		c.leaving.peerError = &ConnError{Code: f.ErrCode, Reason: string(said[:min(len(said), maxDebug)])}
 	}
 	if c.client() {
 		c.refuseAbove(f.LastStreamID)

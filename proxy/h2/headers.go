@@ -47,6 +47,9 @@ func (c *conn) collect(fragment []byte, ended bool) error {
 		return nil
 	}
 	f, err := c.decode(b.buf)
+	if cap(b.buf) > keptBlock {
+		b.buf = nil // an idle tunnel should not hold the largest block that ever came
+	}
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,13 @@ const (
 	openControl   = 512  // with more than this waiting, no further stream is opened
 	maxBlockParts = 16   // frames of one header block
 	maxSettings   = 32   // entries of one SETTINGS frame
+	maxDebug      = 256  // bytes kept of a GOAWAY's reason: it goes into errors and logs
+	keptBlock     = 4096 // a buffer for header blocks that grew larger is not kept
+
+	// Frames cross the end of their stream, at whatever rate streams come and go: each
+	// stream brings a few that are free, and unused ones add up to latest.
+	latePerStream = 8
+	latest        = 2000
 )
 
 // resetBudget bounds streams begun and reset before we answered them ("rapid
@@ -84,4 +91,21 @@ func (b *allowance) spend(now time.Time) bool {
 	}
 	b.left--
 	return true
+}
+
+// grantLate makes room for what may cross the end of one more stream.
+func (s *recvState) grantLate() { s.late = min(s.late+latePerStream, latest) }
+
+// lateFrame charges a frame on a stream that is closed, which moves nothing; err is
+// what lookup said of the stream. The caller is recvLoop.
+func (c *conn) lateFrame(err error) error {
+	switch {
+	case err != nil:
+		return err
+	case c.recv.late > 0:
+		c.recv.late--
+	case !c.recv.noise.spend(time.Now()):
+		return calmError("too many frames on closed streams")
+	}
+	return nil
 }

@@ -35,69 +35,6 @@ func TestAllowance(t *testing.T) {
 	}
 }
 
-// A peer that only makes work is told to calm down, and an honest one beside it
-// notices nothing (each has a tunnel of its own).
-func TestFloods(t *testing.T) {
-	for name, flood := range map[string]func(w *wire, i uint32) error{
-		"PING":       func(w *wire, i uint32) error { return w.fr.WritePing(false, [8]byte{byte(i)}) },
-		"SETTINGS":   func(w *wire, i uint32) error { return w.fr.WriteSettings() },
-		"empty DATA": func(w *wire, i uint32) error { return w.fr.WriteData(1, false, nil) },
-		"PRIORITY":   func(w *wire, i uint32) error { return w.fr.WritePriority(1, http2.PriorityParam{}) },
-		"unknown":    func(w *wire, i uint32) error { return w.fr.WriteRawFrame(0xbb, 0, 0, nil) },
-		"errors":     func(w *wire, i uint32) error { return w.fr.WriteWindowUpdate(1, 0) },
-		"rapid reset": func(w *wire, i uint32) error {
-			id := 3 + 2*i
-			if err := w.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: connectBlock, EndHeaders: true}); err != nil {
-				return err
-			}
-			return w.fr.WriteRSTStream(id, http2.ErrCodeCancel)
-		},
-		"streams beyond the limit": func(w *wire, i uint32) error {
-			return w.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 3 + 2*i, BlockFragment: connectBlock, EndHeaders: true})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w, s := wireToServer(t, Options{}, func(in tunnel.Incoming) { <-in.Context().Done() })
-			w.connect(1)
-			go func() {
-				for i := range uint32(1_000_000) {
-					if flood(w, i) != nil {
-						return
-					}
-				}
-			}()
-			for {
-				f, err := w.fr.ReadFrame()
-				w.must(err)
-				if g, ok := f.(*http2.GoAwayFrame); ok {
-					if g.ErrCode != http2.ErrCodeEnhanceYourCalm {
-						t.Errorf("GOAWAY %v (%s)", g.ErrCode, g.DebugData())
-					}
-					w.c.Close()
-					break
-				}
-			}
-			var ce *ConnError
-			if err := s.wait(t); !errors.As(err, &ce) || !ce.Local || ce.Code != http2.ErrCodeEnhanceYourCalm {
-				t.Errorf("Serve returned %v", err)
-			}
-		})
-	}
-}
-
-// connectBlock is a CONNECT whose fields are not indexed, so that it can be
-// sent any number of times.
-var connectBlock = func() []byte {
-	b := []byte{0x00, 7}
-	b = append(b, ":method"...)
-	b = append(b, 7)
-	b = append(b, "CONNECT"...)
-	b = append(b, 0x00, 10)
-	b = append(b, ":authority"...)
-	b = append(b, 11)
-	return append(b, "10.0.0.1:80"...)
-}()
-
 // A peer that does not take our answers must not make us keep them.
 func TestAnswersAreBounded(t *testing.T) {
 	c := newConn(nil, Options{}.resolved(), nil)

@@ -24,6 +24,7 @@ type recvState struct {
 	greeted bool
 	resets  allowance
 	noise   allowance
+	late    int // frames that may still come on streams that are closed
 }
 
 // source remembers the error of the connection: the Framer has the same

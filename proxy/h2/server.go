@@ -25,12 +25,13 @@ func (c *conn) recvRequest(id uint32, end bool, f *fields) error {
 	}
 	if id <= c.lastID {
 		if c.streams[id] == nil {
-			return nil // late, on a stream that we have reset
+			return c.lateFrame(nil) // on a stream that we have reset
 		}
 		// Only DATA may follow on a connected stream (RFC 9113 section 8.5).
 		return &streamError{id, http2.ErrCodeProtocol, "HEADERS after the request"}
 	}
 	c.lastID = id
+	c.recv.grantLate()
 	if c.leaving.any() || c.full() {
 		return c.refuse(id)
 	}
