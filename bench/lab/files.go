@@ -39,6 +39,14 @@ func (l *Lab) path(name string) string { return filepath.Join(l.options.Dir, nam
 // bin is the path of one of our executables.
 func (l *Lab) bin(name string) string { return filepath.Join(l.options.Bin, name) }
 
+// binOf is that of one of a subject's.
+func (l *Lab) binOf(s Subject, name string) string {
+	if s.Bin != "" {
+		return filepath.Join(s.Bin, name)
+	}
+	return l.bin(name)
+}
+
 // tokenFile is the bearer token of a node or of a pod's sidecar.
 func (l *Lab) tokenFile(owner string) string {
 	if strings.Contains(owner, "/") {

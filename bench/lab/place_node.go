@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 )
 
 // nodeConfig is the file of `bulkhead-node`. The lab writes it by itself instead of
@@ -18,7 +19,7 @@ type nodeConfig struct {
 	Isolation string         `json:"isolation"`
 	Custody   string         `json:"custody"`
 	Liveness  livenessConfig `json:"liveness"`
-	Budgets   string         `json:"budgets,omitempty"`
+	Budgets   budget.Config  `json:"budgets,omitzero"`
 	Restart   restartConfig  `json:"restart"`
 	Mesh      string         `json:"mesh"`
 	CA        caConfig       `json:"ca"`
@@ -28,6 +29,11 @@ type nodeConfig struct {
 	Cgroup    string         `json:"cgroup,omitempty"`
 	UIDs      *uidsConfig    `json:"uids,omitempty"`
 	Walls     wallsConfig    `json:"walls"`
+	Tunnels   *tunnelsConfig `json:"tunnels,omitempty"`
+}
+
+type tunnelsConfig struct {
+	Pool string `json:"pool"`
 }
 
 type livenessConfig struct {
@@ -139,7 +145,7 @@ func (l *Lab) startNode(n Node, s Subject, socket string) (*process, error) {
 	}
 	return l.start(program{
 		name: n.Name,
-		argv: []string{l.bin("bulkhead-node"), "--config", l.path(file), "--allow-faults"},
+		argv: []string{l.binOf(s, "bulkhead-node"), "--config", l.path(file), "--allow-faults"},
 		ns:   l.fabric.nodes[n.Name], ownPIDs: true, piped: true,
 	})
 }
@@ -152,11 +158,21 @@ func (l *Lab) nodeConfig(n Node, s Subject, socket string) nodeConfig {
 		s.Cells = KeeperPolicy
 	}
 	c := nodeConfig{
-		Node: n.Name, Isolation: s.Isolation, Custody: s.Custody, Liveness: livenessConfig{Off: !s.Liveness}, Budgets: s.Budgets,
+		Node: n.Name, Isolation: s.Isolation, Custody: s.Custody, Liveness: livenessConfig{Off: !s.Liveness}, Budgets: budget.Config{Off: s.Budgets == BudgetsOff},
 		Restart: restartConfig{Initial: s.Cells.Initial.String(), Factor: s.Cells.Factor, Max: s.Cells.Max.String()},
 		Mesh:    l.path(meshFile), CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(n.Name)},
 		Admin: socket, Cell: l.cellProgram(n.Name), Drain: Drain.String(), Cgroup: l.groups.node(n.Name),
 		Walls: nodeWalls(),
+	}
+	if s.Bin != "" {
+		c.Cell = l.binOf(s, "bulkhead-cell")
+	}
+	if s.Pool != "" {
+		c.Tunnels = &tunnelsConfig{s.Pool}
+	}
+	if s.Stressed {
+		c.Walls = stressedWalls
+		c.Budgets.Limits = stressedBudget
 	}
 	if l.manyUIDs {
 		c.UIDs = &uidsConfig{First: firstUID + (n.Number-1)*uidsPerNode, Count: uidsPerNode}

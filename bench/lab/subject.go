@@ -79,7 +79,18 @@ type Subject struct {
 	Budgets   string // BudgetsOff, or empty: on, with their defaults
 	Restart   Policy // of containers, by the lab's kubelet: sidecars, node proxies whose anchor died
 	Cells     Policy // of cells, by their keeper; zero: KeeperPolicy
+
+	// Bin is where the executables of a node's data plane are, of another build perhaps;
+	// empty: beside the lab's own.
+	Bin string
+	// Pool is PoolOff, or empty: streams share tunnels. Only of a node's isolations.
+	Pool string
+	// Stressed raises a node's limits above what a load needs that no application makes.
+	Stressed bool
 }
+
+// PoolOff has every connection pay for a tunnel of its own.
+const PoolOff = "off"
 
 // NodeSubject is a subject of one of the isolations that live on a node, with all
 // defences: custody with the anchor, liveness on, cells restarted by their keeper.
@@ -119,6 +130,9 @@ func (s Subject) validate() error {
 	}
 	if s.Budgets != "" && s.Budgets != BudgetsOff {
 		return fmt.Errorf("budgets %q: leave it empty or use %s", s.Budgets, BudgetsOff)
+	}
+	if s.Pool != "" && s.Pool != PoolOff {
+		return fmt.Errorf("pool %q: leave it empty or use %s", s.Pool, PoolOff)
 	}
 	if err := s.Restart.validate(); err != nil {
 		return err

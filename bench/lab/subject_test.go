@@ -59,6 +59,7 @@ func TestSubjectValidate(t *testing.T) {
 		"isolation":     func(s *Subject) { s.Isolation = "" },
 		"custody":       func(s *Subject) { s.Custody = "nobody" },
 		"budgets":       func(s *Subject) { s.Budgets = "many" },
+		"pool":          func(s *Subject) { s.Pool = "on" },
 		"no restart":    func(s *Subject) { s.Restart = Policy{} },
 		"restart grows": func(s *Subject) { s.Restart.Factor = 0.5 },
 		"cells":         func(s *Subject) { s.Cells.Max = 0 },
@@ -74,7 +75,9 @@ func TestSubjectValidate(t *testing.T) {
 // TestNodeConfigIsAccepted: the keeper's strict reader takes what the lab writes.
 func TestNodeConfigIsAccepted(t *testing.T) {
 	l := &Lab{topology: Default(), options: Options{Dir: "/d", Bin: "/b"}, manyUIDs: true}
-	for _, s := range []Subject{NodeSubject(PerWorkload, Kubelet(1)), SharedAsZtunnel(Kubelet(0.1)), {Isolation: Shared}} {
+	stressed := NodeSubject(PerWorkload, Kubelet(1))
+	stressed.Pool, stressed.Stressed, stressed.Bin = PoolOff, true, "/other"
+	for _, s := range []Subject{NodeSubject(PerWorkload, Kubelet(1)), stressed, SharedAsZtunnel(Kubelet(0.1)), {Isolation: Shared}} {
 		b, err := yaml.Marshal(l.nodeConfig(l.topology.Nodes[1], s, "/d/admin.sock"))
 		if err != nil {
 			t.Fatal(err)

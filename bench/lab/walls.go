@@ -3,6 +3,8 @@ package lab
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 )
 
 // wall is what one container may use; zero fields are not limited.
@@ -63,3 +65,16 @@ func nodeWalls() wallsConfig {
 func (w wall) environment() []string {
 	return []string{"GOMEMLIMIT=" + strconv.FormatInt(w.memory/10*9, 10), "GOMAXPROCS=1"}
 }
+
+// What an operator writes into a node's file for a load test. All is on, and bounds what it
+// bounds, above what two CPUs can ask for. A cell has a whole core: more threads than one
+// at a time would have no CPU to be on where a side is pinned to one.
+var (
+	stressedBudget = budget.Limits{
+		Connections: 100_000, ConnectionsPerSecond: 1_000_000, Tunnels: 100_000, HandshakesPerSecond: 1_000_000, Dials: 4096, Bytes: 1 << 30,
+	}
+	stressedWalls = wallsConfig{
+		Base:     wallConfig{Memory: 32 << 20, CPU: 0.1, Pids: 64, Files: 1024},
+		Workload: wallConfig{Memory: 2 << 30, CPU: 0.9, Pids: 1024, Files: 250_000},
+	}
+)

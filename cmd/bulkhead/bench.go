@@ -19,7 +19,7 @@ func newBenchCommand() *cobra.Command {
 		Use: "bench", Short: "Measure what the data plane costs",
 		Args: cobra.ArbitraryArgs, RunE: unknownCommand,
 	}
-	c.AddCommand(newBenchIsolationCommand(), newBenchInstrumentCommand(), newBenchPeersCommand())
+	c.AddCommand(newBenchIsolationCommand(), newBenchInstrumentCommand(), newBenchPeersCommand(), newBenchDatapathCommand())
 	return c
 }
 

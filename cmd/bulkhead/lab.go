@@ -66,7 +66,7 @@ func newWorkerCommand() *cobra.Command {
 	c.PersistentFlags().String(lab.DirFlag, "", "run directory of the lab")
 	c.PersistentFlags().String(lab.CgroupFlag, "", "top cgroup of the lab")
 	c.PersistentFlags().String(lab.BaseFlag, "", "directory of the lab's socket")
-	c.AddCommand(newUpWorker(), newDrillWorker(), newBenchWorker())
+	c.AddCommand(newUpWorker(), newDrillWorker(), newBenchWorker(), newDatapathWorker())
 	return c
 }
 

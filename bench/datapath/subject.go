@@ -1,0 +1,96 @@
+package datapath
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+)
+
+// Names of subjects that are not peers.
+const (
+	Ours   = "bulkhead"
+	Direct = "direct"
+)
+
+// The CPUs of the two sides.
+const (
+	clientCPU = 0
+	serverCPU = 1
+)
+
+// Ports of the application. Those that new connections are spread over are many, since a
+// client has 55,000 ports for each and a closed connection keeps its own for a minute.
+const (
+	firstPort = 9300
+	lastPort  = 9315
+)
+
+// subject is a way between client and server, while it is measured.
+type subject interface {
+	// start makes the way, and pins it.
+	start(ctx context.Context, l *lab.Lab, r row) error
+	// spent is what the proxies of the client's and of the server's side have used.
+	spent() (a, b time.Duration, err error)
+	// memory is that of all proxies.
+	memory() (int64, error)
+	stop(ctx context.Context) error
+}
+
+// Build is executables of ours to measure, which may be of another build than this one.
+type Build struct{ Name, Dir string }
+
+// ParseBuild reads NAME=DIR.
+func ParseBuild(text string) (Build, error) {
+	name, dir, ok := strings.Cut(text, "=")
+	if !ok || name == "" || dir == "" {
+		return Build{}, fmt.Errorf("%q is no build: use NAME=DIR, where DIR has bulkhead-node and bulkhead-cell", text)
+	}
+	return Build{name, dir}, nil
+}
+
+// subjectOf makes the subject of a name.
+func (p Params) subjectOf(name string) (subject, error) {
+	if i := slices.IndexFunc(p.Builds, func(b Build) bool { return b.Name == name }); i >= 0 {
+		return &mesh{isolation: p.Isolation, bin: p.Builds[i].Dir}, nil
+	}
+	switch name {
+	case Ours:
+		return &mesh{isolation: p.Isolation}, nil
+	case Direct:
+		return nothing{}, nil
+	}
+	return nil, fmt.Errorf("subject %q is not known: use some of %s", name, strings.Join(p.subjectNames(), ", "))
+}
+
+func (p Params) subjectNames() []string {
+	names := []string{Ours}
+	for _, b := range p.Builds {
+		names = append(names, b.Name)
+	}
+	return append(names, Direct)
+}
+
+// nothing is between client and server.
+type nothing struct{}
+
+func (nothing) start(context.Context, *lab.Lab, row) error { return nil }
+func (nothing) spent() (a, b time.Duration, err error)     { return 0, 0, nil }
+func (nothing) memory() (int64, error)                     { return 0, nil }
+func (nothing) stop(context.Context) error                 { return nil }
+
+// application is where the server of a pair listens.
+func application(t lab.Topology) (all []netip.AddrPort) {
+	p, _ := t.Pod(lab.PairServer)
+	for port := uint16(firstPort); port <= lastPort; port++ {
+		all = append(all, netip.AddrPortFrom(p.IPv4, port))
+	}
+	return all
+}
+
+// SubjectNames are those that a run can have without being told of others.
+func SubjectNames() []string { return Params{}.subjectNames() }

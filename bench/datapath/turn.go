@@ -1,0 +1,184 @@
+package datapath
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/datapath/engine"
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+)
+
+// turn is one subject under one row's load, once.
+type turn struct {
+	lab     *lab.Lab
+	to      []netip.AddrPort
+	row     row
+	subject subject
+	lasts   time.Duration
+	took    func(metric string, value float64)
+}
+
+// undo is how long taking a subject away may take.
+const undo = time.Minute
+
+func (t *turn) run(ctx context.Context) (err error) {
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undo)
+		defer cancel()
+		err = errors.Join(err, t.subject.stop(ctx))
+	}()
+	if err := t.subject.start(ctx, t.lab, t.row); err != nil {
+		return err
+	}
+	c, err := startClient(t.lab, "client", t.row.with(t.to, t.lasts))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	if t.row.job.Mode == engine.Idle {
+		return t.idle(ctx, c)
+	}
+	return t.load(ctx, c)
+}
+
+// load measures what has a rate.
+func (t *turn) load(ctx context.Context, c *end) error {
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
+	bulk, err := t.beside(ctx)
+	if err != nil {
+		return err
+	}
+	if bulk != nil {
+		defer bulk.close()
+	}
+	a0, b0, err := t.subject.spent()
+	if err != nil {
+		return err
+	}
+	if err := c.begin(); err != nil {
+		return err
+	}
+	r, err := c.result(ctx, t.lasts)
+	if err != nil {
+		return err
+	}
+	a1, b1, err := t.subject.spent()
+	if err != nil {
+		return err
+	}
+	t.report(r, a1-a0, b1-b0)
+	if bulk == nil {
+		return nil
+	}
+	beside, err := bulk.result(ctx, t.lasts)
+	if err == nil {
+		t.took("MiB/s", rate(beside))
+	}
+	return err
+}
+
+// lead is how long the load beside the measured one lasts before and after it.
+const lead = 200 * time.Millisecond
+
+// beside starts the other load of the row, if it has one.
+func (t *turn) beside(ctx context.Context) (*end, error) {
+	if t.row.beside == nil {
+		return nil, nil
+	}
+	j := *t.row.beside
+	j.To, j.For = t.to, t.lasts+2*lead
+	bulk, err := startClient(t.lab, "bulk", j)
+	if err != nil {
+		return nil, err
+	}
+	if err = bulk.ready(ctx); err == nil {
+		err = bulk.begin()
+	}
+	if err != nil {
+		return nil, errors.Join(err, bulk.close())
+	}
+	return bulk, pause(ctx, lead)
+}
+
+const gib, mib = 1 << 30, 1 << 20
+
+func rate(r engine.Result) float64 { return float64(r.Bytes) / mib / r.Took.Seconds() }
+
+// report takes the row's metrics from what the client and the clocks say.
+func (t *turn) report(r engine.Result, a, b time.Duration) {
+	cpu, per := "cpu-ms/1000", float64(r.Requests)/1e6 // of milliseconds per thousand
+	switch t.row.job.Mode {
+	case engine.Up:
+		cpu, per = "cpu-s/GiB", float64(r.Bytes)/gib
+		t.took("MiB/s", rate(r))
+	case engine.RR:
+		t.took("req/s", float64(r.Requests)/r.Took.Seconds())
+	case engine.CRR:
+		t.took("conn/s", float64(r.Requests)/r.Took.Seconds())
+	}
+	if r.Requests > 0 {
+		t.took("p50-us", micro(r.P50))
+		t.took("p99-us", micro(r.P99))
+	}
+	if a+b > 0 && t.row.beside == nil {
+		t.took(cpu, (a+b).Seconds()/per)
+		t.took("A:"+cpu, a.Seconds()/per)
+		t.took("B:"+cpu, b.Seconds()/per)
+	}
+}
+
+func micro(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+// settle is how long connections have been idle when their memory is looked at.
+const settle = 500 * time.Millisecond
+
+// idle measures memory by the number of connections.
+func (t *turn) idle(ctx context.Context, c *end) error {
+	var first int64
+	stages := t.row.job.Stages
+	for i, n := range stages {
+		if err := c.ready(ctx); err != nil {
+			return err
+		}
+		if err := pause(ctx, settle); err != nil {
+			return err
+		}
+		now, err := t.subject.memory()
+		if err != nil {
+			return err
+		}
+		if now == 0 { // there is no proxy
+			return nil
+		}
+		each := float64(now-first) / float64(n-stages[0])
+		switch {
+		case i == 0:
+			first = now
+		case i < len(stages)-1:
+			t.took(fmt.Sprintf("bytes/conn at %d", n), each)
+		default:
+			t.took("bytes/conn", each)
+		}
+		if err := c.begin(); err != nil {
+			return err
+		}
+	}
+	_, err := c.result(ctx, 0)
+	return err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

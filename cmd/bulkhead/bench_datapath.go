@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/datapath"
+	"github.com/bulkhead-mesh/bulkhead/bench/drill"
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+)
+
+// datapathFlags are those of `bench datapath`, and of its worker.
+type datapathFlags struct {
+	p      datapath.Params
+	builds []string
+}
+
+func (f *datapathFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.IntVar(&f.p.Rounds, "rounds", datapath.Rounds, "how often every subject is measured in every row")
+	flags.StringSliceVar(&f.p.Rows, "row", nil, "rows to measure; all when there is none: "+strings.Join(datapath.RowNames(), ", "))
+	flags.StringSliceVar(&f.p.Subjects, "subject", nil, "subjects to measure; all when there is none: "+strings.Join(datapath.SubjectNames(), ", "))
+	flags.StringArrayVar(&f.builds, "bin", nil, "NAME=DIR: measure the bulkhead-node and bulkhead-cell in DIR, too, as the subject NAME")
+	flags.StringVar(&f.p.Isolation, "isolation", lab.PerWorkload, "of our data plane, one of those that live on a node")
+	flags.Int64Var(&f.p.Seed, "seed", 7, "of the order of subjects")
+	flags.DurationVar(&f.p.For, "for", time.Second, "how long each measurement lasts")
+	flags.BoolVar(&f.p.Quick, "quick", false, "a first look: few rows, three rounds")
+}
+
+func (f *datapathFlags) args(dir string, _ bool) []string {
+	p := f.p
+	args := []string{
+		"datapath", "--rounds", strconv.Itoa(p.Rounds), "--isolation", p.Isolation, "--seed", strconv.FormatInt(p.Seed, 10),
+		"--for", p.For.String(), "--quick=" + strconv.FormatBool(p.Quick), "--record", dir,
+	}
+	for _, one := range []struct {
+		flag string
+		all  []string
+	}{{"--row", p.Rows}, {"--subject", p.Subjects}, {"--bin", f.builds}} {
+		for _, value := range one.all {
+			args = append(args, one.flag, value)
+		}
+	}
+	return args
+}
+
+// params are the complete parameters.
+func (f *datapathFlags) params() (datapath.Params, error) {
+	p := f.p
+	p.Version = buildVersion()
+	for i, text := range f.builds {
+		b, err := datapath.ParseBuild(text)
+		if err != nil {
+			return p, usageError{fmt.Errorf("--bin: %w", err)}
+		}
+		// The worker has another directory to be relative to.
+		if b.Dir, err = filepath.Abs(b.Dir); err != nil {
+			return p, err
+		}
+		f.builds[i] = b.Name + "=" + b.Dir
+		p.Builds = append(p.Builds, b)
+	}
+	p = p.Complete()
+	return p, p.Validate()
+}
+
+// newBenchDatapathCommand makes `bulkhead bench datapath`.
+func newBenchDatapathCommand() *cobra.Command {
+	var f datapathFlags
+	var out string
+	c := &cobra.Command{
+		Use: "datapath", Short: "Measure the data path beside what people would otherwise pick, in one interleaved run",
+		Long: `Measure our data path, with everything on, and the peers, row by row in one interleaved run.
+
+  bulkhead bench datapath                                        all rows, nine rounds
+  bulkhead bench datapath --quick                                a first look, about a minute
+  bulkhead bench datapath --row up1 --subject bulkhead,direct
+  bulkhead bench datapath --row up1 --bin before=DIR --subject before,bulkhead   two builds
+
+Needs root: cgroups are the account of CPU time. Progress goes to stderr, the table to stdout; the record stays in a
+new directory below --out. docs/performance.md says what is measured and how to read it.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runDatapath(c, &f, out) },
+	}
+	f.add(c)
+	c.Flags().StringVar(&out, "out", "out", "directory for the record's directory")
+	return c
+}
+
+// runDatapath is the outer side. An interrupted run shows what it has.
+func runDatapath(c *cobra.Command, f *datapathFlags, out string) error {
+	if _, err := f.params(); err != nil {
+		return err
+	}
+	dir, err := newRecordDir(out, "datapath", f.p.Seed, time.Now())
+	if err != nil {
+		return err
+	}
+	inside, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	err = enterLab(c.Context(), false, f.args(inside, os.Geteuid() == 0)...)
+	text, shown := datapath.Show(dir)
+	if shown != nil {
+		_ = os.Remove(dir) // it is empty, or what is in it is worth keeping
+		return errors.Join(err, shown)
+	}
+	_, wrote := fmt.Fprintf(c.OutOrStdout(), "%s\nrecord: %s\n", text, dir)
+	return errors.Join(err, wrote)
+}
+
+// newDatapathWorker is `bench datapath` inside the lab.
+func newDatapathWorker() *cobra.Command {
+	var f datapathFlags
+	var r recordFlags
+	c := &cobra.Command{
+		Use: "datapath", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return workDatapath(c, &f, r.dir) },
+	}
+	f.add(c)
+	r.add(c)
+	return c
+}
+
+func workDatapath(c *cobra.Command, f *datapathFlags, dir string) (err error) {
+	p, err := f.params()
+	if err != nil {
+		return err
+	}
+	record, err := datapath.Create(dir, p)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, record.Close()) }()
+	say := func(string) {}
+	prepare := func(o *lab.Options, printer *drill.Printer) {
+		o.Topology = datapath.Topology()
+		say = printer.Line
+	}
+	return inLab(c, prepare, func(ctx context.Context, l *lab.Lab) error {
+		return datapath.New(p, say, record.Take).Run(ctx, l)
+	})
+}
