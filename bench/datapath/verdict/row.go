@@ -25,10 +25,12 @@ const (
 	BesideUploads = "upload-MiB/s" // of row beside: what the upload got meanwhile
 )
 
-// Subjects that are ours.
+// Subjects that are ours, and one that every table has beside them.
 const (
 	Bulkhead        = "bulkhead"
 	BulkheadPoolOff = "bulkhead-pool-off"
+	// Splice is the floor: the peer without TLS.
+	Splice = "splice"
 	// Before is what the name of a subject of ours ends with when it is the build before, measured in the same run.
 	Before = "-before"
 )
