@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/cost"
+	"github.com/bulkhead-mesh/bulkhead/bench/datapath/verdict"
 	"github.com/bulkhead-mesh/bulkhead/bench/document"
 	"github.com/bulkhead-mesh/bulkhead/bench/report"
 	"github.com/bulkhead-mesh/bulkhead/bench/schedule"
@@ -77,6 +78,12 @@ func (r *reports) named(dir, name string, about web.About) error {
 		r.web.Trust, r.all = append(r.web.Trust, res), append(r.all, res)
 	case cost.In(dir):
 		doc, err := cost.Open(dir)
+		if err != nil {
+			return err
+		}
+		r.web.Benches, r.all = append(r.web.Benches, web.Table{Title: filepath.Base(dir), Text: doc.Table()}), append(r.all, doc)
+	case verdict.In(dir):
+		doc, err := verdict.Open(dir)
 		if err != nil {
 			return err
 		}

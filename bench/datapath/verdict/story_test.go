@@ -62,6 +62,3 @@ func metricsOf(row string) []string {
 
 // seeded is a source that is the same for the same seed.
 func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 23)) }
-
-// same makes ours as good as the peers.
-func same(string, string, string) float64 { return 1 }
