@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
 // peer is the verified far end of an inbound tunnel.
@@ -35,7 +36,7 @@ func (w *Workload) serveTunnel(drain, cut context.Context, c *net.TCPConn) {
 	stop := context.AfterFunc(cut, func() { c.Close() })
 	defer stop()
 	defer func() { w.recoveredTunnel(c, recover()) }()
-	tunnelPatience.Persist(c)
+	netns.Peer.Apply(c)
 	hazard.Connection(cut, w.Config.Workload.UID)
 	p, t, err := w.verify(cut, c)
 	if err != nil {
@@ -132,7 +133,7 @@ func (w *Workload) inbound(ctx context.Context, in tunnel.Incoming, p peer, r *t
 		return &refusal{hbone.StatusUnavailable, err}
 	}
 
-	stream, err := in.Accept(hbone.Header{Baggage: w.baggage()}) // 200 only now: ztunnel, inbound.rs
+	stream, err := in.Accept(hbone.Header{Baggage: w.baggage}) // 200 only now: ztunnel, inbound.rs
 	if err != nil {
 		app.Close()
 		return err
@@ -206,9 +207,9 @@ func (w *Workload) decide(r *telemetry.Record, c mesh.Connection) error {
 	return nil
 }
 
-// baggage names this workload to the other end, for its metrics.
-func (w *Workload) baggage() string {
-	return hbone.Baggage{Namespace: w.Config.Workload.Namespace, Workload: w.Config.Workload.Name, Service: w.Config.Workload.Name}.Encode()
+// baggageOf names a workload to the other end, for its metrics.
+func baggageOf(w mesh.Workload) string {
+	return hbone.Baggage{Namespace: w.Namespace, Workload: w.Name, Service: w.Name}.Encode()
 }
 
 // refusal is an error that the peer learns as an HTTP status.

@@ -22,6 +22,7 @@ import (
 // outbound carries one captured connection of the application to its destination:
 // accept → original dst → classify → resolve → tunnel.Open | dial → relay.
 func (w *Workload) outbound(ctx context.Context, app *net.TCPConn, r *telemetry.Record) error {
+	netns.Local.Apply(app)
 	dst, err := redirect.OriginalDst(app)
 	if err != nil {
 		return err
@@ -87,7 +88,7 @@ func (w *Workload) connect(ctx context.Context, r *telemetry.Record, e mesh.Endp
 	r.Next, r.Peer = e.Address, e.Identity
 	r.Traceparent = hbone.NewTraceparent()
 	head := hbone.Connect(hbone.FromAddrPort(e.Address), hbone.Header{
-		Baggage: w.baggage(), Forwarded: hbone.ForwardedFor(r.Source), Traceparent: r.Traceparent,
+		Baggage: w.baggage, Forwarded: hbone.ForwardedFor(r.Source), Traceparent: r.Traceparent,
 	})
 	key := tunnel.Key{
 		Source:      w.Config.Workload.Identity,
@@ -112,7 +113,7 @@ func (w *Workload) passthrough(ctx context.Context, r *telemetry.Record, dst net
 	r.Next = dst
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	c, err := w.dial(ctx, netns.DialOptions{Remote: dst, Mark: redirect.MarkProxy})
+	c, err := w.dial(ctx, netns.DialOptions{Remote: dst, Mark: redirect.MarkProxy, Tuning: netns.Remote})
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +166,7 @@ func (w *Workload) clientTLS(accept []identity.ID) *tls.Config {
 func (w *Workload) dialPeer(ctx context.Context, k tunnel.Key) (*net.TCPConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	c, err := w.dial(ctx, netns.DialOptions{Remote: k.Address, Source: k.SourceIP, Mark: redirect.MarkProxy, Patience: tunnelPatience})
+	c, err := w.dial(ctx, netns.DialOptions{Remote: k.Address, Source: k.SourceIP, Mark: redirect.MarkProxy, Tuning: netns.Peer})
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("connection to %s timed out, maybe a NetworkPolicy is blocking HBONE port %d: %w", k.Address, redirect.HBONEPort, err)
 	}

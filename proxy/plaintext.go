@@ -8,12 +8,14 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
 // plaintext delivers one connection that reached the pod without a tunnel, from
 // outside the mesh: accept → original dst → classify → policy → deliver → relay.
 // It has no identity, so policies that name one do not match it.
 func (w *Workload) plaintext(ctx context.Context, client *net.TCPConn, r *telemetry.Record) error {
+	netns.Remote.Apply(client)
 	dst, err := redirect.OriginalDst(client)
 	if err != nil {
 		return err

@@ -31,10 +31,6 @@ const (
 	openTimeout      = 40 * time.Second // a stream's 200: connect, handshake, the far connect, and as much again to spare
 )
 
-// tunnelPatience is the least that the kernel takes. A tunnel carries many connections, and
-// a packet a second is no burden to a network that is in trouble (decision 17).
-const tunnelPatience = netns.Patience(time.Second)
-
 // Resolver answers where a connection goes. Implementations wait for an answer
 // that is not known yet (for a bounded time) and may cache.
 type Resolver interface {
@@ -86,6 +82,7 @@ type Workload struct {
 	Config
 	pool      *tunnel.Pool
 	serverTLS *tls.Config
+	baggage   string
 	view      atomic.Pointer[View]
 	cut       chan struct{} // closed by Cut
 	cutOnce   sync.Once
@@ -94,7 +91,7 @@ type Workload struct {
 
 // New prepares a workload; Run makes it work.
 func New(c Config) *Workload {
-	w := &Workload{Config: c, serverTLS: identity.ServerTLS(c.Source), cut: make(chan struct{})}
+	w := &Workload{Config: c, serverTLS: identity.ServerTLS(c.Source), baggage: baggageOf(c.Workload), cut: make(chan struct{})}
 	w.Tunnels.KeyExchange.Set(w.serverTLS)
 	w.pool = tunnel.NewPool(w.dialTunnel, tunnel.PoolOptions{Off: c.Tunnels.Pool.Off})
 	w.SetView(c.View)

@@ -18,12 +18,14 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail"
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 	"github.com/bulkhead-mesh/bulkhead/proxy/keeper"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
 // status is what `bulkhead-node status` says.
 type status struct {
 	Enforceable []jail.Power        `json:"enforceable"`
-	Cells       []keeper.CellStatus `json:"cells,omitempty"` // with --config
+	Congestion  *netns.Allowance    `json:"congestion,omitempty"` // of tunnels; nil: the kernel does not say
+	Cells       []keeper.CellStatus `json:"cells,omitempty"`      // with --config
 }
 
 func newStatusCommand() *cobra.Command {
@@ -36,6 +38,9 @@ With --config it also asks that proxy's keeper for its cells and their walls.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			s := status{Enforceable: append(jail.Probe().List(), cgroupPowers()...)}
+			if a, err := netns.Peer.Allowance(); err == nil {
+				s.Congestion = &a
+			}
 			if config != "" {
 				conf, err := loadConfig(config)
 				if err != nil {
@@ -115,7 +120,22 @@ func (s status) write(w io.Writer, cells bool) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	return s.writeFailing(w)
+	return errors.Join(s.writeCongestion(w), s.writeFailing(w))
+}
+
+// writeCongestion says which algorithm tunnels have, and how they could have the one that
+// is better for them.
+func (s status) writeCongestion(w io.Writer) (err error) {
+	c := s.Congestion
+	switch {
+	case c == nil:
+	case c.Got == c.Wanted:
+		_, err = fmt.Fprintf(w, "\nTunnels use the congestion control %s.\n", c.Got)
+	default:
+		_, err = fmt.Fprintf(w, "\nTunnels that cells dial use the congestion control %s: they may not choose %s here. Allow it: sysctl -w net.ipv4.tcp_allowed_congestion_control=%q\n",
+			c.Got, c.Wanted, strings.Join(append(slices.Clone(c.Allowed), c.Wanted), " "))
+	}
+	return err
 }
 
 // writeFailing says it plainly where connections are not carried by the mesh.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/keeper"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
 // Every boundary is named, and one that is missing says why.
@@ -41,6 +42,22 @@ func TestStatusShowsWalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"shared", "a/x,a/y", "224 MiB", "0.9", "17408", "3\n", "workload/b/z", "-"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+}
+
+// Congestion control is said, and what to do where it is not the one that tunnels want.
+func TestStatusSaysTheCongestionControl(t *testing.T) {
+	for want, a := range map[string]netns.Allowance{
+		"Tunnels use the congestion control cubic.":                          {Wanted: "cubic", Got: "cubic", Allowed: []string{"reno", "cubic"}},
+		`sysctl -w net.ipv4.tcp_allowed_congestion_control="reno bbr cubic"`: {Wanted: "cubic", Got: "bbr", Allowed: []string{"reno", "bbr"}},
+	} {
+		var out bytes.Buffer
+		if err := (status{Congestion: &a}).write(&out, false); err != nil {
+			t.Fatal(err)
+		}
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}

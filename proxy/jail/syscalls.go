@@ -82,7 +82,7 @@ func socketOptions() []alternative {
 		},
 		unix.IPPROTO_TCP: {
 			unix.TCP_NODELAY, unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL, unix.TCP_KEEPCNT, unix.TCP_USER_TIMEOUT,
-			unix.TCP_NOTSENT_LOWAT, unix.TCP_QUICKACK, unix.TCP_RTO_MAX_MS,
+			unix.TCP_NOTSENT_LOWAT, unix.TCP_QUICKACK, unix.TCP_RTO_MAX_MS, unix.TCP_CONGESTION,
 		},
 		unix.IPPROTO_IP:   {unix.IP_TRANSPARENT, unix.IP_BIND_ADDRESS_NO_PORT},
 		unix.IPPROTO_IPV6: {unix.IPV6_TRANSPARENT, unix.IPV6_V6ONLY},

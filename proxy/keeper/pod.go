@@ -188,7 +188,11 @@ func listenerName(kind, uid string) string { return heldListener + kind + "/" + 
 
 // listen makes a listener and returns its descriptor; the keeper never accepts.
 func listen(ns *netns.Namespace, port uint16) (*os.File, error) {
-	l, err := ns.Listen(netns.ListenOptions{Port: port})
+	o := netns.ListenOptions{Port: port}
+	if port == redirect.NodePorts.HBONE {
+		o.Tuning = netns.Peer // which a cell may not choose itself where the kernel restricts it
+	}
+	l, err := ns.Listen(o)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,15 +16,11 @@ type DialOptions struct {
 	Source      netip.Addr // zero: the kernel picks
 	Transparent bool       // Source need not be local; needs CAP_NET_RAW
 	Mark        int        // SO_MARK, none when zero; needs CAP_NET_RAW
-	Patience    Patience   // between retransmissions, the first SYN's too; zero: the kernel's
+	Tuning      Tuning     // zero: Local
 	// Begun is called, unless it is nil or something failed, when all that is left is to
 	// wait for the remote end.
 	Begun func()
 }
-
-// keepAlive is what ztunnel uses: a dead peer is found after half an hour, and
-// idle connections cost next to nothing.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 180 * time.Second, Interval: 180 * time.Second, Count: 9}
 
 // Dial connects from the namespace. When ctx ends first, its error comes back
 // and nothing is left behind. The connection is the caller's to close.
@@ -80,8 +75,8 @@ func (s *socket) dial(o DialOptions) (*os.File, error) {
 	if o.Transparent {
 		s.setTransparent()
 	}
-	if o.Patience != 0 && s.err == nil {
-		o.Patience.set(s.fd)
+	if s.err == nil {
+		o.Tuning.set(s.fd)
 	}
 	if o.Source.IsValid() {
 		// The port is picked at connect, when the remote is known: picked at
@@ -99,10 +94,7 @@ func (n *Namespace) tcpConn(f *os.File, o DialOptions) (*net.TCPConn, error) {
 		return nil, n.connectError(o, err)
 	}
 	tc := c.(*net.TCPConn)
-	if err := tc.SetKeepAliveConfig(keepAlive); err != nil {
-		tc.Close()
-		return nil, n.connectError(o, err)
-	}
+	control(tc, o.Tuning.setKeepAlive)
 	return tc, nil
 }
 

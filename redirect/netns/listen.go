@@ -19,7 +19,8 @@ type ListenOptions struct {
 	// the second, but gives it to the socket of the first if that is transparent
 	// (nf_nat_ipv4_local_in), and the second connection hangs.
 	Transparent bool
-	Backlog     int // zero or less: 4096; the kernel caps it at net.core.somaxconn
+	Tuning      Tuning // of what is accepted, as far as it is inherited: Apply does the rest
+	Backlog     int    // zero or less: 4096; the kernel caps it at net.core.somaxconn
 }
 
 const defaultBacklog = 4096
@@ -65,6 +66,9 @@ func (n *Namespace) listen(family int, o ListenOptions) (*os.File, error) {
 	}
 	if o.Transparent {
 		s.setTransparent()
+	}
+	if s.err == nil {
+		o.Tuning.set(s.fd)
 	}
 	s.bind(anyAddress(family, o.Port), ":"+strconv.Itoa(int(o.Port)))
 	s.listen(o.Backlog)

@@ -1,7 +1,6 @@
 package netns
 
 import (
-	"net"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,13 +11,6 @@ import (
 // seconds is silent for up to ten more after the link is back. TCP_USER_TIMEOUT is no
 // substitute: it ends the connection, and all that goes on over it.
 type Patience time.Duration
-
-// Persist sets it on a connection that exists.
-func (p Patience) Persist(c *net.TCPConn) {
-	if raw, err := c.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { p.set(int(fd)) }) // a closed connection retransmits nothing
-	}
-}
 
 // set is in vain on kernels before 6.15, which keep their own pauses: a connection that
 // is slow to recover is better than none.

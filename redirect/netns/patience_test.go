@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -42,10 +41,10 @@ func TestPatience(t *testing.T) {
 	p := sandbox.NewPair(t)
 	l := listen(t, p.B, netns.ListenOptions{Port: 8080})
 	to := netip.AddrPortFrom(p.B4, 8080)
-	c := dial(t, p.A, netns.DialOptions{Remote: to, Patience: netns.Patience(time.Second)})
+	c := dial(t, p.A, netns.DialOptions{Remote: to, Tuning: netns.Peer})
 	s := accept(t, l)
 	usual := longest(t, s)
-	netns.Patience(time.Second).Persist(s)
+	netns.Peer.Apply(s)
 	if usual == 0 {
 		t.Log("this kernel cannot: before Linux 6.15")
 		return
@@ -57,5 +56,5 @@ func TestPatience(t *testing.T) {
 		t.Errorf("without patience %d ms, want the kernel's %d", got, usual)
 	}
 	s.Close()
-	netns.Patience(time.Second).Persist(s) // of a closed one: nothing
+	netns.Peer.Apply(s) // of a closed one: nothing
 }
