@@ -16,7 +16,8 @@ type mesh struct {
 	lab       *lab.Lab
 }
 
-func (m *mesh) start(ctx context.Context, l *lab.Lab, r row) error {
+func (m *mesh) start(ctx context.Context, w *world, r row) error {
+	l := w.lab
 	m.lab = l
 	s, err := lab.SubjectOf(m.isolation, lab.Kubelet(1))
 	if err != nil {

@@ -52,6 +52,9 @@ func Show(dir string) (string, error) {
 		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
 			return "", err
 		}
+		if strings.Contains(s.Metric, ":") { // of one side
+			continue
+		}
 		k := key{s.Row, s.Subject, s.Metric}
 		if values[k] == nil {
 			keys = append(keys, k)

@@ -17,8 +17,10 @@ type row struct {
 	job  engine.Job // without To and For
 	// beside is what else the client does meanwhile, from a process of its own.
 	beside *engine.Job
-	// ours is how our subject differs in this row from what it is in others.
-	ours func(*lab.Subject)
+	// ours is how our subject differs in this row from what it is in others, and suffix
+	// what its name says of that.
+	ours   func(*lab.Subject)
+	suffix string
 	// onRequest rows are not among those of a run that names none.
 	onRequest bool
 	// quick rows are those of a first look.
@@ -33,7 +35,8 @@ var rows = []row{
 	{name: "rr16x64K", job: engine.Job{Mode: engine.RR, Connections: 16, Size: 64 << 10}},
 	{name: "rr2000", job: engine.Job{Mode: engine.RR, Connections: 16, Size: 64, Rate: 2000}},
 	{name: "crr", job: engine.Job{Mode: engine.CRR, Connections: 16, Size: 64}, quick: true},
-	{name: PoolOff, job: engine.Job{Mode: engine.CRR, Connections: 16, Size: 64}, ours: func(s *lab.Subject) { s.Pool = lab.PoolOff }},
+	{name: PoolOff, job: engine.Job{Mode: engine.CRR, Connections: 16, Size: 64},
+		ours: func(s *lab.Subject) { s.Pool = lab.PoolOff }, suffix: "-pool-off"},
 	{name: "beside-bulk", job: engine.Job{Mode: engine.RR, Connections: 8, Size: 64, Rate: 500}, beside: &engine.Job{Mode: engine.Up, Connections: 1}},
 	{name: "idle", job: engine.Job{Mode: engine.Idle, Size: 64, Connections: 1010, Stages: []int{10, 1010}}},
 	{name: "idle50k", job: engine.Job{Mode: engine.Idle, Size: 64, Connections: 50_000, Stages: []int{100, 10_000, 25_000, 50_000}}, onRequest: true},

@@ -3,19 +3,15 @@ package datapath
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/peers"
 )
 
-// Names of subjects that are not peers.
-const (
-	Ours   = "bulkhead"
-	Direct = "direct"
-)
+// Ours is the subject that is no peer.
+const Ours = "bulkhead"
 
 // The CPUs of the two sides.
 const (
@@ -24,7 +20,7 @@ const (
 )
 
 // Ports of the application. Those that new connections are spread over are many, since a
-// client has 55,000 ports for each and a closed connection keeps its own for a minute.
+// client has 45,000 ports for each and a closed connection keeps its own for a minute.
 const (
 	firstPort = 9300
 	lastPort  = 9315
@@ -33,7 +29,7 @@ const (
 // subject is a way between client and server, while it is measured.
 type subject interface {
 	// start makes the way, and pins it.
-	start(ctx context.Context, l *lab.Lab, r row) error
+	start(ctx context.Context, w *world, r row) error
 	// spent is what the proxies of the client's and of the server's side have used.
 	spent() (a, b time.Duration, err error)
 	// memory is that of all proxies.
@@ -61,8 +57,11 @@ func (p Params) subjectOf(name string) (subject, error) {
 	switch name {
 	case Ours:
 		return &mesh{isolation: p.Isolation}, nil
-	case Direct:
+	case peers.Direct:
 		return nothing{}, nil
+	}
+	if one, ok := peers.Named(name); ok {
+		return &pair{peer: one}, nil
 	}
 	return nil, fmt.Errorf("subject %q is not known: use some of %s", name, strings.Join(p.subjectNames(), ", "))
 }
@@ -72,25 +71,19 @@ func (p Params) subjectNames() []string {
 	for _, b := range p.Builds {
 		names = append(names, b.Name)
 	}
-	return append(names, Direct)
+	for _, one := range peers.All() {
+		names = append(names, one.Name)
+	}
+	return names
 }
 
 // nothing is between client and server.
 type nothing struct{}
 
-func (nothing) start(context.Context, *lab.Lab, row) error { return nil }
-func (nothing) spent() (a, b time.Duration, err error)     { return 0, 0, nil }
-func (nothing) memory() (int64, error)                     { return 0, nil }
-func (nothing) stop(context.Context) error                 { return nil }
-
-// application is where the server of a pair listens.
-func application(t lab.Topology) (all []netip.AddrPort) {
-	p, _ := t.Pod(lab.PairServer)
-	for port := uint16(firstPort); port <= lastPort; port++ {
-		all = append(all, netip.AddrPortFrom(p.IPv4, port))
-	}
-	return all
-}
+func (nothing) start(context.Context, *world, row) error { return nil }
+func (nothing) spent() (a, b time.Duration, err error)   { return 0, 0, nil }
+func (nothing) memory() (int64, error)                   { return 0, nil }
+func (nothing) stop(context.Context) error               { return nil }
 
 // SubjectNames are those that a run can have without being told of others.
 func SubjectNames() []string { return Params{}.subjectNames() }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
@@ -38,21 +37,17 @@ func Topology() lab.Topology { return lab.Pair() }
 
 // Run measures everything in a lab that is up.
 func (t *Trial) Run(ctx context.Context, l *lab.Lab) (err error) {
-	if err := l.Ports(lab.PairClient); err != nil {
-		return err
-	}
-	server, err := startServer(ctx, l)
+	w, err := newWorld(ctx, l)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, server.close()) }()
-	to := application(l.Topology())
+	defer func() { err = errors.Join(err, w.close()) }()
 	began, done, all := time.Now(), 0, t.p.Rounds*len(t.p.Rows)*len(t.p.Subjects)
 	for round := range t.p.Rounds {
 		for r, name := range t.p.Rows {
 			for _, s := range order(t.p.Seed, round, r, len(t.p.Subjects)) {
 				label := fmt.Sprintf("round %d of %d, %s, %s", round+1, t.p.Rounds, name, t.p.Subjects[s])
-				if err := t.turn(ctx, l, to, round, name, t.p.Subjects[s], label); err != nil {
+				if err := t.turn(ctx, w, round, name, t.p.Subjects[s], label); err != nil {
 					return fmt.Errorf("%s: %w", label, err)
 				}
 				done++
@@ -66,7 +61,7 @@ func (t *Trial) Run(ctx context.Context, l *lab.Lab) (err error) {
 }
 
 // turn measures one subject in one row.
-func (t *Trial) turn(ctx context.Context, l *lab.Lab, to []netip.AddrPort, round int, name, of, label string) error {
+func (t *Trial) turn(ctx context.Context, w *world, round int, name, of, label string) error {
 	r, err := findRow(name)
 	if err != nil {
 		return err
@@ -75,9 +70,12 @@ func (t *Trial) turn(ctx context.Context, l *lab.Lab, to []netip.AddrPort, round
 	if err != nil {
 		return err
 	}
+	if _, ours := s.(*mesh); ours {
+		of += r.suffix
+	}
 	var failed error
 	line := label + ":"
-	one := &turn{lab: l, to: to, row: r, subject: s, lasts: t.p.For, took: func(metric string, value float64) {
+	one := &turn{world: w, row: r, subject: s, lasts: t.p.For, took: func(metric string, value float64) {
 		line += fmt.Sprintf("  %s %.4g", metric, value)
 		if err := t.took(Sample{round, name, of, metric, value}); failed == nil {
 			failed = err

@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/datapath/engine"
-	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 )
 
 // turn is one subject under one row's load, once.
 type turn struct {
-	lab     *lab.Lab
-	to      []netip.AddrPort
+	*world
 	row     row
 	subject subject
 	lasts   time.Duration
@@ -30,7 +27,7 @@ func (t *turn) run(ctx context.Context) (err error) {
 		defer cancel()
 		err = errors.Join(err, t.subject.stop(ctx))
 	}()
-	if err := t.subject.start(ctx, t.lab, t.row); err != nil {
+	if err := t.subject.start(ctx, t.world, t.row); err != nil {
 		return err
 	}
 	c, err := startClient(t.lab, "client", t.row.with(t.to, t.lasts))

@@ -58,11 +58,12 @@ func divert(to netip.Addr, first, last, port uint16) []expr.Any {
 }
 
 // Ports lets a pod open so many connections one after another that a load needs: its
-// client ports are all there are but the well-known ones, and are taken again at once.
+// client ports are all above those of data planes and applications, and are taken again at
+// once.
 func (l *Lab) Ports(pod string) error {
 	ns := l.fabric.pods[pod]
 	if ns == nil {
 		return l.unknownPod(pod)
 	}
-	return at("ports", pod, tune(ns, []setting{{"ipv4/ip_local_port_range", "10240 65535"}, {"ipv4/tcp_tw_reuse", "1"}}))
+	return at("ports", pod, tune(ns, []setting{{"ipv4/ip_local_port_range", "20000 65535"}, {"ipv4/tcp_tw_reuse", "1"}}))
 }

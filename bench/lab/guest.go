@@ -1,18 +1,21 @@
 package lab
 
 import (
+	"context"
+	"net/netip"
 	"os"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
 // Guest is a program that somebody brings into a pod: what measures the data plane, or
 // another proxy that is measured beside it. It has a cgroup of its own below the pod's,
 // without limits, and sees the lab's files. Nothing restarts it.
 type Guest struct {
-	lab     *Lab
 	process *process
+	ns      *netns.Namespace
 	group   *cgroup.Group // nil: there are no cgroups
 }
 
@@ -27,11 +30,12 @@ func (l *Lab) Invite(pod, name string, argv, env []string, in, out *os.File) (*G
 	if err != nil {
 		return nil, at("cgroup", pod, err)
 	}
-	c, err := l.start(program{name: "guest " + name + " " + pod, argv: argv, env: env, ns: l.fabric.pods[pod], group: group, stdin: in, out: out})
+	ns := l.fabric.pods[pod]
+	c, err := l.start(program{name: "guest " + name + " " + pod, argv: argv, env: env, ns: ns, group: group, stdin: in, out: out})
 	if err != nil {
 		return nil, err
 	}
-	return &Guest{lab: l, process: c, group: group}, nil
+	return &Guest{process: c, ns: ns, group: group}, nil
 }
 
 // Ended is closed when the program has ended.
@@ -84,4 +88,37 @@ func (g *Guest) PSS() (int64, error) {
 		all += int64(rollup.Pss)
 	}
 	return all, nil
+}
+
+// Answers returns when somebody listens at an address, as seen from the guest's pod. Then
+// the program has its processes, and those too are in its cgroup that it started before it
+// was there itself.
+func (g *Guest) Answers(ctx context.Context, where netip.AddrPort) error {
+	ctx, cancel := context.WithTimeout(ctx, serveTimeout)
+	defer cancel()
+	err := poll(ctx, g.process, func() (bool, error) {
+		c, err := g.ns.Dial(ctx, netns.DialOptions{Remote: where})
+		if err != nil {
+			return false, nil // not yet: poll ends with ctx or with the process
+		}
+		return true, c.Close()
+	})
+	if err != nil || g.group == nil {
+		return err
+	}
+	return at("cgroup", g.process.name, g.gather())
+}
+
+// gather moves everything that the program has started into its cgroup.
+func (g *Guest) gather() error {
+	tree, err := readTree()
+	if err != nil {
+		return err
+	}
+	for _, b := range tree.below(g.process.pid) {
+		if err := g.group.Add(b.stat.PID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
