@@ -12,21 +12,19 @@ import (
 // budgets and jail, as on any node. Only its limits are higher than a node's usual ones.
 type mesh struct {
 	isolation string
+	pool      string
 	bin       string // of another build; empty: the lab's own
 	lab       *lab.Lab
 }
 
-func (m *mesh) start(ctx context.Context, w *world, r row) error {
+func (m *mesh) start(ctx context.Context, w *world) error {
 	l := w.lab
 	m.lab = l
 	s, err := lab.SubjectOf(m.isolation, lab.Kubelet(1))
 	if err != nil {
 		return err
 	}
-	s.Bin, s.Stressed = m.bin, true
-	if r.ours != nil {
-		r.ours(&s)
-	}
+	s.Bin, s.Pool, s.Stressed = m.bin, m.pool, true
 	if err := l.Place(ctx, s); err != nil {
 		return err
 	}

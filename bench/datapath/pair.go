@@ -28,7 +28,7 @@ type pair struct {
 	undo           func() error
 }
 
-func (p *pair) start(ctx context.Context, w *world, _ row) (err error) {
+func (p *pair) start(ctx context.Context, w *world) (err error) {
 	near, far := w.near, w.far
 	between := netip.AddrPortFrom(w.to[0].Addr(), betweenPort)
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})

@@ -1,80 +1,50 @@
 package datapath
 
 import (
-	"bufio"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
+	"runtime"
 	"slices"
-	"strings"
-	"text/tabwriter"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/datapath/verdict"
 )
 
-// File is the record's in its directory: a sample a line.
-const File = "samples.jsonl"
-
-// Record takes samples as they come.
-type Record struct{ file *os.File }
-
-// Create makes the record of a run.
-func Create(dir string, p Params) (*Record, error) {
-	f, err := os.OpenFile(filepath.Join(dir, File), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	return &Record{f}, err
+// Describe is the record's first line. What a machine does not tell of itself stays empty.
+func (p Params) Describe() verdict.Run {
+	var u unix.Utsname
+	_ = unix.Uname(&u) // it has nothing to fail on
+	r := verdict.Run{
+		Started: time.Now().UTC().Truncate(time.Second), Build: p.Version, Go: runtime.Version(),
+		Kernel: unix.ByteSliceToString(u.Release[:]), CPU: cpuModel(), CPUs: runtime.NumCPU(), Rounds: p.Rounds, Seed: p.Seed,
+		Placement: "client and its proxy on CPU 0, server and its proxy on CPU 1; isolation " + p.Isolation,
+	}
+	for _, name := range p.Subjects {
+		r.Subjects = append(r.Subjects, verdict.Subject{Name: name})
+	}
+	for _, row := range append(verdict.Rows(), idle50k) {
+		if slices.Contains(p.Rows, row.Name) {
+			r.Rows = append(r.Rows, row)
+		}
+	}
+	return r
 }
 
-// Take writes one.
-func (r *Record) Take(s Sample) error {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	_, err = r.file.Write(append(b, '\n'))
-	return err
+// idle50k has no peer that could hold as many; the bar is that of the row idle.
+var idle50k = verdict.Row{
+	Name: Idle50k, Title: "50,000 idle connections, both proxies", Metric: verdict.BytesPerConn, Better: verdict.Less,
+	Subject: verdict.Bulkhead, Peer: "nginx", Bar: 0.18, Goal: 0.08,
 }
 
-// Close ends the record.
-func (r *Record) Close() error { return r.file.Close() }
-
-// Show is the table of a record.
-func Show(dir string) (string, error) {
-	f, err := os.Open(filepath.Join(dir, File))
+func cpuModel() string {
+	fs, err := procfs.NewDefaultFS()
 	if err != nil {
-		return "", err
+		return ""
 	}
-	defer f.Close()
-	type key struct{ row, subject, metric string }
-	var keys []key
-	values := make(map[key][]float64)
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var s Sample
-		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
-			return "", err
-		}
-		if strings.Contains(s.Metric, ":") { // of one side
-			continue
-		}
-		k := key{s.Row, s.Subject, s.Metric}
-		if values[k] == nil {
-			keys = append(keys, k)
-		}
-		values[k] = append(values[k], s.Value)
+	all, err := fs.CPUInfo()
+	if err != nil || len(all) == 0 {
+		return ""
 	}
-	if len(keys) == 0 {
-		return "", errors.New("nothing was measured")
-	}
-	slices.SortStableFunc(keys, func(a, b key) int {
-		return slices.Index(RowNames(), a.row) - slices.Index(RowNames(), b.row)
-	})
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "row\tsubject\tmetric\tmedian\tmin\tmax\tn")
-	for _, k := range keys {
-		v := values[k]
-		slices.Sort(v)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%.4g\t%.4g\t%.4g\t%d\n", k.row, k.subject, k.metric, v[len(v)/2], v[0], v[len(v)-1], len(v))
-	}
-	err = w.Flush()
-	return b.String(), err
+	return all[0].ModelName
 }

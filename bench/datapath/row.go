@@ -8,42 +8,38 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/datapath/engine"
-	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/datapath/verdict"
 )
 
-// row is a load, and what is taken from it.
+// row is a load.
 type row struct {
 	name string
 	job  engine.Job // without To and For
 	// beside is what else the client does meanwhile, from a process of its own.
 	beside *engine.Job
-	// ours is how our subject differs in this row from what it is in others, and suffix
-	// what its name says of that.
-	ours   func(*lab.Subject)
-	suffix string
+	// unpooled rows also have the subject whose connections share no tunnel.
+	unpooled bool
 	// onRequest rows are not among those of a run that names none.
 	onRequest bool
 	// quick rows are those of a first look.
 	quick bool
 }
 
+// Idle50k is no row of the table: it shows that memory does not grow with connections.
+const Idle50k = "idle50k"
+
 // rows in the order of the table.
 var rows = []row{
-	{name: "up1", job: engine.Job{Mode: engine.Up, Connections: 1}, quick: true},
-	{name: "up16", job: engine.Job{Mode: engine.Up, Connections: 16}},
-	{name: "rr16x64", job: engine.Job{Mode: engine.RR, Connections: 16, Size: 64}, quick: true},
-	{name: "rr16x64K", job: engine.Job{Mode: engine.RR, Connections: 16, Size: 64 << 10}},
-	{name: "rr2000", job: engine.Job{Mode: engine.RR, Connections: 16, Size: 64, Rate: 2000}},
-	{name: "crr", job: engine.Job{Mode: engine.CRR, Connections: 16, Size: 64}, quick: true},
-	{name: PoolOff, job: engine.Job{Mode: engine.CRR, Connections: 16, Size: 64},
-		ours: func(s *lab.Subject) { s.Pool = lab.PoolOff }, suffix: "-pool-off"},
-	{name: "beside-bulk", job: engine.Job{Mode: engine.RR, Connections: 8, Size: 64, Rate: 500}, beside: &engine.Job{Mode: engine.Up, Connections: 1}},
-	{name: "idle", job: engine.Job{Mode: engine.Idle, Size: 64, Connections: 1010, Stages: []int{10, 1010}}},
-	{name: "idle50k", job: engine.Job{Mode: engine.Idle, Size: 64, Connections: 50_000, Stages: []int{100, 10_000, 25_000, 50_000}}, onRequest: true},
+	{name: verdict.Up1, job: engine.Job{Mode: engine.Up, Connections: 1}, quick: true},
+	{name: verdict.Up16, job: engine.Job{Mode: engine.Up, Connections: 16}},
+	{name: verdict.Echo64, job: engine.Job{Mode: engine.RR, Connections: 16, Size: 64}, quick: true},
+	{name: verdict.Echo64K, job: engine.Job{Mode: engine.RR, Connections: 16, Size: 64 << 10}},
+	{name: verdict.Paced, job: engine.Job{Mode: engine.RR, Connections: 16, Size: 64, Rate: 2000}},
+	{name: verdict.New, job: engine.Job{Mode: engine.CRR, Connections: 16, Size: 64}, unpooled: true, quick: true},
+	{name: verdict.Beside, job: engine.Job{Mode: engine.RR, Connections: 8, Size: 64, Rate: 500}, beside: &engine.Job{Mode: engine.Up, Connections: 1}},
+	{name: verdict.Idle, job: engine.Job{Mode: engine.Idle, Size: 64, Connections: 1010, Stages: []int{10, 1010}}},
+	{name: Idle50k, job: engine.Job{Mode: engine.Idle, Size: 64, Connections: 50_000, Stages: []int{100, 10_000, 25_000, 50_000}}, onRequest: true},
 }
-
-// PoolOff is the row in which every connection of ours pays for a tunnel.
-const PoolOff = "crr-pool-off"
 
 // with is the row's job for a server.
 func (r row) with(to []netip.AddrPort, lasts time.Duration) engine.Job {

@@ -7,11 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/datapath/verdict"
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/bench/peers"
 )
-
-// Ours is the subject that is no peer.
-const Ours = "bulkhead"
 
 // The CPUs of the two sides.
 const (
@@ -29,7 +28,7 @@ const (
 // subject is a way between client and server, while it is measured.
 type subject interface {
 	// start makes the way, and pins it.
-	start(ctx context.Context, w *world, r row) error
+	start(ctx context.Context, w *world) error
 	// spent is what the proxies of the client's and of the server's side have used.
 	spent() (a, b time.Duration, err error)
 	// memory is that of all proxies.
@@ -55,8 +54,10 @@ func (p Params) subjectOf(name string) (subject, error) {
 		return &mesh{isolation: p.Isolation, bin: p.Builds[i].Dir}, nil
 	}
 	switch name {
-	case Ours:
+	case verdict.Bulkhead:
 		return &mesh{isolation: p.Isolation}, nil
+	case verdict.BulkheadPoolOff:
+		return &mesh{isolation: p.Isolation, pool: lab.PoolOff}, nil
 	case peers.Direct:
 		return nothing{}, nil
 	}
@@ -67,7 +68,7 @@ func (p Params) subjectOf(name string) (subject, error) {
 }
 
 func (p Params) subjectNames() []string {
-	names := []string{Ours}
+	names := []string{verdict.Bulkhead, verdict.BulkheadPoolOff}
 	for _, b := range p.Builds {
 		names = append(names, b.Name)
 	}
@@ -80,10 +81,10 @@ func (p Params) subjectNames() []string {
 // nothing is between client and server.
 type nothing struct{}
 
-func (nothing) start(context.Context, *world, row) error { return nil }
-func (nothing) spent() (a, b time.Duration, err error)   { return 0, 0, nil }
-func (nothing) memory() (int64, error)                   { return 0, nil }
-func (nothing) stop(context.Context) error               { return nil }
+func (nothing) start(context.Context, *world) error    { return nil }
+func (nothing) spent() (a, b time.Duration, err error) { return 0, 0, nil }
+func (nothing) memory() (int64, error)                 { return 0, nil }
+func (nothing) stop(context.Context) error             { return nil }
 
 // SubjectNames are those that a run can have without being told of others.
 func SubjectNames() []string { return Params{}.subjectNames() }

@@ -4,31 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/datapath/verdict"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 )
-
-// Sample is one figure of one turn.
-type Sample struct {
-	Round   int     `json:"round"`
-	Row     string  `json:"row"`
-	Subject string  `json:"subject"`
-	Metric  string  `json:"metric"`
-	Value   float64 `json:"value"`
-}
 
 // Trial is one run, to be run once.
 type Trial struct {
 	p    Params
 	say  func(line string)
-	took func(Sample) error
+	took func(verdict.Sample) error
 }
 
 // New makes a trial of complete parameters. say is told what happens, took every figure as
 // it comes.
-func New(p Params, say func(line string), took func(Sample) error) *Trial {
+func New(p Params, say func(line string), took func(verdict.Sample) error) *Trial {
 	return &Trial{p, say, took}
 }
 
@@ -42,53 +33,37 @@ func (t *Trial) Run(ctx context.Context, l *lab.Lab) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	began, done, all := time.Now(), 0, t.p.Rounds*len(t.p.Rows)*len(t.p.Subjects)
-	for round := range t.p.Rounds {
-		for r, name := range t.p.Rows {
-			for _, s := range order(t.p.Seed, round, r, len(t.p.Subjects)) {
-				label := fmt.Sprintf("round %d of %d, %s, %s", round+1, t.p.Rounds, name, t.p.Subjects[s])
-				if err := t.turn(ctx, w, round, name, t.p.Subjects[s], label); err != nil {
-					return fmt.Errorf("%s: %w", label, err)
-				}
-				done++
-				if left := time.Duration(float64(time.Since(began)) / float64(done) * float64(all-done)); done%len(t.p.Subjects) == 0 {
-					t.say(fmt.Sprintf("%d of %d done, about %v left", done, all, left.Round(time.Second)))
-				}
-			}
+	all, began := t.p.turns(), time.Now()
+	for i, one := range all {
+		if err := t.turn(ctx, w, one); err != nil {
+			return fmt.Errorf("round %d, %s, %s: %w", one.round+1, one.row.name, one.subject, err)
+		}
+		if done := i + 1; done == len(all) || all[done].row.name != one.row.name {
+			left := time.Duration(float64(time.Since(began)) / float64(done) * float64(len(all)-done))
+			t.say(fmt.Sprintf("%d of %d turns done, about %v left", done, len(all), left.Round(time.Second)))
 		}
 	}
 	return nil
 }
 
 // turn measures one subject in one row.
-func (t *Trial) turn(ctx context.Context, w *world, round int, name, of, label string) error {
-	r, err := findRow(name)
+func (t *Trial) turn(ctx context.Context, w *world, one planned) error {
+	s, err := t.p.subjectOf(one.subject)
 	if err != nil {
 		return err
-	}
-	s, err := t.p.subjectOf(of)
-	if err != nil {
-		return err
-	}
-	if _, ours := s.(*mesh); ours {
-		of += r.suffix
 	}
 	var failed error
-	line := label + ":"
-	one := &turn{world: w, row: r, subject: s, lasts: t.p.For, took: func(metric string, value float64) {
+	line := fmt.Sprintf("round %d of %d, %s, %s:", one.round+1, t.p.Rounds, one.row.name, one.subject)
+	took := func(metric string, value float64) {
 		line += fmt.Sprintf("  %s %.4g", metric, value)
-		if err := t.took(Sample{round, name, of, metric, value}); failed == nil {
+		err := t.took(verdict.Sample{Round: one.round, Row: one.row.name, Subject: one.subject, Metric: metric, Value: value})
+		if failed == nil {
 			failed = err
 		}
-	}}
-	if err := one.run(ctx); err != nil {
+	}
+	if err := (&turn{world: w, row: one.row, subject: s, lasts: t.p.For, took: took}).run(ctx); err != nil {
 		return err
 	}
 	t.say(line)
 	return failed
-}
-
-// order is that of n subjects in one row of one round.
-func order(seed int64, round, row, n int) []int {
-	return rand.New(rand.NewPCG(uint64(seed), uint64(round)<<32|uint64(row))).Perm(n)
 }

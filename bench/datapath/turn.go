@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/datapath/engine"
+	"github.com/bulkhead-mesh/bulkhead/bench/datapath/verdict"
 )
 
 // turn is one subject under one row's load, once.
@@ -27,7 +28,7 @@ func (t *turn) run(ctx context.Context) (err error) {
 		defer cancel()
 		err = errors.Join(err, t.subject.stop(ctx))
 	}()
-	if err := t.subject.start(ctx, t.world, t.row); err != nil {
+	if err := t.subject.start(ctx, t.world); err != nil {
 		return err
 	}
 	c, err := startClient(t.lab, "client", t.row.with(t.to, t.lasts))
@@ -74,7 +75,7 @@ func (t *turn) load(ctx context.Context, c *end) error {
 	}
 	beside, err := bulk.result(ctx, t.lasts)
 	if err == nil {
-		t.took("MiB/s", rate(beside))
+		t.took(verdict.BesideUploads, rate(beside))
 	}
 	return err
 }
@@ -108,24 +109,24 @@ func rate(r engine.Result) float64 { return float64(r.Bytes) / mib / r.Took.Seco
 
 // report takes the row's metrics from what the client and the clocks say.
 func (t *turn) report(r engine.Result, a, b time.Duration) {
-	cpu, per := "cpu-ms/1000", float64(r.Requests)/1e6 // of milliseconds per thousand
+	cpu, per := verdict.CPUPer1000, float64(r.Requests)/1e6 // of milliseconds per thousand
 	switch t.row.job.Mode {
 	case engine.Up:
-		cpu, per = "cpu-s/GiB", float64(r.Bytes)/gib
-		t.took("MiB/s", rate(r))
+		cpu, per = verdict.CPUPerGiB, float64(r.Bytes)/gib
+		t.took(verdict.Throughput, rate(r))
 	case engine.RR:
-		t.took("req/s", float64(r.Requests)/r.Took.Seconds())
+		t.took(verdict.Requests, float64(r.Requests)/r.Took.Seconds())
 	case engine.CRR:
-		t.took("conn/s", float64(r.Requests)/r.Took.Seconds())
+		t.took(verdict.Connections, float64(r.Requests)/r.Took.Seconds())
 	}
 	if r.Requests > 0 {
-		t.took("p50-us", micro(r.P50))
-		t.took("p99-us", micro(r.P99))
+		t.took(verdict.P50, micro(r.P50))
+		t.took(verdict.P99, micro(r.P99))
 	}
 	if a+b > 0 && t.row.beside == nil {
 		t.took(cpu, (a+b).Seconds()/per)
-		t.took("A:"+cpu, a.Seconds()/per)
-		t.took("B:"+cpu, b.Seconds()/per)
+		t.took(cpu+"-A", a.Seconds()/per)
+		t.took(cpu+"-B", b.Seconds()/per)
 	}
 }
 
@@ -157,9 +158,9 @@ func (t *turn) idle(ctx context.Context, c *end) error {
 		case i == 0:
 			first = now
 		case i < len(stages)-1:
-			t.took(fmt.Sprintf("bytes/conn at %d", n), each)
+			t.took(fmt.Sprintf("%s-at-%d", verdict.BytesPerConn, n), each)
 		default:
-			t.took("bytes/conn", each)
+			t.took(verdict.BytesPerConn, each)
 		}
 		if err := c.begin(); err != nil {
 			return err

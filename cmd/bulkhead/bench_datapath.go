@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/datapath"
+	"github.com/bulkhead-mesh/bulkhead/bench/datapath/verdict"
 	"github.com/bulkhead-mesh/bulkhead/bench/drill"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 )
@@ -76,6 +78,7 @@ func (f *datapathFlags) params() (datapath.Params, error) {
 func newBenchDatapathCommand() *cobra.Command {
 	var f datapathFlags
 	var out string
+	var asJSON bool
 	c := &cobra.Command{
 		Use: "datapath", Short: "Measure the data path beside what people would otherwise pick, in one interleaved run",
 		Long: `Measure our data path, with everything on, and the peers, row by row in one interleaved run.
@@ -88,15 +91,16 @@ func newBenchDatapathCommand() *cobra.Command {
 Needs root: cgroups are the account of CPU time. Progress goes to stderr, the table to stdout; the record stays in a
 new directory below --out. docs/performance.md says what is measured and how to read it.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runDatapath(c, &f, out) },
+		RunE: func(c *cobra.Command, _ []string) error { return runDatapath(c, &f, out, asJSON) },
 	}
 	f.add(c)
 	c.Flags().StringVar(&out, "out", "out", "directory for the record's directory")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of the table, and nothing else on stdout")
 	return c
 }
 
 // runDatapath is the outer side. An interrupted run shows what it has.
-func runDatapath(c *cobra.Command, f *datapathFlags, out string) error {
+func runDatapath(c *cobra.Command, f *datapathFlags, out string, asJSON bool) error {
 	if _, err := f.params(); err != nil {
 		return err
 	}
@@ -109,13 +113,34 @@ func runDatapath(c *cobra.Command, f *datapathFlags, out string) error {
 		return err
 	}
 	err = enterLab(c.Context(), false, f.args(inside, os.Geteuid() == 0)...)
-	text, shown := datapath.Show(dir)
-	if shown != nil {
-		_ = os.Remove(dir) // it is empty, or what is in it is worth keeping
-		return errors.Join(err, shown)
+	return errors.Join(err, showDatapath(c.OutOrStdout(), dir, asJSON))
+}
+
+// showDatapath prints what a record says, of a run that did not end as well.
+func showDatapath(out io.Writer, dir string, asJSON bool) error {
+	d, err := verdict.Open(dir)
+	if err != nil || len(d.Samples) == 0 {
+		return err
 	}
-	_, wrote := fmt.Fprintf(c.OutOrStdout(), "%s\nrecord: %s\n", text, dir)
-	return errors.Join(err, wrote)
+	text := []byte(d.Table() + "\nrecord: " + dir + "\n")
+	if asJSON {
+		if text, err = d.JSON(); err != nil {
+			return err
+		}
+	}
+	_, err = out.Write(text)
+	return err
+}
+
+// endOf is the record's last line.
+func endOf(ctx context.Context, err error) verdict.End {
+	switch {
+	case ctx.Err() != nil:
+		return verdict.End{Why: "it was interrupted"}
+	case err != nil:
+		return verdict.End{Why: strings.ReplaceAll(err.Error(), "\n", "; ")}
+	}
+	return verdict.End{}
 }
 
 // newDatapathWorker is `bench datapath` inside the lab.
@@ -136,17 +161,19 @@ func workDatapath(c *cobra.Command, f *datapathFlags, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	record, err := datapath.Create(dir, p)
+	record, err := verdict.NewWriter(dir, p.Describe())
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, record.Close()) }()
+	defer func() {
+		err = errors.Join(err, record.End(endOf(c.Context(), err)), record.Close())
+	}()
 	say := func(string) {}
 	prepare := func(o *lab.Options, printer *drill.Printer) {
 		o.Topology = datapath.Topology()
 		say = printer.Line
 	}
 	return inLab(c, prepare, func(ctx context.Context, l *lab.Lab) error {
-		return datapath.New(p, say, record.Take).Run(ctx, l)
+		return datapath.New(p, say, record.Write).Run(ctx, l)
 	})
 }
