@@ -38,7 +38,7 @@ func (w *Workload) outbound(ctx context.Context, app *net.TCPConn, r *telemetry.
 		return err
 	}
 
-	next, err := w.connect(ctx, r, route)
+	next, err := w.connect(ctx, r, route, app)
 	if err != nil {
 		return err
 	}
@@ -78,8 +78,19 @@ func (w *Workload) route(ctx context.Context, r *telemetry.Record, dst netip.Add
 	return e, nil
 }
 
-// connect opens the far leg: a stream in a tunnel, or a plain connection.
-func (w *Workload) connect(ctx context.Context, r *telemetry.Record, e mesh.Endpoint) (Leg, error) {
+// connect opens the far leg: a stream in a tunnel, or a plain connection. It gives up
+// when the application does.
+func (w *Workload) connect(ctx context.Context, r *telemetry.Record, e mesh.Endpoint, app *net.TCPConn) (Leg, error) {
+	ctx, end := whileClientWaits(ctx, app)
+	defer end()
+	leg, err := w.farLeg(ctx, r, e)
+	if err != nil && context.Cause(ctx) == ErrAbandoned {
+		return nil, ErrAbandoned // what failed for it did so because of that
+	}
+	return leg, err
+}
+
+func (w *Workload) farLeg(ctx context.Context, r *telemetry.Record, e mesh.Endpoint) (Leg, error) {
 	if e.Protocol != mesh.HBONE {
 		return w.passthrough(ctx, r, e.Address)
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
 )
 
@@ -289,5 +290,24 @@ func TestOwnPortsLeadNowhere(t *testing.T) {
 				t.Errorf("an answer: %q", line)
 			}
 		})
+	}
+}
+
+// The peer takes the connection and never answers. When the client gives up, so do we,
+// at once and with the reason, instead of carrying its request when the peer is back.
+func TestAClientThatGivesUpIsNotWaitedFor(t *testing.T) {
+	w := newTwo(t)
+	w.server.stop()
+	silent := listen(t, w.B, redirect.NodePorts.HBONE)
+	defer silent.Close()
+	c := w.client.dial(t, at(w.B4, 8080))
+	if _, err := c.Write([]byte("request")); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1500 * time.Millisecond) // what tells giving up from a half-close
+	c.Close()
+	line := w.client.waitLine(t, "direction=outbound", "stage=tunnel")
+	if !strings.Contains(line, "the client went away") {
+		t.Errorf("the record says otherwise: %s", line)
 	}
 }
