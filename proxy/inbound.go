@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/cork"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hazard"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
@@ -50,11 +51,11 @@ func (w *Workload) serveTunnel(drain, cut context.Context, c *net.TCPConn) {
 }
 
 // verify does the TLS handshake; the checks are in identity.ServerTLS.
-func (w *Workload) verify(ctx context.Context, c *net.TCPConn) (peer, *tls.Conn, error) {
-	p := peerOf(c)
+func (w *Workload) verify(ctx context.Context, raw *net.TCPConn) (peer, *tls.Conn, error) {
+	p := peerOf(raw)
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	t, err := w.Account.Handshake(ctx, c, nil, func(c net.Conn) *tls.Conn { return tls.Server(c, w.serverTLS) })
+	t, err := w.Account.Handshake(ctx, raw, nil, func(c net.Conn) *tls.Conn { return tls.Server(cork.New(c, raw), w.serverTLS) })
 	if err != nil {
 		return p, nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/cork"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
@@ -159,7 +160,7 @@ func (w *Workload) dialTLS(ctx context.Context, k tunnel.Key) (*tls.Conn, error)
 		return nil, err
 	}
 	c, err := w.Account.Handshake(ctx, raw, place, func(c net.Conn) *tls.Conn {
-		return tls.Client(c, w.clientTLS(accept))
+		return tls.Client(cork.New(c, raw), w.clientTLS(accept))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("TLS with %s: %w", k.Address, err)

@@ -56,10 +56,17 @@ func Relay(ctx context.Context, a, b Leg, count *Bytes) error {
 		defer close(cut)
 		r.fail(fmt.Errorf("relay: %w", context.Cause(ctx)))
 	})
-	var other sync.WaitGroup
-	other.Go(func() { r.copyAtoB(&count.AtoB) })
-	r.copyBtoA(&count.BtoA)
-	other.Wait()
+	// A stream passes on what arrives by itself; this goroutine moves the rest.
+	switch {
+	case r.forward(half{b, "b"}, half{a, "a"}, &count.BtoA):
+		r.copyAtoB(&count.AtoB)
+	case r.forward(half{a, "a"}, half{b, "b"}, &count.AtoB):
+		r.copyBtoA(&count.BtoA)
+	default:
+		r.other.Go(func() { r.copyAtoB(&count.AtoB) })
+		r.copyBtoA(&count.BtoA)
+	}
+	r.other.Wait()
 	if !stop() {
 		<-cut
 	}
@@ -68,7 +75,8 @@ func Relay(ctx context.Context, a, b Leg, count *Bytes) error {
 
 // relay is a Relay in progress.
 type relay struct {
-	a, b Leg
+	a, b  Leg
+	other sync.WaitGroup // the direction that Relay's own goroutine does not move
 
 	mu       sync.Mutex
 	err      error // the first one; both legs have been reset

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/cork"
 	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
@@ -139,7 +140,7 @@ func (p *path) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel, tim
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	t := tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	t := tls.Client(cork.New(c, c.(*net.TCPConn)), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}, DynamicRecordSizingDisabled: true})
 	if err := t.HandshakeContext(ctx); err != nil {
 		c.Close()
 		return nil, time.Time{}, err
@@ -149,7 +150,7 @@ func (p *path) dialTunnel(ctx context.Context, k tunnel.Key) (tunnel.Tunnel, tim
 }
 
 func (p *path) serveInbound() {
-	config := &tls.Config{Certificates: []tls.Certificate{selfSigned(p.t)}, NextProtos: []string{"h2"}}
+	config := &tls.Config{Certificates: []tls.Certificate{selfSigned(p.t)}, NextProtos: []string{"h2"}, DynamicRecordSizingDisabled: true}
 	for {
 		c, err := p.inbound.Accept()
 		if err != nil {
@@ -158,7 +159,14 @@ func (p *path) serveInbound() {
 		p.mu.Lock()
 		p.tunnels = append(p.tunnels, c)
 		p.mu.Unlock()
-		p.all.Go(func() { _ = h2.New(h2.Options{}).Serve(p.ctx, tls.Server(c, config), p.relayIn) })
+		p.all.Go(func() {
+			t := tls.Server(cork.New(c, c.(*net.TCPConn)), config)
+			if t.Handshake() != nil {
+				t.Close()
+				return
+			}
+			_ = h2.New(h2.Options{}).Serve(p.ctx, t, p.relayIn)
+		})
 	}
 }
 

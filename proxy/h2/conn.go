@@ -1,7 +1,6 @@
 package h2
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -9,9 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
@@ -24,6 +20,7 @@ import (
 // which is taken inside mu or alone, never around it.
 type conn struct {
 	nc      net.Conn
+	link    link // nc, for reading and writing
 	o       Options
 	handler tunnel.Handler
 
@@ -46,13 +43,14 @@ type conn struct {
 	running int    // accepting end: handlers that have not returned
 	peer    peerSettings
 	leaving leavingState
-	credit  int64 // connection credit not yet given back
-	window  int64 // what the peer may still send on the connection
+	credit  int // connection credit not yet given back
+	window  int // what the peer may still send on the connection
 }
 
 func newConn(nc net.Conn, o Options, h tunnel.Handler) *conn {
 	c := &conn{
 		nc:      nc,
+		link:    newLink(nc),
 		o:       o,
 		handler: h,
 		greeted: make(chan struct{}),
@@ -65,19 +63,9 @@ func newConn(nc net.Conn, o Options, h tunnel.Handler) *conn {
 		window:  connWindow,
 		born:    time.Now(),
 	}
-	c.recv.init(c)
+	c.recv.init()
 	c.send.init(c)
 	return c
-}
-
-func (s *recvState) init(c *conn) {
-	s.src = source{r: c.nc}
-	s.br = bufio.NewReaderSize(&s.src, readBuffer)
-	s.fr = http2.NewFramer(io.Discard, s.br)
-	s.fr.SetReuseFrames()
-	s.fr.SetMaxReadFrameSize(frameSize)
-	s.hpack = hpack.NewDecoder(hpackTable, nil)
-	s.resets, s.noise = resetBudget, noiseBudget
 }
 
 func (c *conn) client() bool { return c.handler == nil }
@@ -95,6 +83,7 @@ func (c *conn) run(ctx context.Context) {
 	c.fail(c.recvLoop())
 	<-c.sent
 	c.linger()
+	c.recv.release()
 	c.closeConn()
 	side.Wait()
 }
@@ -149,7 +138,10 @@ func (c *conn) linger() {
 		return
 	}
 	c.nc.SetReadDeadline(time.Now().Add(c.o.LingerTimeout))
-	_, _ = io.Copy(io.Discard, c.nc)
+	c.recv.failed, c.recv.r, c.recv.w = nil, 0, 0
+	for c.fill() == nil {
+		c.recv.r, c.recv.w = 0, 0
+	}
 }
 
 // broken: the connection failed under us; the peer will not hear another word.

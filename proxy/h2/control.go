@@ -1,6 +1,9 @@
 package h2
 
-import "golang.org/x/net/http2/hpack"
+import (
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
 
 type controlKind uint8
 
@@ -50,4 +53,36 @@ func (c *conn) queueAck(f control) error {
 	c.send.acks++
 	c.queue(f)
 	return nil
+}
+
+// encode appends a control frame to the batch. The Framer cannot fail here: the
+// appender does not, and the arguments are ours.
+func (c *conn) encode(f control) {
+	if f.s != nil && f.s.gone && f.kind != sendHeaders {
+		return
+	}
+	fr := c.send.fr
+	switch f.kind {
+	case sendSettings:
+		_ = fr.WriteSettings(c.ourSettings()...)
+	case sendSettingsAck:
+		c.send.acks--
+		_ = fr.WriteSettingsAck()
+	case sendPing:
+		_ = fr.WritePing(false, f.ping)
+	case sendPingAck:
+		c.send.acks--
+		_ = fr.WritePing(true, f.ping)
+	case sendWindowUpdate:
+		_ = fr.WriteWindowUpdate(f.id, f.n)
+	case sendHeaders:
+		c.encodeHeaders(f)
+	case sendEnd:
+		_ = fr.WriteData(f.id, true, nil)
+		f.s.endSent()
+	case sendReset:
+		_ = fr.WriteRSTStream(f.id, http2.ErrCode(f.n))
+	case sendGoAway:
+		_ = fr.WriteGoAway(f.id, http2.ErrCode(f.n), []byte(f.debug))
+	}
 }

@@ -1,6 +1,10 @@
 package h2
 
-import "golang.org/x/net/http2"
+import (
+	"time"
+
+	"golang.org/x/net/http2"
+)
 
 // Flow control (RFC 9113 section 5.2), and the one decision in it that matters
 // here. Credit for the connection is given back as soon as DATA arrives, credit
@@ -9,9 +13,27 @@ import "golang.org/x/net/http2"
 // The usual way, giving back both on reading (x/net/http2, golang/go#54330),
 // lets one stalled stream use up the connection's window and stop them all.
 
+// A window is as large as what shares the tunnel allows. Whatever a bulk transfer has
+// under way is in front of everybody's next small request: with 256 KiB that is half a
+// millisecond, with 4 MiB eight. But a lone transfer with 256 KiB waits for credit half
+// of its time. So a window is 256 KiB, and grows for a stream that moves much while
+// nobody moves little.
+const (
+	bulkWindow = 4 << 20  // of a bulk transfer that has the tunnel to itself
+	bulkTotal  = 16 << 20 // of all streams of a tunnel together, where they have more than the least
+
+	// bulkLevel and bulkRate tell a bulk transfer: more than bulkLevel bytes ahead of one
+	// that moves bulkRate a second.
+	bulkLevel = 128 << 10
+	bulkRate  = 4 << 20
+
+	// quiet is how long after a small request of another stream a window may grow again.
+	quiet = 200 * time.Millisecond
+)
+
 // arrive accounts for a DATA frame of n bytes, padding included. The caller
 // holds mu. A nil stream means that the bytes belong to nobody any more.
-func (c *conn) arrive(s *stream, n int64) error {
+func (c *conn) arrive(s *stream, n int) error {
 	if n > c.window {
 		return &ConnError{Local: true, Code: http2.ErrCodeFlowControl, Reason: "connection window exceeded"}
 	}
@@ -24,11 +46,25 @@ func (c *conn) arrive(s *stream, n int64) error {
 	if s == nil {
 		return nil
 	}
-	if n > s.recvWindow {
+	if !s.in.arrive(n, c.windowFor(s, n)) {
 		return &streamError{s.id, http2.ErrCodeFlowControl, "stream window exceeded"}
 	}
-	s.recvWindow -= n
 	return nil
+}
+
+// windowFor is how much the peer may send ahead on s, after n more bytes of it.
+func (c *conn) windowFor(s *stream, n int) int {
+	r := &c.recv
+	s.level = max(0, s.level-int((r.now-s.levelAt).Seconds()*bulkRate)) + n
+	s.levelAt = r.now
+	if s.level <= bulkLevel {
+		r.small, r.smallAt = s, r.now
+		return c.o.StreamWindow
+	}
+	if r.small != nil && r.small != s && r.now-r.smallAt < quiet {
+		return c.o.StreamWindow
+	}
+	return max(c.o.StreamWindow, min(bulkWindow, bulkTotal/len(c.streams)))
 }
 
 // giveBack lets the peer of a stream send n more bytes.
@@ -41,7 +77,6 @@ func (s *stream) giveBack(n int) {
 	if s.gone || s.recvEnded {
 		return
 	}
-	s.recvWindow += int64(n)
 	s.c.queue(control{kind: sendWindowUpdate, s: s, id: s.id, n: uint32(n)})
 }
 

@@ -25,7 +25,8 @@ func (k *chunk) free() {
 }
 
 // inbox holds what has arrived for a stream and was not read yet; its size is
-// bounded by the stream's window. recvLoop writes, one user reads.
+// bounded by the stream's window. recvLoop writes; one user reads, or has it
+// forwarded (forward.go).
 type inbox struct {
 	mu    sync.Mutex
 	wake  sync.Cond
@@ -34,16 +35,32 @@ type inbox struct {
 	ended bool  // END_STREAM: io.EOF after the last byte
 	err   error // after the last byte, instead
 
-	portion int // credit is given back in portions of this
-	credit  int // read, not given back
+	window  int // what the peer may have sent and we not passed on
+	wanted  int // what window is to be, once the reader keeps up
+	ahead   int // what it may still send of that
 	held    int // bytes in it
 	account *budget.Account
+
+	fwd forwarding
 }
 
 func (b *inbox) init(window int, a *budget.Account) {
 	b.wake.L = &b.mu
-	b.portion = window / 2
+	b.window, b.wanted, b.ahead = window, window, window
 	b.account = a
+}
+
+// arrive takes n bytes off what the peer may send, and reports whether it might.
+// window is to hold from now on.
+func (b *inbox) arrive(n, window int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n > b.ahead {
+		return false
+	}
+	b.ahead -= n
+	b.wanted = window
+	return true
 }
 
 // write takes a copy of p; after a failure it takes nothing. It reports false when
@@ -51,6 +68,11 @@ func (b *inbox) init(window int, a *budget.Account) {
 func (b *inbox) write(p []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.keep(p)
+}
+
+// keep is write for a caller that holds mu.
+func (b *inbox) keep(p []byte) bool {
 	if b.err != nil {
 		return true
 	}
@@ -107,7 +129,7 @@ func (b *inbox) read(p []byte) (n, back int, err error) {
 			b.put(b.pop())
 		}
 	}
-	return n, b.due(n), nil
+	return n, b.due(), nil
 }
 
 // take blocks for a whole chunk, which its receiver puts back.
@@ -118,21 +140,26 @@ func (b *inbox) take() (k *chunk, back int, err error) {
 		return nil, 0, err
 	}
 	k = b.pop()
-	return k, b.due(k.w - k.r), nil
+	return k, b.due(), nil
 }
 
 // wait blocks until there is a byte, or an error that no byte precedes.
 func (b *inbox) wait() error {
 	for b.head == nil {
-		switch {
-		case b.ended:
-			return io.EOF
-		case b.err != nil:
-			return b.err
+		if err := b.over(); err != nil {
+			return err
 		}
 		b.wake.Wait()
 	}
 	return nil
+}
+
+// over is how the stream ended, or nil.
+func (b *inbox) over() error {
+	if b.ended {
+		return io.EOF
+	}
+	return b.err
 }
 
 func (b *inbox) pop() *chunk {
@@ -145,30 +172,33 @@ func (b *inbox) pop() *chunk {
 	return k
 }
 
-// skip accounts for n bytes that arrived and are not for the reader.
-func (b *inbox) skip(n int) (back int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.due(n)
-}
-
-// due adds n bytes to the credit and returns what of it the peer is to get now.
+// due is the credit that the peer is to get now: what makes its window whole again, once
+// that is worth a frame. A window that has shrunk is waited for.
 //
-// While the account is pressed the peer gets no more than leaves it pressedWindow to
-// send: a stream whose reader goes on goes on, and none can pile up a whole window.
-// What was kept back follows with the first read after that.
-func (b *inbox) due(n int) int {
-	b.credit += n
-	back, least := b.credit, b.portion
-	if b.account.Pressed() {
-		ahead := 2*b.portion - b.credit - b.held
-		back, least = min(b.credit, pressedWindow-ahead), pressedWindow/2
+// While the account is pressed the window is pressedWindow: a stream whose reader goes on
+// goes on, and none can pile up a whole window. What was kept back follows with the first
+// bytes after that.
+func (b *inbox) due() int {
+	if b.wanted < b.window || b.held <= b.window/4 { // else more would only wait here
+		b.window = b.wanted
 	}
-	if back < least {
+	window := b.window
+	if b.account.Pressed() {
+		window = pressedWindow
+	}
+	back := window - b.ahead - b.held
+	if back < min(window/2, connCredit) {
 		return 0
 	}
-	b.credit -= back
+	b.ahead += back
 	return back
+}
+
+// credit is due after bytes that are not for the reader: padding.
+func (b *inbox) credit() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.due()
 }
 
 // end lets the reader see io.EOF after the bytes that are there.
@@ -185,13 +215,18 @@ func (b *inbox) fail(err error, drop bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if drop {
-		for b.head != nil {
-			b.put(b.pop())
-		}
+		b.clear()
 		b.ended = false
 	}
 	if b.err == nil {
 		b.err = err
 	}
 	b.wake.Broadcast()
+	b.broke()
+}
+
+func (b *inbox) clear() {
+	for b.head != nil {
+		b.put(b.pop())
+	}
 }

@@ -34,7 +34,6 @@ const (
 	serverHeaders = 64 << 10  // MAX_HEADER_LIST_SIZE of the accepting end
 	clientHeaders = 16 << 10  // ditto of the dialling end
 	hpackTable    = 4096      // HEADER_TABLE_SIZE, the default of RFC 9113
-	readBuffer    = 16 << 10  // one TLS record: one read of it, one copy out of it
 	batchSize     = 128 << 10 // frames put together into one write
 
 	// dataSize makes frame header and payload one TLS record of 16 KiB; a

@@ -1,8 +1,6 @@
 package h2
 
 import (
-	"bufio"
-	"errors"
 	"io"
 	"time"
 
@@ -10,15 +8,24 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// The way of a frame in: preface → first SETTINGS → frame header → limits →
-// by type. DATA goes from the read buffer straight into its stream's inbox
-// (data.go); header blocks are collected and decoded in headers.go.
+// What comes before the frames, and frames other than DATA; the way of DATA is in.go.
 
 // recvState is owned by recvLoop.
 type recvState struct {
-	src     source
-	br      *bufio.Reader
-	fr      *http2.Framer // for reading
+	buf     *readBuffer   // nil while there is nothing in it
+	r, w    int           // buf.b[r:w]
+	drained bool          // all that came was decrypted
+	failed  error         // of the connection, after what is in buf
+	now     time.Duration // of the last read, by the clock of conn.born
+
+	fr       *http2.Framer // for reading, out of buf
+	frame    http2.FrameHeader
+	begun    bool // the header of frame has been taken, its payload not
+	data     dataFrame
+	gathered gathered
+	small    *stream       // the last one that had few bytes to come,
+	smallAt  time.Duration // and when: see flow.go
+
 	hpack   *hpack.Decoder
 	block   headerBlock // the one being collected
 	greeted bool
@@ -27,36 +34,12 @@ type recvState struct {
 	late    int // frames that may still come on streams that are closed
 }
 
-// source remembers the error of the connection: the Framer has the same
-// io.ErrUnexpectedEOF for a connection cut short and for a frame that is.
-type source struct {
-	r   io.Reader
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil {
-		s.err = err
-	}
-	return n, err
-}
-
-// recvLoop reads until the tunnel ends, and says why it did.
-func (c *conn) recvLoop() error {
-	if err := c.recvGreeting(); err != nil {
-		return err
-	}
-	for {
-		err := c.recvFrame()
-		var se *streamError
-		if errors.As(err, &se) {
-			err = c.recvStreamError(se)
-		}
-		if err != nil {
-			return err
-		}
-	}
+func (s *recvState) init() {
+	s.fr = http2.NewFramer(io.Discard, s)
+	s.fr.SetReuseFrames()
+	s.fr.SetMaxReadFrameSize(frameSize)
+	s.hpack = hpack.NewDecoder(hpackTable, nil)
+	s.resets, s.noise = resetBudget, noiseBudget
 }
 
 // recvGreeting takes the client's preface and the peer's first frame, which must
@@ -64,38 +47,47 @@ func (c *conn) recvLoop() error {
 func (c *conn) recvGreeting() error {
 	c.setReadDeadline(time.Now().Add(c.o.HandshakeTimeout))
 	if !c.client() {
-		var got [len(http2.ClientPreface)]byte
-		if _, err := io.ReadFull(c.recv.br, got[:]); err != nil {
+		got, err := c.peek(len(http2.ClientPreface))
+		if err != nil {
 			return err
 		}
-		if string(got[:]) != http2.ClientPreface {
+		if string(got) != http2.ClientPreface {
 			return protocolError("no client preface")
 		}
+		c.recv.r += len(got)
 	}
-	for !c.recv.greeted {
-		if fh, err := c.peekHeader(); err != nil {
+	header, err := c.peek(frameHeaderSize)
+	if err != nil {
+		return err
+	}
+	if t := http2.FrameType(header[3]); t != http2.FrameSettings {
+		return protocolError("the first frame is %v, not SETTINGS", t)
+	}
+	for {
+		more, err := c.recvFrame()
+		switch {
+		case err != nil:
 			return err
-		} else if fh != http2.FrameSettings {
-			return protocolError("the first frame is %v, not SETTINGS", fh)
-		}
-		if err := c.recvFrame(); err != nil {
-			return err
-		}
-		if !c.recv.greeted {
+		case c.recv.greeted:
+			c.setReadDeadline(time.Time{})
+			return nil
+		case more:
 			return protocolError("the first SETTINGS is an ack")
 		}
+		if err := c.fill(); err != nil {
+			return err
+		}
 	}
-	c.setReadDeadline(time.Time{})
-	return nil
 }
 
-// peekHeader returns the type of the next frame without taking it.
-func (c *conn) peekHeader() (http2.FrameType, error) {
-	b, err := c.recv.br.Peek(4)
-	if err != nil {
-		return 0, err
+// peek waits for n bytes and does not take them.
+func (c *conn) peek(n int) ([]byte, error) {
+	for c.recv.w-c.recv.r < n {
+		if err := c.fill(); err != nil {
+			return nil, err
+		}
 	}
-	return http2.FrameType(b[3]), nil
+	return c.recv.buf.b[c.recv.r : c.recv.r+n], nil
 }
 
 // setReadDeadline never overrides the one that fail set.
@@ -105,25 +97,6 @@ func (c *conn) setReadDeadline(t time.Time) {
 	if c.err == nil && !c.leaving.finishing {
 		c.nc.SetReadDeadline(t)
 	}
-}
-
-func (c *conn) recvFrame() error {
-	fh, err := c.recv.fr.ReadFrameHeader()
-	if err != nil {
-		return c.readError(fh, err)
-	}
-	c.lastRecv.Store(int64(time.Since(c.born)))
-	if err := c.spend(fh); err != nil {
-		return err
-	}
-	if fh.Type == http2.FrameData {
-		return c.recvData(fh)
-	}
-	f, err := c.recv.fr.ReadFrameForHeader(fh)
-	if err != nil {
-		return c.readError(fh, err)
-	}
-	return c.dispatch(f)
 }
 
 func (c *conn) dispatch(f http2.Frame) error {
@@ -162,13 +135,6 @@ func (c *conn) spend(fh http2.FrameHeader) error {
 		return calmError("too many frames that move nothing: " + fh.Type.String())
 	}
 	return nil
-}
-
-func (c *conn) readError(fh http2.FrameHeader, err error) error {
-	if c.recv.src.err != nil {
-		return c.recv.src.err
-	}
-	return frameError(c.recv.fr, fh.Type, err)
 }
 
 // lookup finds the stream that a frame is about. No stream and no error means

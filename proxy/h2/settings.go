@@ -19,11 +19,15 @@ func defaultPeer() peerSettings {
 }
 
 // queueGreeting queues what each end sends first: SETTINGS and the credit that
-// brings the connection window to its real size. The client's preface goes out
-// before, see sendLoop.
+// brings the connection window to its real size. The client's preface goes
+// before.
 func (c *conn) queueGreeting() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.client() {
+		c.openBatch()
+		c.send.out.b = append(c.send.out.b, http2.ClientPreface...)
+	}
 	c.queue(control{kind: sendSettings})
 	c.queue(control{kind: sendWindowUpdate, n: connWindow - initialWindow})
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"golang.org/x/net/http2"
 
@@ -25,6 +26,9 @@ type stream struct {
 	id uint32
 	in inbox // has a lock of its own
 
+	level   int           // recvLoop's own: see windowFor
+	levelAt time.Duration // when level was so
+
 	writing sync.Mutex // one Write at a time
 
 	// Guarded by c.mu.
@@ -32,7 +36,6 @@ type stream struct {
 	writable   sync.Cond // Write waits here until out is empty
 	sendErr    error     // what Write returns from now on
 	sendWindow int64
-	recvWindow int64
 	waiting    bool    // in the queue of ready streams
 	next       *stream // there
 	endQueued  bool    // END_STREAM is to be sent, or was
@@ -59,7 +62,6 @@ func (c *conn) newStream(id uint32) *stream {
 		c:          c,
 		id:         id,
 		sendWindow: c.peer.window,
-		recvWindow: int64(c.o.StreamWindow),
 		answer:     answer{come: make(chan struct{})},
 		cancel:     func() {},
 	}
@@ -108,7 +110,7 @@ func (s *stream) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	s.out = p
-	s.c.ready(s)
+	s.c.put(s)
 	for len(s.out) > 0 && s.sendErr == nil {
 		s.writable.Wait()
 	}

@@ -119,7 +119,7 @@ func (p *Pool) open(ctx context.Context, k Key, head hbone.Head, fresh bool) (St
 	}
 	s, h, err := t.Open(ctx, head)
 	if err == nil {
-		return &lease{Stream: s, pool: p, of: t}, h, nil
+		return p.leaseOf(s, t), h, nil
 	}
 	var lost *LostError
 	if errors.As(err, &lost) {

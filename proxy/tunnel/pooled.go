@@ -222,3 +222,18 @@ func (l *lease) WriteTo(w io.Writer) (int64, error) {
 	}
 	return io.Copy(w, struct{ io.Reader }{l.Stream})
 }
+
+// forwardingLease is a lease of a stream that is a Forwarder: a relay asks which it has.
+type forwardingLease struct {
+	*lease
+	Forwarder
+}
+
+// leaseOf hands out a stream of t.
+func (p *Pool) leaseOf(s Stream, t *pooled) Stream {
+	l := &lease{Stream: s, pool: p, of: t}
+	if f, ok := s.(Forwarder); ok {
+		return forwardingLease{l, f}
+	}
+	return l
+}

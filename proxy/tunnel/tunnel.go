@@ -81,3 +81,28 @@ type Transport interface {
 	// and lets the open ones finish; closing c forces the end.
 	Serve(ctx context.Context, c net.Conn, h Handler) error
 }
+
+// Sink is where a [Forwarder]'s bytes go.
+type Sink interface {
+	// Write blocks until all is taken.
+	io.Writer
+	// TryWrite takes what it can at once, 0 bytes when that is nothing. It may keep
+	// neither v nor what it holds.
+	TryWrite(v [][]byte) (n int, err error)
+}
+
+// Forwarding is who hears of the end of a forwarded stream, from any goroutine.
+type Forwarding interface {
+	// Ended is called once: with nil after the peer's END_STREAM and the last byte, else
+	// with what ended the stream or the sink's own error.
+	Ended(err error)
+	// Broke may be called after Ended(nil): the stream broke while it could still be
+	// written to. A Close or Reset from this end is not told.
+	Broke(err error)
+}
+
+// Forwarder is a stream that writes what arrives to a sink by itself, instead of being
+// read: no goroutine waits for its bytes. Forward is called once, and nobody reads after.
+type Forwarder interface {
+	Forward(to Sink, by Forwarding)
+}

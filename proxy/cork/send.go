@@ -1,0 +1,61 @@
+package cork
+
+import "sync"
+
+// sending is the writing half. It has a lock because crypto/tls writes from its reader
+// too: an alert, or the answer to a KeyUpdate.
+type sending struct {
+	mu   sync.Mutex
+	hold bool
+	held *held
+}
+
+// held is the memory of one batch: sixteen records with what TLS adds to each.
+type held struct{ b []byte }
+
+const heldSize = 16 * (16<<10 + 64)
+
+var helds = sync.Pool{New: func() any { return &held{b: make([]byte, 0, heldSize)} }}
+
+// Hold keeps what is written from now on until Flush.
+func (k *Conn) Hold() {
+	k.out.mu.Lock()
+	k.out.hold = true
+	k.out.mu.Unlock()
+}
+
+// Write keeps p, or passes it on.
+func (k *Conn) Write(p []byte) (int, error) {
+	if !k.batching {
+		return k.Conn.Write(p)
+	}
+	k.out.mu.Lock()
+	defer k.out.mu.Unlock()
+	if !k.out.hold {
+		return k.Conn.Write(p)
+	}
+	if k.out.held == nil {
+		k.out.held = helds.Get().(*held)
+	}
+	k.out.held.b = append(k.out.held.b, p...)
+	return len(p), nil
+}
+
+// Flush writes what was kept, at once. It holds the lock meanwhile: what the reader's
+// side of TLS has to say goes out behind it, as it was sealed.
+func (k *Conn) Flush() error {
+	k.out.mu.Lock()
+	defer k.out.mu.Unlock()
+	k.out.hold = false
+	h := k.out.held
+	if h == nil {
+		return nil
+	}
+	k.out.held = nil
+	_, err := k.Conn.Write(h.b)
+	if cap(h.b) <= 2*heldSize { // else it was no batch, and must not stay for ever
+		h.b = h.b[:0]
+		helds.Put(h)
+	}
+	return err
+}

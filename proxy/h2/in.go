@@ -1,0 +1,325 @@
+package h2
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/cork"
+)
+
+// The life of a byte on its way in, all on recvLoop:
+//
+//	socket → cork: one read of all that came        (fill)
+//	cork → TLS: record by record into one buffer    (fill)
+//	buffer → frames; DATA stays where it is         (recvFrames, recvData)
+//	DATA of one stream, gathered                    (gather)
+//	→ the application's socket, without blocking    (flushIn → inbox.deliver)
+//	→ or, where that takes no more, into the inbox, whose bytes a goroutine carries on
+//
+// Then the buffer goes back to its pool, and recvLoop waits without one. A byte is
+// copied by cork, by TLS and by the kernel, and by nobody else unless it must wait.
+
+// readSize is what is decrypted before anything of it is passed on: the writes to
+// applications are as large as that, the memory of a busy tunnel too.
+const readSize = 256 << 10
+
+// maxRecord is the plaintext of a TLS record (RFC 8446 section 5.1), the least room
+// that is worth a read.
+const maxRecord = 16 << 10
+
+type readBuffer struct{ b [readSize]byte }
+
+var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
+
+// recvLoop reads until the tunnel ends, and says why it did.
+func (c *conn) recvLoop() error {
+	err := c.recvGreeting()
+	for err == nil {
+		if err = c.recvFrames(); err == nil {
+			err = c.fill()
+		}
+	}
+	return err
+}
+
+// fill waits for bytes and takes all that came.
+func (c *conn) fill() error {
+	s := &c.recv
+	s.compact()
+	for got := 0; got == 0; {
+		if s.failed != nil {
+			return s.failed
+		}
+		if s.drained {
+			if err := c.link.wait(); err != nil {
+				s.failed = err
+				continue
+			}
+			s.drained = false
+		}
+		got = c.read()
+	}
+	s.now = time.Since(c.born)
+	c.lastRecv.Store(int64(s.now))
+	return nil
+}
+
+// read takes bytes until there is nothing whole left, or no room.
+func (c *conn) read() (got int) {
+	s := &c.recv
+	if s.buf == nil {
+		s.buf = readBuffers.Get().(*readBuffer)
+	}
+	for s.failed == nil && !s.drained && readSize-s.w >= maxRecord {
+		n, err := c.link.Read(s.buf.b[s.w:])
+		s.w += n
+		got += n
+		switch {
+		case err == cork.Empty:
+			s.drained = true
+		case err != nil:
+			s.failed = err
+		case c.link.under == nil:
+			return got // the next read would block
+		}
+	}
+	if s.w == 0 {
+		s.release()
+	}
+	return got
+}
+
+// compact moves the beginning of a frame to where the rest fits behind it. Without one
+// the buffer goes back: a tunnel that waits holds none.
+func (s *recvState) compact() {
+	if s.r == s.w {
+		s.release()
+		return
+	}
+	s.w = copy(s.buf.b[:], s.buf.b[s.r:s.w])
+	s.r = 0
+}
+
+func (s *recvState) release() {
+	if s.buf != nil {
+		readBuffers.Put(s.buf)
+	}
+	s.buf, s.r, s.w = nil, 0, 0
+}
+
+// Read is the Framer's: it is asked for no more than there is.
+func (s *recvState) Read(p []byte) (int, error) {
+	n := copy(p, s.buf.b[s.r:s.w])
+	s.r += n
+	return n, nil
+}
+
+// recvFrames takes the frames that are whole, and of DATA what is there.
+func (c *conn) recvFrames() error {
+	for {
+		more, err := c.recvFrame()
+		if se, ok := err.(*streamError); ok {
+			err = c.recvStreamError(se)
+		}
+		if err != nil || !more {
+			c.flushIn()
+			return err
+		}
+	}
+}
+
+// recvFrame goes one step on, and reports whether there was one.
+func (c *conn) recvFrame() (more bool, err error) {
+	s := &c.recv
+	if !s.begun {
+		if s.w-s.r < frameHeaderSize {
+			return false, nil
+		}
+		if err := c.beginFrame(); err != nil {
+			return true, err
+		}
+	}
+	if s.frame.Type == http2.FrameData {
+		return c.recvData()
+	}
+	if s.w-s.r < int(s.frame.Length) {
+		return false, nil
+	}
+	c.flushIn() // what came before it is through before it
+	s.begun = false
+	f, err := s.fr.ReadFrameForHeader(s.frame)
+	if err != nil {
+		return true, frameError(s.fr, s.frame.Type, err)
+	}
+	return true, c.dispatch(f)
+}
+
+func (c *conn) beginFrame() (err error) {
+	s := &c.recv
+	if s.frame, err = s.fr.ReadFrameHeader(); err != nil {
+		return frameError(s.fr, s.frame.Type, err)
+	}
+	s.begun = true
+	s.data = dataFrame{}
+	return c.spend(s.frame)
+}
+
+// dataFrame is the DATA frame that is being taken.
+type dataFrame struct {
+	admitted  bool
+	to        *stream // nil: nobody wants it
+	err       error   // of its stream, once the payload is off
+	left, pad int     // bytes to come
+}
+
+// recvData takes what is there of a DATA frame. The Framer's own way would be to read
+// the whole into a buffer of its own first.
+func (c *conn) recvData() (more bool, err error) {
+	s := &c.recv
+	if !s.data.admitted {
+		if s.frame.Flags.Has(http2.FlagDataPadded) && s.frame.Length > 0 && s.r == s.w {
+			return false, nil // the pad length is to come
+		}
+		if err := c.beginData(); err != nil {
+			return true, err
+		}
+	}
+	d := &s.data
+	if n := min(d.left, s.w-s.r); n > 0 {
+		c.gather(d.to, s.buf.b[s.r:s.r+n])
+		s.r += n
+		d.left -= n
+	}
+	n := min(d.pad, s.w-s.r)
+	s.r += n
+	d.pad -= n
+	if d.left+d.pad > 0 {
+		return false, nil
+	}
+	s.begun = false
+	if d.to == nil {
+		return true, d.err
+	}
+	if s.frame.Flags.Has(http2.FlagDataPadded) {
+		c.flushIn()
+		d.to.giveBack(d.to.in.credit())
+	}
+	if s.frame.Flags.Has(http2.FlagDataEndStream) {
+		c.flushIn()
+		c.endRecv(d.to)
+	}
+	return true, nil
+}
+
+// beginData checks a DATA frame and finds its stream.
+func (c *conn) beginData() error {
+	s := &c.recv
+	if s.frame.StreamID == 0 {
+		return protocolError("DATA on stream 0") // RFC 9113 section 6.1
+	}
+	d := dataFrame{admitted: true, left: int(s.frame.Length)}
+	if s.frame.Flags.Has(http2.FlagDataPadded) {
+		if d.left == 0 {
+			return &ConnError{Local: true, Code: http2.ErrCodeFrameSize, Reason: "DATA without its pad length"}
+		}
+		d.pad = int(s.buf.b[s.r])
+		s.r++
+		d.left--
+		if d.pad > d.left {
+			return protocolError("padding longer than its frame") // section 6.1
+		}
+		d.left -= d.pad
+	}
+	var err error
+	if d.to, d.err, err = c.admit(s.frame); err != nil {
+		return err
+	}
+	s.data = d
+	return nil
+}
+
+// admit says whose bytes are coming: nil when nobody wants them. A stream's
+// error is handed back apart, since the payload must be taken off first.
+func (c *conn) admit(fh http2.FrameHeader) (s *stream, streamErr, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, err = c.lookup(fh.StreamID)
+	if err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case s == nil:
+	case s.recvEnded: // RFC 9113 section 5.1, half-closed (remote)
+		streamErr = &streamError{s.id, http2.ErrCodeStreamClosed, "DATA after END_STREAM"}
+	case c.client() && !s.answered:
+		streamErr = &streamError{s.id, http2.ErrCodeProtocol, "DATA before the answer"}
+	}
+	if streamErr != nil {
+		s = nil
+	}
+	err = c.arrive(s, int(fh.Length))
+	if se, ok := err.(*streamError); ok {
+		return nil, se, nil
+	}
+	return s, streamErr, err
+}
+
+// gathered is DATA of one stream that has not been passed on, in the read buffer.
+type gathered struct {
+	to *stream
+	v  [][]byte
+}
+
+// maxGathered bounds a writev; more pieces than that are small ones.
+const maxGathered = 64
+
+func (c *conn) gather(to *stream, p []byte) {
+	g := &c.recv.gathered
+	if g.to != to || len(g.v) == maxGathered {
+		c.flushIn()
+	}
+	if to == nil {
+		return
+	}
+	g.to = to
+	g.v = append(g.v, p)
+}
+
+// flushIn passes on what was gathered, and gives its credit back.
+func (c *conn) flushIn() {
+	g := &c.recv.gathered
+	if g.to == nil {
+		return
+	}
+	s := g.to
+	g.to = nil
+	back, fits := s.in.deliver(s, g.v)
+	clear(g.v)
+	g.v = g.v[:0]
+	if !fits {
+		c.overflow(s)
+	}
+	s.giveBack(back)
+}
+
+// overflow resets a stream whose bytes its workload has no budget for.
+func (c *conn) overflow(s *stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.abort(http2.ErrCodeEnhanceYourCalm, c.o.Account.Overflow())
+}
+
+// endRecv notes the peer's END_STREAM, unless the stream was reset meanwhile: then its
+// reader is owed the reason, not a clean end.
+func (c *conn) endRecv(s *stream) {
+	c.mu.Lock()
+	if s.gone {
+		c.mu.Unlock()
+		return
+	}
+	s.endRecv()
+	c.mu.Unlock()
+	s.in.tell()
+}

@@ -1,0 +1,70 @@
+package proxy
+
+import (
+	"os"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxPieces is what one TryWrite hands to the kernel at most; more come next time.
+const maxPieces = 64
+
+// try is a TryWrite under way. It is pooled, so that a call allocates nothing: a closure
+// for RawConn.Write would, once for each batch of each stream.
+type try struct {
+	run func(fd uintptr) bool // write, made once
+	v   [][]byte
+	n   int
+	err unix.Errno
+	iov [maxPieces]unix.Iovec
+}
+
+var tries = sync.Pool{New: func() any {
+	t := new(try)
+	t.run = t.write
+	return t
+}}
+
+// TryWrite: see tunnel.Sink. Not while another goroutine is in Write.
+func (l *tcpLeg) TryWrite(v [][]byte) (int, error) {
+	t := tries.Get().(*try)
+	t.v, t.n, t.err = v, 0, 0
+	err := l.raw.Write(t.run)
+	n, e := t.n, t.err
+	t.v = nil
+	tries.Put(t)
+	if err == nil && e != 0 {
+		err = os.NewSyscallError("writev", e)
+	}
+	return n, err
+}
+
+// write never asks to be called again: what does not fit now is not waited for.
+func (t *try) write(fd uintptr) bool {
+	k := 0
+	for _, p := range t.v[:min(len(t.v), maxPieces)] {
+		if len(p) > 0 {
+			t.iov[k].Base = &p[0]
+			t.iov[k].SetLen(len(p))
+			k++
+		}
+	}
+	for k > 0 {
+		// unix.Writev makes its vector anew each time.
+		n, _, e := unix.Syscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&t.iov[0])), uintptr(k))
+		switch e {
+		case 0:
+			t.n = int(n)
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+		default:
+			t.err = e
+		}
+		break
+	}
+	clear(t.iov[:k]) // the kernel has what it wants; the buffer is not ours to keep alive
+	return true
+}
