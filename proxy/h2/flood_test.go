@@ -113,7 +113,7 @@ func TestUnknownFramesFlood(t *testing.T) {
 // A peer that says that it leaves, and does not. What it gives as its reason is kept
 // in part: it goes into errors and logs.
 func TestGoAwayFlood(t *testing.T) {
-	for name, reason := range map[string]string{"bare": "", "with reasons": strings.Repeat("z", 16<<10)} {
+	for name, reason := range map[string]string{"bare": "", "with reasons": strings.Repeat("z", frameSize-8)} {
 		t.Run(name, func(t *testing.T) {
 			bothEnds(t, Options{}, func(t *testing.T, s *scene) {
 				s.ends(http2.ErrCodeEnhanceYourCalm, func(uint32) error {

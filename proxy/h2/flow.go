@@ -83,18 +83,36 @@ func (s *stream) giveBack(n int) {
 func (c *conn) recvWindowUpdate(f *http2.WindowUpdateFrame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	n := int64(f.Increment)
 	if f.StreamID == 0 {
-		if c.send.window += int64(f.Increment); c.send.window > maxWindow {
+		if c.send.window += n; c.send.window > maxWindow {
 			return &ConnError{Local: true, Code: http2.ErrCodeFlowControl, Reason: "connection window overflow"}
 		}
 		c.send.wake.Signal()
-		return nil
+		return c.spendUpdate(&c.send.unreturned, n)
 	}
 	s, err := c.lookup(f.StreamID)
 	if s == nil {
+		return c.lateFrame(err)
+	}
+	if err := c.widen(s, n); err != nil {
 		return err
 	}
-	return c.widen(s, int64(f.Increment))
+	return c.spendUpdate(&s.unreturned, n)
+}
+
+// spendUpdate charges credit for what we have not sent. Such credit makes a window
+// larger, which honest peers do now and then; what returns bytes is free, however small.
+func (c *conn) spendUpdate(unreturned *int64, n int64) error {
+	if n <= *unreturned {
+		*unreturned -= n
+		return nil
+	}
+	*unreturned = 0
+	if !c.recv.noise.spend(time.Now()) {
+		return calmError("too many WINDOW_UPDATE for nothing")
+	}
+	return nil
 }
 
 // widen changes what we may send on a stream; the change may be negative, and

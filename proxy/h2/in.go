@@ -29,9 +29,16 @@ const readSize = 256 << 10
 // that is worth a read.
 const maxRecord = 16 << 10
 
-type readBuffer struct{ b [readSize]byte }
+// plainSize is enough where reads block, and a buffer is held meanwhile.
+const plainSize = frameSize + maxRecord
 
-var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
+type readBuffer struct{ b []byte }
+
+var readBuffers, plainBuffers = readPool(readSize), readPool(plainSize)
+
+func readPool(size int) *sync.Pool {
+	return &sync.Pool{New: func() any { return &readBuffer{make([]byte, size)} }}
+}
 
 // recvLoop reads until the tunnel ends, and says why it did.
 func (c *conn) recvLoop() error {
@@ -47,7 +54,7 @@ func (c *conn) recvLoop() error {
 // fill waits for bytes and takes all that came.
 func (c *conn) fill() error {
 	s := &c.recv
-	s.compact()
+	s.stash()
 	for got := 0; got == 0; {
 		if s.failed != nil {
 			return s.failed
@@ -62,17 +69,14 @@ func (c *conn) fill() error {
 		got = c.read()
 	}
 	s.now = time.Since(c.born)
-	c.lastRecv.Store(int64(s.now))
 	return nil
 }
 
 // read takes bytes until there is nothing whole left, or no room.
 func (c *conn) read() (got int) {
 	s := &c.recv
-	if s.buf == nil {
-		s.buf = readBuffers.Get().(*readBuffer)
-	}
-	for s.failed == nil && !s.drained && readSize-s.w >= maxRecord {
+	s.open(c.link.under != nil)
+	for s.failed == nil && !s.drained && len(s.buf.b)-s.w >= maxRecord {
 		n, err := c.link.Read(s.buf.b[s.w:])
 		s.w += n
 		got += n
@@ -85,26 +89,44 @@ func (c *conn) read() (got int) {
 			return got // the next read would block
 		}
 	}
-	if s.w == 0 {
-		s.release()
+	if got == 0 {
+		s.stash()
 	}
 	return got
 }
 
-// compact moves the beginning of a frame to where the rest fits behind it. Without one
-// the buffer goes back: a tunnel that waits holds none.
-func (s *recvState) compact() {
-	if s.r == s.w {
-		s.release()
+// stash gives the buffer back before a wait, but for the beginning of a frame, which is
+// kept in memory of its size: a tunnel that waits holds no buffer, whatever its peer has
+// sent half of.
+func (s *recvState) stash() {
+	if s.buf == nil {
 		return
 	}
-	s.w = copy(s.buf.b[:], s.buf.b[s.r:s.w])
-	s.r = 0
+	if s.rest = append(s.rest[:0], s.buf.b[s.r:s.w]...); len(s.rest) == 0 && cap(s.rest) > smallRest {
+		s.rest = nil
+	}
+	s.release()
+}
+
+const smallRest = 512
+
+// open takes a buffer, with the rest of the last one in it.
+func (s *recvState) open(batching bool) {
+	if s.buf != nil {
+		return
+	}
+	s.from = plainBuffers
+	if batching {
+		s.from = readBuffers
+	}
+	s.buf = s.from.Get().(*readBuffer)
+	s.r, s.w = 0, copy(s.buf.b, s.rest)
+	s.rest = s.rest[:0]
 }
 
 func (s *recvState) release() {
 	if s.buf != nil {
-		readBuffers.Put(s.buf)
+		s.from.Put(s.buf)
 	}
 	s.buf, s.r, s.w = nil, 0, 0
 }
@@ -163,6 +185,7 @@ func (c *conn) beginFrame() (err error) {
 	}
 	s.begun = true
 	s.data = dataFrame{}
+	c.lastRecv.Store(int64(s.now)) // a whole header is a sign of life, a byte is not
 	return c.spend(s.frame)
 }
 
@@ -237,7 +260,7 @@ func (c *conn) beginData() error {
 		return err
 	}
 	s.data = d
-	return nil
+	return c.spendEmpty(d)
 }
 
 // admit says whose bytes are coming: nil when nobody wants them. A stream's
@@ -302,6 +325,18 @@ func (c *conn) flushIn() {
 		c.overflow(s)
 	}
 	s.giveBack(back)
+}
+
+// spendEmpty charges DATA without a byte for anybody; spend has charged what is empty
+// by its header.
+func (c *conn) spendEmpty(d dataFrame) error {
+	fh := c.recv.frame
+	end := fh.Flags.Has(http2.FlagDataEndStream)
+	charged := fh.Length == 0 && !end
+	if d.left > 0 || charged || end && d.to != nil || c.recv.noise.spend(time.Now()) {
+		return nil
+	}
+	return calmError("too much DATA without a byte")
 }
 
 // overflow resets a stream whose bytes its workload has no budget for.

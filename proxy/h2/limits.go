@@ -25,9 +25,9 @@ const (
 	connWindow = 16 << 20
 	connCredit = 1 << 20 // given back in portions of this
 
-	// frameSize is what peers may send in one frame. DATA is never buffered as
-	// a frame, so that only other frames could cost that much.
-	frameSize = 64 << 10
+	// frameSize is what peers may send in one frame. Larger ones would gain nothing, since
+	// a TLS record holds no more, and the Framer keeps a buffer of the largest that came.
+	frameSize = minFrameSize
 
 	serverStreams = 200       // MAX_CONCURRENT_STREAMS of the accepting end
 	clientStreams = 100       // the most that the dialling end opens, whatever the peer allows

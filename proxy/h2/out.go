@@ -33,6 +33,8 @@ type sendState struct {
 	tail    *stream
 	window  int64 // what we may still send on the connection
 
+	unreturned int64 // sent, and no credit came back for it
+
 	batch    *batch   // the next one; nil while there is nothing for it
 	out      appender // its bytes
 	fr       *http2.Framer
@@ -202,7 +204,9 @@ func (c *conn) encodeData(s *stream) bool {
 	c.send.out.b = append(c.send.out.b, s.out[:n]...)
 	s.out = s.out[n:]
 	s.sendWindow -= n
+	s.unreturned += n
 	c.send.window -= n
+	c.send.unreturned += n
 	if len(s.out) == 0 {
 		s.writable.Broadcast()
 	}
@@ -223,11 +227,12 @@ func appendDataHeader(b []byte, n int, end bool, id uint32) []byte {
 	return binary.BigEndian.AppendUint32(b, id)
 }
 
-// setWriteDeadline gives the peer's TCP its time for a batch. Setting it costs more
-// than a small batch, so one that is a second old still does.
+// setWriteDeadline gives the peer's TCP its time for a batch. Setting it costs as much as
+// a small batch, so one that has most of its time left will do.
 func (c *conn) setWriteDeadline() {
-	want := time.Now().Add(c.patience())
-	if !c.leaving.hard && want.Sub(c.send.deadline) < time.Second {
+	patience := c.patience()
+	want := time.Now().Add(patience)
+	if !c.leaving.hard && want.Sub(c.send.deadline) < patience/8 {
 		return
 	}
 	c.send.deadline = want

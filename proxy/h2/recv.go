@@ -2,6 +2,7 @@ package h2
 
 import (
 	"io"
+	"sync"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -12,8 +13,10 @@ import (
 
 // recvState is owned by recvLoop.
 type recvState struct {
-	buf     *readBuffer   // nil while there is nothing in it
+	buf     *readBuffer   // nil while it waits
+	from    *sync.Pool    // whose buf is
 	r, w    int           // buf.b[r:w]
+	rest    []byte        // of buf, while it waits
 	drained bool          // all that came was decrypted
 	failed  error         // of the connection, after what is in buf
 	now     time.Duration // of the last read, by the clock of conn.born
@@ -82,7 +85,7 @@ func (c *conn) recvGreeting() error {
 
 // peek waits for n bytes and does not take them.
 func (c *conn) peek(n int) ([]byte, error) {
-	for c.recv.w-c.recv.r < n {
+	for c.recv.buf == nil || c.recv.w-c.recv.r < n {
 		if err := c.fill(); err != nil {
 			return nil, err
 		}
@@ -178,7 +181,7 @@ func (c *conn) recvReset(f *http2.RSTStreamFrame) error {
 	defer c.mu.Unlock()
 	s, err := c.lookup(f.StreamID)
 	if s == nil {
-		return err
+		return c.lateFrame(err)
 	}
 	if !c.client() && !s.answered && !c.recv.resets.spend(time.Now()) {
 		return calmError("too many streams reset before their answer")

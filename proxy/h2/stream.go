@@ -36,6 +36,7 @@ type stream struct {
 	writable   sync.Cond // Write waits here until out is empty
 	sendErr    error     // what Write returns from now on
 	sendWindow int64
+	unreturned int64   // sent, and no credit came back for it
 	waiting    bool    // in the queue of ready streams
 	next       *stream // there
 	endQueued  bool    // END_STREAM is to be sent, or was
