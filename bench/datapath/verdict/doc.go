@@ -21,8 +21,8 @@
 //
 // # A check
 //
-// [Check] compares two records, [CheckBuilds] two builds within one record, and both say which rows are worse than
-// noise; docs/decisions/0023-worse-than-noise.md says what that means, and how often equal builds fail.
+// [Check] compares two records, [CheckBuilds] two builds within one, and both say which rows are worse than noise
+// (deal.go); docs/decisions/0023-worse-than-noise.md says what that means, and how often equal builds fail.
 //
 // Nothing is kept between calls.
 package verdict

@@ -31,8 +31,6 @@ const (
 	BulkheadPoolOff = "bulkhead-pool-off"
 	// Splice is the floor: the peer without TLS.
 	Splice = "splice"
-	// Before is what the name of a subject of ours ends with when it is the build before, measured in the same run.
-	Before = "-before"
 )
 
 // Names of rows.

@@ -1,0 +1,226 @@
+package verdict
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Words of a check.
+const (
+	Worse  = "worse"
+	Better = "better"
+	Noise  = "noise"
+	Unsure = "unsure" // too few rounds for any interval
+)
+
+// falseAlarms is how often a check of two equal builds may find something worse in any of its rows.
+const falseAlarms = 0.05
+
+// fewest rounds of each build tell a change from chance: of six pairs all six are worse once in 64 times.
+const fewest = 6
+
+// Comparison is what has changed between two builds.
+type Comparison struct {
+	Old string `json:"old"` // build
+	New string `json:"new"`
+	// Paired says that both were measured in the rounds of one run, and that values are compared. Else each value is a
+	// ratio to the peer of its own round: that is what cancels the state of the machine between two runs.
+	Paired bool      `json:"paired"`
+	Rows   []Changed `json:"rows"`
+	Left   []string  `json:"left,omitempty"` // rows that are not in both
+}
+
+// Changed is one row.
+type Changed struct {
+	Row
+	Old      float64   `json:"old"` // median
+	New      float64   `json:"new"`
+	Factor   float64   `json:"factor"`             // new as a factor of old: the mean of the rounds, of logarithms
+	Interval *Interval `json:"interval,omitempty"` // of the factor; it holds for all rows together
+	Verdict  string    `json:"verdict"`
+}
+
+// Misuse is something that the caller can mend.
+type Misuse struct{ Sentence string }
+
+func (e *Misuse) Error() string { return e.Sentence }
+
+// Misuse marks the error for commands.
+func (e *Misuse) Misuse() bool { return true }
+
+// Check compares two records of different times, by the ratios to the peer of each row.
+func Check(before, after *Document) (*Comparison, error) {
+	if err := comparable(before, after); err != nil {
+		return nil, err
+	}
+	c := &Comparison{Old: before.Build, New: after.Build}
+	t := &trial{seed: before.Seed ^ after.Seed}
+	for _, row := range after.Rows {
+		old, fresh := before.against(row, row.Peer), after.against(row, row.Peer)
+		c.add(t, row, old, fresh, before.has(row))
+	}
+	return c.judge(t)
+}
+
+// CheckBuilds compares two subjects of one record that are builds of ours, round by round, in the rows of Bulkhead.
+func CheckBuilds(d *Document, before, after string) (*Comparison, error) {
+	if err := ended(d); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{before, after} {
+		if !slices.ContainsFunc(d.Subjects, func(s Subject) bool { return s.Name == name }) {
+			return nil, &Misuse{fmt.Sprintf("the record has no subject %q", name)}
+		}
+	}
+	c := &Comparison{Old: d.called(before), New: d.called(after), Paired: true}
+	t := &trial{paired: true, seed: d.Seed}
+	for _, row := range d.Rows {
+		if row.Subject != Bulkhead {
+			continue
+		}
+		old, fresh := row, row
+		old.Subject, fresh.Subject = before, after
+		c.add(t, row, d.against(old, ""), d.against(fresh, ""), true)
+	}
+	return c.judge(t)
+}
+
+// against are the values of a row's subject by round, or their ratios to another. One that is not above zero is NaN: it
+// is memory lost in noise.
+func (d *Document) against(row Row, peer string) []float64 {
+	all := make([]float64, d.Rounds)
+	ours, theirs := d.values(row.Name, row.Metric, row.Subject), d.values(row.Name, row.Metric, peer)
+	for round := range all {
+		x, has := ours[round]
+		if peer != "" {
+			y, both := theirs[round]
+			x, has = x/y, has && both && y > 0
+		}
+		if all[round] = x; !has || !(x > 0) {
+			all[round] = math.NaN()
+		}
+	}
+	return all
+}
+
+// add adds a row that is in both.
+func (c *Comparison) add(t *trial, row Row, old, fresh []float64, both bool) {
+	a, b := there(old), there(fresh)
+	if !both || len(a) == 0 || len(b) == 0 {
+		c.Left = append(c.Left, row.Title+", "+row.Metric)
+		return
+	}
+	c.Rows = append(c.Rows, Changed{Row: row, Old: median(a), New: median(b)})
+	if min(len(a), len(b)) < fewest {
+		old, fresh = nowhere(old), nowhere(fresh)
+	}
+	t.rows = append(t.rows, contrast{row.logs(old), row.logs(fresh)})
+}
+
+// nowhere are as many values, none of which is there.
+func nowhere(values []float64) []float64 { return slices.Repeat([]float64{math.NaN()}, len(values)) }
+
+// there are the values that are, sorted.
+func there(all []float64) []float64 { return slices.DeleteFunc(sorted(all), math.IsNaN) }
+
+// logs turns values so that more is worse.
+func (r Row) logs(values []float64) []float64 {
+	all := make([]float64, len(values))
+	for i, x := range values {
+		all[i] = math.Log(x)
+		if r.Better == More {
+			all[i] = -all[i]
+		}
+	}
+	return all
+}
+
+// judge finds how far each row has moved, and how far the worst of them moves by chance.
+func (c *Comparison) judge(t *trial) (*Comparison, error) {
+	if len(c.Rows) == 0 {
+		return nil, &Misuse{"there is no row that both builds were measured in"}
+	}
+	if !slices.ContainsFunc(t.rows, func(r contrast) bool { return len(there(r.old)) > 0 && len(there(r.new)) > 0 }) {
+		return nil, &Misuse{fmt.Sprintf("too few rounds to tell anything from chance: measure 9, and %d at least", fewest)}
+	}
+	limit := t.limit(falseAlarms)
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		if mean, se := t.happened(t.rows[i]); !math.IsNaN(mean) {
+			r.Interval = &Interval{r.factor(mean - limit*se), r.factor(mean + limit*se), 1 - falseAlarms}
+			if r.Better == More {
+				r.Interval.Low, r.Interval.Up = r.Interval.Up, r.Interval.Low
+			}
+			r.Factor = r.factor(mean)
+		}
+		r.Verdict = r.changed()
+	}
+	return c, nil
+}
+
+// factor turns a difference of logarithms back.
+func (r *Changed) factor(worse float64) float64 {
+	if r.Better == More {
+		return math.Exp(-worse)
+	}
+	return math.Exp(worse)
+}
+
+func (r *Changed) changed() string {
+	switch i := r.Interval; {
+	case i == nil:
+		return Unsure
+	case i.above(1) && r.Better == Less, i.below(1) && r.Better == More:
+		return Worse
+	case i.above(1), i.below(1):
+		return Better
+	}
+	return Noise
+}
+
+// has reports whether the record has a row that means the same: bars may change.
+func (d *Document) has(row Row) bool {
+	return slices.ContainsFunc(d.Rows, func(r Row) bool {
+		return r.Name == row.Name && r.Metric == row.Metric && r.Subject == row.Subject && r.Peer == row.Peer && r.Better == row.Better
+	})
+}
+
+// comparable says what keeps ratios from being compared.
+func comparable(before, after *Document) error {
+	if err := errors.Join(ended(before), ended(after)); err != nil {
+		return err
+	}
+	if before.CPU != after.CPU || before.CPUs != after.CPUs {
+		return &Misuse{fmt.Sprintf("the records are of different machines, %d × %s and %d × %s: measure both builds on one", before.CPUs, before.CPU, after.CPUs, after.CPU)}
+	}
+	for _, row := range after.Rows {
+		if a, b := before.version(row.Peer), after.version(row.Peer); a != b && before.has(row) {
+			return &Misuse{fmt.Sprintf("%s was %s in one run and %s in the other: ratios to it do not compare", row.Peer, a, b)}
+		}
+	}
+	return nil
+}
+
+func ended(d *Document) error {
+	if why := d.Judge().Invalid; len(why) > 0 {
+		return &Misuse{fmt.Sprintf("the run of %s is not whole: %s", d.Build, why[0])}
+	}
+	return nil
+}
+
+// called is a subject with its version, if there is one.
+func (d *Document) called(subject string) string {
+	return strings.TrimSpace(subject + " " + d.version(subject))
+}
+
+func (d *Document) version(subject string) string {
+	for _, s := range d.Subjects {
+		if s.Name == subject {
+			return s.Version
+		}
+	}
+	return ""
+}
