@@ -78,22 +78,32 @@ func (f *datapathFlags) params() (datapath.Params, error) {
 func newBenchDatapathCommand() *cobra.Command {
 	var f datapathFlags
 	var out string
-	var asJSON bool
+	var asJSON, check bool
 	c := &cobra.Command{
-		Use: "datapath", Short: "Measure the data path beside what people would otherwise pick, in one interleaved run",
+		Use: "datapath [--check OLD NEW]", Short: "Measure the data path beside what people would otherwise pick, in one interleaved run",
 		Long: `Measure our data path, with everything on, and the peers, row by row in one interleaved run.
 
   bulkhead bench datapath                                        all rows, nine rounds
   bulkhead bench datapath --quick                                a first look, about a minute
   bulkhead bench datapath --row up1 --subject bulkhead,direct
   bulkhead bench datapath --row up1 --bin before=DIR --subject before,bulkhead   two builds
+  bulkhead bench datapath --check OLD NEW                        exit code 1 when a row is worse than noise
+
+OLD and NEW are two records of this command, or two directories with executables of ours, which are then measured
+as the subjects before and after of one run. docs/decisions/0023-worse-than-noise.md says when a row is worse.
 
 Needs root: cgroups are the account of CPU time. Progress goes to stderr, the table to stdout; the record stays in a
 new directory below --out. docs/performance.md says what is measured and how to read it.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runDatapath(c, &f, out, asJSON) },
+		Args: func(_ *cobra.Command, args []string) error { return datapathArgs(check, args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if check {
+				return checkDatapath(c, &f, out, args[0], args[1], asJSON)
+			}
+			return runDatapath(c, &f, out, asJSON)
+		},
 	}
 	f.add(c)
+	c.Flags().BoolVar(&check, "check", false, "compare two records, or measure and compare two builds")
 	c.Flags().StringVar(&out, "out", "out", "directory for the record's directory")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of the table, and nothing else on stdout")
 	return c
@@ -101,19 +111,26 @@ new directory below --out. docs/performance.md says what is measured and how to 
 
 // runDatapath is the outer side. An interrupted run shows what it has.
 func runDatapath(c *cobra.Command, f *datapathFlags, out string, asJSON bool) error {
-	if _, err := f.params(); err != nil {
+	dir, err := measureDatapath(c, f, out)
+	if dir == "" {
 		return err
 	}
-	dir, err := newRecordDir(out, "datapath", f.p.Seed, time.Now())
-	if err != nil {
-		return err
+	return errors.Join(err, showDatapath(c.OutOrStdout(), dir, asJSON))
+}
+
+// measureDatapath makes a record; it says where also when it did not end.
+func measureDatapath(c *cobra.Command, f *datapathFlags, out string) (dir string, err error) {
+	if _, err := f.params(); err != nil {
+		return "", err
+	}
+	if dir, err = newRecordDir(out, "datapath", f.p.Seed, time.Now()); err != nil {
+		return "", err
 	}
 	inside, err := filepath.Abs(dir)
 	if err != nil {
-		return err
+		return "", err
 	}
-	err = enterLab(c.Context(), false, f.args(inside, os.Geteuid() == 0)...)
-	return errors.Join(err, showDatapath(c.OutOrStdout(), dir, asJSON))
+	return dir, enterLab(c.Context(), false, f.args(inside, os.Geteuid() == 0)...)
 }
 
 // showDatapath prints what a record says, of a run that did not end as well.

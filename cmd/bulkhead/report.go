@@ -18,6 +18,8 @@ type reportForms struct {
 	markdown bool
 	page     string // file; besideRecord: report.html in the record's directory
 	pictures string // directory
+	// benchstat asks for what golang.org/x/perf/cmd/benchstat reads, of records of bench datapath.
+	benchstat bool
 }
 
 // besideRecord is what --html means without a file.
@@ -37,6 +39,7 @@ of a bench. Several are shown as a suite is.
   bulkhead report out/RUN --html                           out/RUN/report.html: to look at, from disk, without a network
   bulkhead report out/RUN --html=page.html --svg pictures  that elsewhere, and an SVG of each strip
   bulkhead report out/RUN --md                             Markdown for a pull request
+  bulkhead report out/RUN --benchstat | benchstat -col /subject -    of bench datapath
 
 docs/report.md says how to read the page, docs/record.md what the words in it mean, docs/bench-isolation.md those of bench
 isolation.`,
@@ -64,6 +67,7 @@ isolation.`,
 	fail.add(c, "bystanders>0 or workload:error-seconds>2.5")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON instead of the table; of several records a list")
 	c.Flags().BoolVar(&f.markdown, "md", false, "print Markdown instead of the table")
+	c.Flags().BoolVar(&f.benchstat, "benchstat", false, "print every number of bench datapath as benchstat reads them")
 	c.Flags().StringVar(&f.page, "html", "", "write the page to this file (--html=FILE); without one, to report.html in DIR")
 	c.Flags().Lookup("html").NoOptDefVal = besideRecord
 	c.Flags().StringVar(&f.pictures, "svg", "", "write an SVG of each strip into this directory")
@@ -75,6 +79,9 @@ isolation.`,
 func (f *reportForms) show(out io.Writer, dirs []string) error {
 	if f.asJSON && f.markdown {
 		return usageError{errors.New("--json and --md are two things to print: use one of them")}
+	}
+	if f.benchstat && (f.asJSON || f.markdown) {
+		return usageError{errors.New("--benchstat prints by itself: leave out --json and --md")}
 	}
 	r, err := readReports(dirs)
 	if err != nil {
@@ -90,6 +97,8 @@ func (f *reportForms) write(out io.Writer, r *reports) (err error) {
 		text, err = r.json()
 	case f.markdown:
 		text = []byte(web.Markdown(r.web))
+	case f.benchstat:
+		text, err = r.benchmarks()
 	case f.page == "" && f.pictures == "":
 		text = []byte(r.text())
 	}
@@ -105,7 +114,7 @@ func (f *reportForms) write(out io.Writer, r *reports) (err error) {
 // files writes the page and the pictures.
 func (f *reportForms) files(out io.Writer, r *reports) error {
 	name := func(file string) error {
-		if f.asJSON || f.markdown { // stdout is taken
+		if f.asJSON || f.markdown || f.benchstat { // stdout is taken
 			return nil
 		}
 		_, err := fmt.Fprintln(out, file)

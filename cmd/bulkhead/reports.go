@@ -173,6 +173,19 @@ func (r *reports) json() ([]byte, error) {
 	return report.List(documents)
 }
 
+// benchmarks are the samples of all records, which must be of bench datapath.
+func (r *reports) benchmarks() ([]byte, error) {
+	var b bytes.Buffer
+	for i, j := range r.all {
+		d, is := j.(*verdict.Document)
+		if !is {
+			return nil, usageError{fmt.Errorf("--benchstat: %s is no record of bench datapath", r.dirs[min(i, len(r.dirs)-1)])}
+		}
+		b.WriteString(d.Benchstat())
+	}
+	return b.Bytes(), nil
+}
+
 // page writes report.html.
 func (r *reports) page(file string) error {
 	var b bytes.Buffer
