@@ -11,6 +11,11 @@ const (
 	HaproxyTuned = "haproxy-tuned"
 )
 
+var (
+	nginxVersion   = []string{"nginx", "-v"}
+	haproxyVersion = []string{"haproxy", "-v"}
+)
+
 // All is every peer that needs nothing but its package, in the order of tables.
 func All() []Peer {
 	return []Peer{
@@ -18,13 +23,13 @@ func All() []Peer {
 		{Name: Splice, About: "two plain TCP relays in Go, splice(2), no TLS: the floor", client: splice, server: splice},
 		{Name: XNet, TLS: true, client: xnetClient, server: xnetServer,
 			About: "HTTP/2 CONNECT on x/net's Transport and Server, one pooled tunnel, windows and buffers tuned"},
-		{Name: Nginx, TLS: true, client: nginx(false, clientEnd), server: nginx(false, serverEnd),
+		{Name: Nginx, TLS: true, client: nginx(false, clientEnd), server: nginx(false, serverEnd), version: nginxVersion,
 			About: "nginx stream module at its defaults, a TLS connection for each connection, sessions resumed by ticket"},
-		{Name: NginxTuned, TLS: true, client: nginx(true, clientEnd), server: nginx(true, serverEnd),
+		{Name: NginxTuned, TLS: true, client: nginx(true, clientEnd), server: nginx(true, serverEnd), version: nginxVersion,
 			About: "nginx with buffers of 128 KiB, a session cache, one ticket a handshake, accept in batches, a long backlog"},
-		{Name: Haproxy, TLS: true, client: haproxy(false, clientEnd), server: haproxy(false, serverEnd),
+		{Name: Haproxy, TLS: true, client: haproxy(false, clientEnd), server: haproxy(false, serverEnd), version: haproxyVersion,
 			About: "haproxy in TCP mode at its defaults, a TLS connection for each connection"},
-		{Name: HaproxyTuned, TLS: true, client: haproxy(true, clientEnd), server: haproxy(true, serverEnd),
+		{Name: HaproxyTuned, TLS: true, client: haproxy(true, clientEnd), server: haproxy(true, serverEnd), version: haproxyVersion,
 			About: "haproxy with buffers of 128 KiB, a larger session cache, 500 events a poll"},
 	}
 }

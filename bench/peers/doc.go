@@ -20,6 +20,8 @@
 // crypto/tls picks the cipher. Tests read cipher and key exchange from the ServerHello of each pair. Nothing is logged
 // per connection; timeouts are longer than a run.
 //
+// [Ztunnel] is not in All: only its user can bring it, and cipher and certificates are its own.
+//
 // # Default and tuned
 //
 // A default peer is as its package has it: buffers and session handling are untouched. What had to be written there

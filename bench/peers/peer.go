@@ -11,8 +11,11 @@ type Peer struct {
 	About string // one line
 	// TLS says that the two ends speak it to one another.
 	TLS bool
+	// Near and Between are the ports that its client's and its server's end insist on; 0: any.
+	Near, Between uint16
 
 	client, server func(dir string, s Side) (Command, error)
+	version        []string // command that says which it is
 }
 
 // Client writes the configuration of the client's side into dir, and says what to start. Of direct that is nothing.

@@ -10,7 +10,7 @@ import (
 // in an example. It needs none of the programs.
 func Show() (string, error) {
 	var b strings.Builder
-	for _, p := range All() {
+	for _, p := range append(All(), Ztunnel("ztunnel")) {
 		fmt.Fprintf(&b, "%s: %s\n", p.Name, p.About)
 		for _, e := range []end{clientEnd, serverEnd} {
 			text, err := p.shown(e)
@@ -49,6 +49,9 @@ func (p Peer) shown(e end) (string, error) {
 		return f.text(nginxConf)
 	case Haproxy, HaproxyTuned:
 		return f.text(haproxyCfg)
+	case ZtunnelName:
+		text, err := f.text(ztunnelYAML)
+		return strings.Join(ztunnelEnv("ztunnel.yaml", e), "\n") + "\n\n" + text, err
 	}
 	of := p.client
 	if e == serverEnd {

@@ -1,9 +1,12 @@
 package peers
 
 import (
+	"errors"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +17,7 @@ var update = flag.Bool("update", false, "write what testdata should hold")
 
 // TestConfigurations holds every configuration against the file that people read.
 func TestConfigurations(t *testing.T) {
-	for _, p := range All() {
+	for _, p := range append(All(), Ztunnel("ztunnel")) {
 		for _, e := range []end{clientEnd, serverEnd} {
 			got, err := p.shown(e)
 			if err != nil {
@@ -104,5 +107,43 @@ func TestSidesAreChecked(t *testing.T) {
 	}
 	if _, found := Named("squid"); found {
 		t.Error("found")
+	}
+}
+
+// TestVersions: a run says which program it has measured.
+func TestVersions(t *testing.T) {
+	eachPair(t, func(p Peer) bool { return p.TLS && p.Name != XNet }, func(t *testing.T, p Peer) {
+		if v := p.Version(); v == "" || v[0] < '0' || v[0] > '9' {
+			t.Errorf("%q", v)
+		}
+	})
+	if v := (Peer{version: []string{"no-such-program-of-anybody"}}).Version(); v != "" {
+		t.Errorf("%q", v)
+	}
+}
+
+// TestZtunnelsPorts: it has its own, and says so instead of listening elsewhere.
+func TestZtunnelsPorts(t *testing.T) {
+	p := Ztunnel(bulkhead) // any file that is there
+	near, between := netip.MustParseAddrPort("127.0.0.1:15001"), netip.MustParseAddrPort("10.0.0.2:15008")
+	app := netip.MustParseAddrPort("127.0.0.1:9300")
+	c, err := p.Client(t.TempDir(), Side{Listen: near, Next: between})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(c.Config); err != nil || !strings.Contains(string(text), "10.0.0.2") || c.Ready != near || !slices.Contains(c.Env, "LOCAL_XDS_PATH="+c.Config) {
+		t.Errorf("%+v, %v\n%s", c, err, text)
+	}
+	if c, err = p.Server(t.TempDir(), Side{Listen: between, Next: app}); err != nil || c.Ready != between {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for _, s := range []Side{{Listen: app, Next: between}, {Listen: near, Next: app}} {
+		if c, err := p.Client(t.TempDir(), s); err == nil {
+			t.Errorf("%+v was accepted: %+v", s, c)
+		}
+	}
+	var missing *NotInstalledError
+	if _, err := Ztunnel("/no/such/file").Client(t.TempDir(), Side{Listen: near, Next: between}); !errors.As(err, &missing) {
+		t.Errorf("%v", err)
 	}
 }
