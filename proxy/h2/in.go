@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -289,7 +290,8 @@ func (c *conn) admit(fh http2.FrameHeader) (s *stream, streamErr, err error) {
 	return s, streamErr, err
 }
 
-// gathered is DATA of one stream that has not been passed on, in the read buffer.
+// gathered is DATA of one stream that has not been passed on, in the read buffer. Frames
+// of many streams come in turns; passed on one by one, each would be a system call.
 type gathered struct {
 	to *stream
 	v  [][]byte
@@ -299,28 +301,40 @@ type gathered struct {
 const maxGathered = 64
 
 func (c *conn) gather(to *stream, p []byte) {
-	g := &c.recv.gathered
-	if g.to != to || len(g.v) == maxGathered {
-		c.flushIn()
-	}
 	if to == nil {
 		return
 	}
-	g.to = to
-	g.v = append(g.v, p)
+	s := &c.recv
+	if to.gathered == 0 {
+		if len(s.gathered) == maxGathered {
+			c.flushIn()
+		}
+		s.gathered = slices.Grow(s.gathered, 1)[:len(s.gathered)+1] // with its v of last time
+		s.gathered[len(s.gathered)-1].to = to
+		to.gathered = len(s.gathered)
+	}
+	g := &s.gathered[to.gathered-1]
+	if g.v = append(g.v, p); len(g.v) == maxGathered {
+		c.flushIn()
+	}
 }
 
-// flushIn passes on what was gathered, and gives its credit back.
+// flushIn passes on what was gathered, in the order of each stream's first.
 func (c *conn) flushIn() {
-	g := &c.recv.gathered
-	if g.to == nil {
-		return
+	all := c.recv.gathered
+	c.recv.gathered = all[:0]
+	for i := range all {
+		g := &all[i]
+		g.to.gathered = 0
+		c.passOn(g.to, g.v)
+		clear(g.v)
+		g.to, g.v = nil, g.v[:0]
 	}
-	s := g.to
-	g.to = nil
-	back, fits := s.in.deliver(s, g.v)
-	clear(g.v)
-	g.v = g.v[:0]
+}
+
+// passOn gives the credit for what it takes back.
+func (c *conn) passOn(s *stream, v [][]byte) {
+	back, fits := s.in.deliver(s, v)
 	if !fits {
 		c.overflow(s)
 	}

@@ -25,7 +25,7 @@ type recvState struct {
 	frame    http2.FrameHeader
 	begun    bool // the header of frame has been taken, its payload not
 	data     dataFrame
-	gathered gathered
+	gathered []gathered    // one for each stream
 	small    *stream       // the last one that had few bytes to come,
 	smallAt  time.Duration // and when: see flow.go
 

@@ -29,6 +29,8 @@ type stream struct {
 	level   int           // recvLoop's own: see windowFor
 	levelAt time.Duration // when level was so
 
+	gathered int // ditto: its place in recvState.gathered, from 1; 0: none
+
 	writing sync.Mutex // one Write at a time
 
 	// Guarded by c.mu.
