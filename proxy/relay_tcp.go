@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/proxy/nonblock"
 )
 
 // TCPLeg makes a leg of a TCP connection, which it owns from then on.
@@ -75,7 +76,7 @@ func (l *tcpLeg) Reset() error {
 func (l *tcpLeg) Close() error { return l.c.Close() }
 
 func (l *tcpLeg) Read(p []byte) (int, error) {
-	return l.read(func(fd int) (int, error) { return unix.Read(fd, p) })
+	return l.read(func(fd int) (int, error) { return nonblock.Read(fd, p) })
 }
 
 // readPooled waits until there is something to read and only then takes a
@@ -83,7 +84,7 @@ func (l *tcpLeg) Read(p []byte) (int, error) {
 func (l *tcpLeg) readPooled() (p piece, n int, err error) {
 	n, err = l.read(func(fd int) (int, error) {
 		p = take(l.account)
-		n, err := unix.Read(fd, p.b)
+		n, err := nonblock.Read(fd, p.b)
 		if err != nil || n == 0 {
 			p.put(l.account)
 		}

@@ -3,9 +3,10 @@ package proxy
 import (
 	"os"
 	"sync"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/nonblock"
 )
 
 // maxPieces is what one TryWrite hands to the kernel at most; more come next time.
@@ -17,7 +18,7 @@ type try struct {
 	run func(fd uintptr) bool // write, made once
 	v   [][]byte
 	n   int
-	err unix.Errno
+	err error
 	iov [maxPieces]unix.Iovec
 }
 
@@ -30,12 +31,12 @@ var tries = sync.Pool{New: func() any {
 // TryWrite: see tunnel.Sink. Not while another goroutine is in Write.
 func (l *tcpLeg) TryWrite(v [][]byte) (int, error) {
 	t := tries.Get().(*try)
-	t.v, t.n, t.err = v, 0, 0
+	t.v, t.n, t.err = v, 0, nil
 	err := l.raw.Write(t.run)
 	n, e := t.n, t.err
 	t.v = nil
 	tries.Put(t)
-	if err == nil && e != 0 {
+	if err == nil && e != nil {
 		err = os.NewSyscallError("writev", e)
 	}
 	return n, err
@@ -51,19 +52,11 @@ func (t *try) write(fd uintptr) bool {
 			k++
 		}
 	}
-	for k > 0 {
-		// unix.Writev makes its vector anew each time.
-		n, _, e := unix.Syscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&t.iov[0])), uintptr(k))
-		switch e {
-		case 0:
-			t.n = int(n)
-		case unix.EINTR:
-			continue
-		case unix.EAGAIN:
-		default:
-			t.err = e
-		}
-		break
+	if k > 0 {
+		t.n, t.err = nonblock.Writev(int(fd), t.iov[:k])
+	}
+	if t.err == unix.EAGAIN {
+		t.err = nil
 	}
 	clear(t.iov[:k]) // the kernel has what it wants; the buffer is not ours to keep alive
 	return true

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/nonblock"
 )
 
 // Conn is a TCP connection under TLS.
@@ -33,7 +35,7 @@ func New(c net.Conn, tcp *net.TCPConn) *Conn {
 		panic(err)
 	}
 	k := &Conn{Conn: c, raw: raw}
-	k.fill = k.readable // made once: a method value is an allocation
+	k.fill, k.out.drain = k.readable, k.writable // made once: a method value is an allocation
 	return k
 }
 
@@ -87,12 +89,7 @@ func (k *Conn) Wait() error {
 // readable takes a buffer only now that the kernel may have something for it.
 func (k *Conn) readable(fd uintptr) bool {
 	b := buffers.Get().(*buffer)
-	for {
-		k.n, k.err = unix.Read(int(fd), b.b[:])
-		if k.err != unix.EINTR {
-			break
-		}
-	}
+	k.n, k.err = nonblock.Read(int(fd), b.b[:])
 	if k.n > 0 {
 		k.in, k.r, k.w = b, 0, k.n
 		return true

@@ -90,8 +90,15 @@ func readAll(c *tls.Conn, under *Conn) ([]byte, error) {
 // A batch of many records arrives whole, and leaves with one write.
 func TestABatchIsOneWrite(t *testing.T) {
 	client, server, under, serverUnder := secured(t)
-	counted := &counter{Conn: under.Conn}
-	under.Conn = counted
+	writes, waits, drain := 0, 0, under.out.drain // waits: for the peer, with a batch half written
+	under.out.drain = func(fd uintptr) bool {
+		writes++
+		done := drain(fd)
+		if !done {
+			waits++
+		}
+		return done
+	}
 	want := make([]byte, 8<<20)
 	rand.Read(want)
 	sent := make(chan error, 1)
@@ -116,17 +123,10 @@ func TestABatchIsOneWrite(t *testing.T) {
 	if err := <-sent; err != nil {
 		t.Fatal(err)
 	}
-	if n := counted.writes; n != len(want)/(128<<10)+1 {
-		t.Errorf("%d writes for %d batches and a close_notify", n, len(want)/(128<<10))
+	if n := len(want) / (128 << 10); writes < n || writes-waits > n {
+		t.Errorf("%d writes for %d batches", writes, n)
 	}
 }
-
-type counter struct {
-	net.Conn
-	writes int
-}
-
-func (c *counter) Write(p []byte) (int, error) { c.writes++; return c.Conn.Write(p) }
 
 // Half a record is no failure: the read goes on where it stopped.
 func TestARecordInPieces(t *testing.T) {

@@ -1,6 +1,14 @@
 package cork
 
-import "sync"
+import (
+	"net"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/nonblock"
+)
 
 // sending is the writing half. It has a lock because crypto/tls writes from its reader
 // too: an alert, or the answer to a KeyUpdate.
@@ -8,6 +16,10 @@ type sending struct {
 	mu   sync.Mutex
 	hold bool
 	held *held
+
+	drain func(fd uintptr) bool
+	rest  []byte // what drain has to write
+	err   error
 }
 
 // held is the memory of one batch: sixteen records with what TLS adds to each.
@@ -52,10 +64,37 @@ func (k *Conn) Flush() error {
 		return nil
 	}
 	k.out.held = nil
-	_, err := k.Conn.Write(h.b)
+	err := k.write(h.b)
 	if cap(h.b) <= 2*heldSize { // else it was no batch, and must not stay for ever
 		h.b = h.b[:0]
 		helds.Put(h)
 	}
 	return err
+}
+
+// write blocks until p is written, or the deadline of writing has come.
+func (k *Conn) write(p []byte) error {
+	k.out.rest, k.out.err = p, nil
+	err := k.raw.Write(k.out.drain)
+	k.out.rest = nil
+	if err == nil && k.out.err != nil {
+		err = &net.OpError{Op: "write", Net: "tcp", Source: k.LocalAddr(), Addr: k.RemoteAddr(), Err: os.NewSyscallError("write", k.out.err)}
+	}
+	return err
+}
+
+// writable writes on, and asks to be called again for what is left.
+func (k *Conn) writable(fd uintptr) bool {
+	for len(k.out.rest) > 0 {
+		n, err := nonblock.Write(int(fd), k.out.rest)
+		k.out.rest = k.out.rest[n:]
+		if err == unix.EAGAIN {
+			return false
+		}
+		if err != nil {
+			k.out.err = err
+			return true
+		}
+	}
+	return true
 }
