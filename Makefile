@@ -7,9 +7,11 @@ RACE    := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 CGO     := $(if $(RACE),1,0)
 FUZZ    ?= 20000x
 PKG     ?= ./...
+# Flags of bench datapath: make bench BENCH=--quick
+BENCH   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab bench instrument-check instrument-tools bench-tools test unit fuzz lint fmt report-check image-check clean
+.PHONY: help build lab bench bench-isolation instrument-check instrument-tools bench-tools test unit fuzz lint fmt report-check image-check clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +22,10 @@ build: ## Build the executables into bin/
 lab: build ## Run the crash drill in every placement, print the table, write out/
 	bin/bulkhead drill run crash
 
-bench: build ## Measure what isolation costs: a short run, one size, one round
+bench: build ## Measure the data path beside nginx, haproxy and others (docs/performance.md)
+	bin/bulkhead bench datapath $(BENCH)
+
+bench-isolation: build ## Measure what isolation costs: a short run, one size, one round
 	bin/bulkhead bench isolation --pods 10 --repeat 1
 
 instrument-check: build ## Check the load and the recorder against wrk and iperf3 (docs/instrument.md)

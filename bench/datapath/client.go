@@ -56,12 +56,12 @@ func (e *end) close() error {
 	return errors.Join(e.in.Close(), e.out.Close())
 }
 
-func startServer(ctx context.Context, l *lab.Lab) (*end, error) {
+func startServer(ctx context.Context, l *lab.Lab, pod string) (*end, error) {
 	args := []string{"server"}
 	for port := firstPort; port <= lastPort; port++ {
 		args = append(args, "--listen", fmt.Sprintf("0.0.0.0:%d", port))
 	}
-	e, err := startEnd(l, lab.PairServer, "server", serverCPU, args...)
+	e, err := startEnd(l, pod, "server", serverCPU, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -71,12 +71,12 @@ func startServer(ctx context.Context, l *lab.Lab) (*end, error) {
 	return e, nil
 }
 
-func startClient(l *lab.Lab, name string, j engine.Job) (*end, error) {
+func startClient(l *lab.Lab, pod, name string, j engine.Job) (*end, error) {
 	b, err := json.Marshal(j)
 	if err != nil {
 		return nil, err
 	}
-	return startEnd(l, lab.PairClient, name, clientCPU, "client", "--job", string(b))
+	return startEnd(l, pod, name, clientCPU, "client", "--job", string(b))
 }
 
 // patience is how long an end may take beyond what it measures.

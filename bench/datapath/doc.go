@@ -2,7 +2,8 @@
 // otherwise put in its place, in one interleaved run.
 //
 //	p := datapath.Params{Isolation: lab.PerWorkload, Seed: 7, For: time.Second, Rounds: 9}.Complete()
-//	l, err := lab.New(lab.Options{Topology: datapath.Topology(), …}) // and l.Up
+//	topology, err := p.Topology()
+//	l, err := lab.New(lab.Options{Topology: topology, …}) // and l.Up
 //	err = datapath.New(p, say, took).Run(ctx, l)
 //
 // A run is a list of turns: in each round every row, in each row every subject, in the

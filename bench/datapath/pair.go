@@ -1,6 +1,7 @@
 package datapath
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -19,6 +20,11 @@ const (
 	betweenPort = 9400 // the server's, on its pod's address
 )
 
+// ports are those, unless the peer has some built in.
+func ports(p peers.Peer) (near, between uint16) {
+	return cmp.Or(p.Near, nearPort), cmp.Or(p.Between, betweenPort)
+}
+
 // pair is two proxies of a peer, one in each pod. Connections of the client reach the first
 // by a rule in its pod, as those of a captured pod do: a ratio compares proxies then, and
 // not one with a rewritten address and one without.
@@ -30,17 +36,18 @@ type pair struct {
 
 func (p *pair) start(ctx context.Context, w *world) (err error) {
 	near, far := w.near, w.far
-	between := netip.AddrPortFrom(w.to[0].Addr(), betweenPort)
+	atNear, atBetween := ports(p.peer)
+	between := netip.AddrPortFrom(w.to[0][0].Addr(), atBetween)
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	far.Listen, far.Next = between, netip.AddrPortFrom(loopback, firstPort)
-	near.Listen, near.Next = netip.AddrPortFrom(loopback, nearPort), between
-	if p.server, err = p.end(ctx, w.lab, lab.PairServer, serverCPU, far, p.peer.Server); err != nil {
+	near.Listen, near.Next = netip.AddrPortFrom(loopback, atNear), between
+	if p.server, err = p.end(ctx, w.lab, lab.PairServer(0), serverCPU, far, p.peer.Server); err != nil {
 		return err
 	}
-	if p.client, err = p.end(ctx, w.lab, lab.PairClient, clientCPU, near, p.peer.Client); err != nil {
+	if p.client, err = p.end(ctx, w.lab, lab.PairClient(0), clientCPU, near, p.peer.Client); err != nil {
 		return err
 	}
-	p.undo, err = w.lab.Divert(lab.PairClient, between.Addr(), firstPort, lastPort, nearPort)
+	p.undo, err = w.lab.Divert(lab.PairClient(0), between.Addr(), firstPort, lastPort, atNear)
 	return err
 }
 

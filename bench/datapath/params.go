@@ -1,11 +1,17 @@
 package datapath
 
 import (
+	"errors"
 	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/datapath/verdict"
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
+	"github.com/bulkhead-mesh/bulkhead/bench/peers"
 )
 
 // Params is everything that decides what a run does.
@@ -14,11 +20,13 @@ type Params struct {
 	Rows      []string // none: all but those on request
 	Subjects  []string // none: all
 	Builds    []Build
+	Ztunnel   string // its executable; empty: there is none
 	Isolation string
 	Seed      int64
 	For       time.Duration // of each measurement
 	Quick     bool          // a few rows, three rounds
 	Version   string
+	Missing   []string // what Complete left out, and what would bring it
 }
 
 const (
@@ -41,9 +49,43 @@ func (p Params) Complete() Params {
 		}
 	}
 	if len(p.Subjects) == 0 {
-		p.Subjects = p.subjectNames()
+		p.Subjects, p.Missing = p.present(p.subjectNames())
 	}
 	return p
+}
+
+// present are the subjects of which this machine has the programs. Of the others it says
+// what would bring them.
+func (p Params) present(names []string) (here, missing []string) {
+	for _, name := range names {
+		if err := p.lacks(name); err != nil {
+			missing = append(missing, err.Error())
+			continue
+		}
+		here = append(here, name)
+	}
+	return here, missing
+}
+
+// lacks is a *peers.NotInstalledError for a peer that is not there.
+func (p Params) lacks(name string) error {
+	one, ok := p.peer(name)
+	if !ok {
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "bulkhead-peer")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	near, between := ports(one)
+	side := peers.Side{Listen: netip.AddrPortFrom(loopback, near), Next: netip.AddrPortFrom(loopback, between)}
+	var missing *peers.NotInstalledError
+	if _, err := one.Client(dir, side); errors.As(err, &missing) {
+		return err
+	}
+	return nil // what else is wrong, its first turn says
 }
 
 // Validate says what is wrong with complete parameters; an error is a *lab.Misuse.
@@ -62,6 +104,20 @@ func (p Params) Validate() error {
 	if !s.OnNode() {
 		return misuse("--isolation %s: the load needs limits that only a node's file has: use one of those that live on a node", p.Isolation)
 	}
+	return p.validateNames(misuse)
+}
+
+func (p Params) validateNames(misuse func(format string, args ...any) error) error {
+	for _, b := range p.Builds {
+		if _, peer := p.peer(b.Name); peer || b.Name == verdict.Bulkhead || b.Name == verdict.BulkheadPoolOff {
+			return misuse("--bin %s: a subject has that name already", b.Name)
+		}
+		for _, program := range []string{"bulkhead-node", "bulkhead-cell"} {
+			if _, err := os.Stat(filepath.Join(b.Dir, program)); err != nil {
+				return misuse("--bin %s: %s has no %s: build it there with make build", b.Name, b.Dir, program)
+			}
+		}
+	}
 	for i, name := range p.Rows {
 		if _, err := findRow(name); err != nil {
 			return misuse("--row: %v", err)
@@ -74,9 +130,15 @@ func (p Params) Validate() error {
 		if _, err := p.subjectOf(name); err != nil {
 			return misuse("--subject: %v", err)
 		}
+		if err := p.lacks(name); err != nil {
+			return err
+		}
 		if slices.Contains(p.Subjects[:i], name) {
 			return misuse("--subject: %s is given twice", name)
 		}
+	}
+	if len(p.turns()) == 0 {
+		return misuse("--subject %s is measured only with --row %s", verdict.BulkheadPoolOff, verdict.New)
 	}
 	return nil
 }

@@ -21,7 +21,11 @@ func (p Params) Describe() verdict.Run {
 		Placement: "client and its proxy on CPU 0, server and its proxy on CPU 1; isolation " + p.Isolation,
 	}
 	for _, name := range p.Subjects {
-		r.Subjects = append(r.Subjects, verdict.Subject{Name: name})
+		s := verdict.Subject{Name: name}
+		if one, ok := p.peer(name); ok {
+			s.Version = one.Version()
+		}
+		r.Subjects = append(r.Subjects, s)
 	}
 	for _, row := range append(verdict.Rows(), idle50k) {
 		if slices.Contains(p.Rows, row.Name) {

@@ -19,6 +19,11 @@ type row struct {
 	beside *engine.Job
 	// unpooled rows also have the subject whose connections share no tunnel.
 	unpooled bool
+	// pairs of pods have the job, each; 0 is 1. A process may have too few descriptors for
+	// all connections of a row.
+	pairs int
+	// rest is how long CPU time is measured while all connections are idle.
+	rest time.Duration
 	// onRequest rows are not among those of a run that names none.
 	onRequest bool
 	// quick rows are those of a first look.
@@ -38,7 +43,8 @@ var rows = []row{
 	{name: verdict.New, job: engine.Job{Mode: engine.CRR, Connections: 16, Size: 64}, unpooled: true, quick: true},
 	{name: verdict.Beside, job: engine.Job{Mode: engine.RR, Connections: 8, Size: 64, Rate: 500}, beside: &engine.Job{Mode: engine.Up, Connections: 1}},
 	{name: verdict.Idle, job: engine.Job{Mode: engine.Idle, Size: 64, Connections: 1010, Stages: []int{10, 1010}}},
-	{name: Idle50k, job: engine.Job{Mode: engine.Idle, Size: 64, Connections: 50_000, Stages: []int{100, 10_000, 25_000, 50_000}}, onRequest: true},
+	{name: Idle50k, job: engine.Job{Mode: engine.Idle, Size: 64, Connections: 12_500, Stages: []int{25, 2500, 6250, 12_500}},
+		pairs: 4, rest: 10 * time.Second, onRequest: true},
 }
 
 // with is the row's job for a server.

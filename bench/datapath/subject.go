@@ -61,7 +61,7 @@ func (p Params) subjectOf(name string) (subject, error) {
 	case peers.Direct:
 		return nothing{}, nil
 	}
-	if one, ok := peers.Named(name); ok {
+	if one, ok := p.peer(name); ok {
 		return &pair{peer: one}, nil
 	}
 	return nil, fmt.Errorf("subject %q is not known: use some of %s", name, strings.Join(p.subjectNames(), ", "))
@@ -75,7 +75,18 @@ func (p Params) subjectNames() []string {
 	for _, one := range peers.All() {
 		names = append(names, one.Name)
 	}
+	if p.Ztunnel != "" {
+		names = append(names, peers.ZtunnelName)
+	}
 	return names
+}
+
+// peer finds one by its name.
+func (p Params) peer(name string) (peers.Peer, bool) {
+	if p.Ztunnel != "" && name == peers.ZtunnelName {
+		return peers.Ztunnel(p.Ztunnel), true
+	}
+	return peers.Named(name)
 }
 
 // nothing is between client and server.

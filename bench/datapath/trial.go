@@ -15,18 +15,32 @@ type Trial struct {
 	p    Params
 	say  func(line string)
 	took func(verdict.Sample) error
+	// Failed says of each turn that failed which it was, and why.
+	Failed []string
 }
 
 // New makes a trial of complete parameters. say is told what happens, took every figure as
 // it comes.
 func New(p Params, say func(line string), took func(verdict.Sample) error) *Trial {
-	return &Trial{p, say, took}
+	return &Trial{p: p, say: say, took: took}
 }
 
 // Topology is what the lab must be made of.
-func Topology() lab.Topology { return lab.Pair() }
+func (p Params) Topology() (lab.Topology, error) {
+	pairs := 1
+	for _, name := range p.Rows {
+		if r, err := findRow(name); err == nil {
+			pairs = max(pairs, r.pairs)
+		}
+	}
+	return lab.Pairs(pairs)
+}
 
-// Run measures everything in a lab that is up.
+// mostFailed ends a run of which nothing would be left.
+const mostFailed = 20
+
+// Run measures everything in a lab that is up. A turn that fails is left out and the run
+// goes on; in the end that is an error, too.
 func (t *Trial) Run(ctx context.Context, l *lab.Lab) (err error) {
 	w, err := newWorld(ctx, l)
 	if err != nil {
@@ -36,12 +50,20 @@ func (t *Trial) Run(ctx context.Context, l *lab.Lab) (err error) {
 	all, began := t.p.turns(), time.Now()
 	for i, one := range all {
 		if err := t.turn(ctx, w, one); err != nil {
-			return fmt.Errorf("round %d, %s, %s: %w", one.round+1, one.row.name, one.subject, err)
+			err = fmt.Errorf("round %d, %s, %s: %w", one.round+1, one.row.name, one.subject, err)
+			t.Failed = append(t.Failed, err.Error())
+			if ctx.Err() != nil || len(t.Failed) == mostFailed {
+				return err
+			}
+			t.say("failed: " + err.Error())
 		}
 		if done := i + 1; done == len(all) || all[done].row.name != one.row.name {
 			left := time.Duration(float64(time.Since(began)) / float64(done) * float64(len(all)-done))
 			t.say(fmt.Sprintf("%d of %d turns done, about %v left", done, len(all), left.Round(time.Second)))
 		}
+	}
+	if n := len(t.Failed); n > 0 {
+		return fmt.Errorf("%d of %d turns failed; the first: %s", n, len(all), t.Failed[0])
 	}
 	return nil
 }

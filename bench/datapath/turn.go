@@ -3,11 +3,11 @@ package datapath
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/datapath/engine"
 	"github.com/bulkhead-mesh/bulkhead/bench/datapath/verdict"
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 )
 
 // turn is one subject under one row's load, once.
@@ -31,15 +31,32 @@ func (t *turn) run(ctx context.Context) (err error) {
 	if err := t.subject.start(ctx, t.world); err != nil {
 		return err
 	}
-	c, err := startClient(t.lab, "client", t.row.with(t.to, t.lasts))
-	if err != nil {
+	clients, err := t.clients()
+	defer func() {
+		for _, c := range clients {
+			err = errors.Join(err, c.close())
+		}
+	}()
+	switch {
+	case err != nil:
 		return err
+	case t.row.job.Mode == engine.Idle:
+		return t.idle(ctx, clients)
 	}
-	defer func() { err = errors.Join(err, c.close()) }()
-	if t.row.job.Mode == engine.Idle {
-		return t.idle(ctx, c)
+	return t.load(ctx, clients[0])
+}
+
+// clients starts one in each pair of the row. On an error it returns those that it started.
+func (t *turn) clients() (all []*end, err error) {
+	pairs := max(1, t.row.pairs)
+	for i := range pairs {
+		c, err := startClient(t.lab, lab.PairClient(i), "client", t.row.with(t.to[i], t.lasts))
+		if err != nil {
+			return all, err
+		}
+		all = append(all, c)
 	}
-	return t.load(ctx, c)
+	return all, nil
 }
 
 // load measures what has a rate.
@@ -89,8 +106,8 @@ func (t *turn) beside(ctx context.Context) (*end, error) {
 		return nil, nil
 	}
 	j := *t.row.beside
-	j.To, j.For = t.to, t.lasts+2*lead
-	bulk, err := startClient(t.lab, "bulk", j)
+	j.To, j.For = t.to[0], t.lasts+2*lead
+	bulk, err := startClient(t.lab, lab.PairClient(0), "bulk", j)
 	if err != nil {
 		return nil, err
 	}
@@ -101,73 +118,6 @@ func (t *turn) beside(ctx context.Context) (*end, error) {
 		return nil, errors.Join(err, bulk.close())
 	}
 	return bulk, pause(ctx, lead)
-}
-
-const gib, mib = 1 << 30, 1 << 20
-
-func rate(r engine.Result) float64 { return float64(r.Bytes) / mib / r.Took.Seconds() }
-
-// report takes the row's metrics from what the client and the clocks say.
-func (t *turn) report(r engine.Result, a, b time.Duration) {
-	cpu, per := verdict.CPUPer1000, float64(r.Requests)/1e6 // of milliseconds per thousand
-	switch t.row.job.Mode {
-	case engine.Up:
-		cpu, per = verdict.CPUPerGiB, float64(r.Bytes)/gib
-		t.took(verdict.Throughput, rate(r))
-	case engine.RR:
-		t.took(verdict.Requests, float64(r.Requests)/r.Took.Seconds())
-	case engine.CRR:
-		t.took(verdict.Connections, float64(r.Requests)/r.Took.Seconds())
-	}
-	if r.Requests > 0 {
-		t.took(verdict.P50, micro(r.P50))
-		t.took(verdict.P99, micro(r.P99))
-	}
-	if a+b > 0 && t.row.beside == nil {
-		t.took(cpu, (a+b).Seconds()/per)
-		t.took(cpu+"-A", a.Seconds()/per)
-		t.took(cpu+"-B", b.Seconds()/per)
-	}
-}
-
-func micro(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-
-// settle is how long connections have been idle when their memory is looked at.
-const settle = 500 * time.Millisecond
-
-// idle measures memory by the number of connections.
-func (t *turn) idle(ctx context.Context, c *end) error {
-	var first int64
-	stages := t.row.job.Stages
-	for i, n := range stages {
-		if err := c.ready(ctx); err != nil {
-			return err
-		}
-		if err := pause(ctx, settle); err != nil {
-			return err
-		}
-		now, err := t.subject.memory()
-		if err != nil {
-			return err
-		}
-		if now == 0 { // there is no proxy
-			return nil
-		}
-		each := float64(now-first) / float64(n-stages[0])
-		switch {
-		case i == 0:
-			first = now
-		case i < len(stages)-1:
-			t.took(fmt.Sprintf("%s-at-%d", verdict.BytesPerConn, n), each)
-		default:
-			t.took(verdict.BytesPerConn, each)
-		}
-		if err := c.begin(); err != nil {
-			return err
-		}
-	}
-	_, err := c.result(ctx, 0)
-	return err
 }
 
 func pause(ctx context.Context, d time.Duration) error {

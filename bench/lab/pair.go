@@ -1,21 +1,31 @@
 package lab
 
-// The pods of a pair, and their nodes.
+import "fmt"
+
+// The nodes of pairs.
 const (
-	PairClient     = "bench/client"
-	PairServer     = "bench/server"
 	PairClientNode = "node-1"
 	PairServerNode = "node-2"
 )
 
-// Pair is two nodes with a pod each, of which one asks the other, who lets in only who has
-// an identity of the trust domain: the smallest mesh with everything in it.
-func Pair() Topology {
-	return Topology{
-		TrustDomain: "cluster.local",
-		Nodes:       []Node{newNode(1), newNode(2)},
-		Pods:        []Pod{newPod("bench", "client", 1, 1), newPod("bench", "server", 2, 1)},
-		Edges:       []Edge{{From: PairClient, To: PairServer}},
-		Strict:      []string{PairServer},
+// PairClient is the name of the client of the nth pair, from 0; its server's is PairServer.
+func PairClient(n int) string { return fmt.Sprintf("bench/client-%d", n+1) }
+
+// PairServer is the name of the server of the nth pair.
+func PairServer(n int) string { return fmt.Sprintf("bench/server-%d", n+1) }
+
+// Pairs is two nodes with so many pods each, of which each on the one asks its own on the
+// other. A server lets in only who has an identity of the trust domain: of one pair, it is
+// the smallest mesh with everything in it. An error is a *Misuse.
+func Pairs(n int) (Topology, error) {
+	if n < 1 || n > MostDense {
+		return Topology{}, &Misuse{fmt.Sprintf("%d pairs of pods: use 1 to %d", n, MostDense)}
 	}
+	t := Topology{TrustDomain: "cluster.local", Nodes: []Node{newNode(1), newNode(2)}}
+	for i := range n {
+		t.Pods = append(t.Pods, newPod("bench", fmt.Sprintf("client-%d", i+1), 1, i+1), newPod("bench", fmt.Sprintf("server-%d", i+1), 2, i+1))
+		t.Edges = append(t.Edges, Edge{From: PairClient(i), To: PairServer(i)})
+		t.Strict = append(t.Strict, PairServer(i))
+	}
+	return t, t.Validate()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -31,6 +30,7 @@ func (f *datapathFlags) add(c *cobra.Command) {
 	flags.StringSliceVar(&f.p.Rows, "row", nil, "rows to measure; all when there is none: "+strings.Join(datapath.RowNames(), ", "))
 	flags.StringSliceVar(&f.p.Subjects, "subject", nil, "subjects to measure; all when there is none: "+strings.Join(datapath.SubjectNames(), ", "))
 	flags.StringArrayVar(&f.builds, "bin", nil, "NAME=DIR: measure the bulkhead-node and bulkhead-cell in DIR, too, as the subject NAME")
+	flags.StringVar(&f.p.Ztunnel, "ztunnel", "", "a ztunnel executable to measure, too (bulkhead bench peers says how it must be built)")
 	flags.StringVar(&f.p.Isolation, "isolation", lab.PerWorkload, "of our data plane, one of those that live on a node")
 	flags.Int64Var(&f.p.Seed, "seed", 7, "of the order of subjects")
 	flags.DurationVar(&f.p.For, "for", time.Second, "how long each measurement lasts")
@@ -41,7 +41,7 @@ func (f *datapathFlags) args(dir string, _ bool) []string {
 	p := f.p
 	args := []string{
 		"datapath", "--rounds", strconv.Itoa(p.Rounds), "--isolation", p.Isolation, "--seed", strconv.FormatInt(p.Seed, 10),
-		"--for", p.For.String(), "--quick=" + strconv.FormatBool(p.Quick), "--record", dir,
+		"--for", p.For.String(), "--quick=" + strconv.FormatBool(p.Quick), "--record", dir, "--ztunnel", p.Ztunnel,
 	}
 	for _, one := range []struct {
 		flag string
@@ -69,6 +69,13 @@ func (f *datapathFlags) params() (datapath.Params, error) {
 		}
 		f.builds[i] = b.Name + "=" + b.Dir
 		p.Builds = append(p.Builds, b)
+	}
+	if p.Ztunnel != "" {
+		path, err := filepath.Abs(p.Ztunnel)
+		if err != nil {
+			return p, err
+		}
+		p.Ztunnel, f.p.Ztunnel = path, path
 	}
 	p = p.Complete()
 	return p, p.Validate()
@@ -109,16 +116,18 @@ new directory below --out. docs/performance.md says what is measured and how to 
 	return c
 }
 
-// runDatapath is the outer side. An interrupted run shows what it has.
+// runDatapath is the outer side. An interrupted run shows the table of what it has.
 func runDatapath(c *cobra.Command, f *datapathFlags, out string, asJSON bool) error {
-	dir, err := measureDatapath(c, f, out)
-	if dir == "" {
+	if _, err := f.params(); err != nil {
 		return err
 	}
-	return errors.Join(err, showDatapath(c.OutOrStdout(), dir, asJSON))
+	return recorded{
+		name: "datapath", seed: f.p.Seed, out: out, asJSON: asJSON, args: f.args, always: true,
+		unfinished: func(dir string) string { return "not all was measured; bulkhead report " + dir + " shows what was" },
+	}.run(c)
 }
 
-// measureDatapath makes a record; it says where also when it did not end.
+// measureDatapath makes a record and shows nothing of it.
 func measureDatapath(c *cobra.Command, f *datapathFlags, out string) (dir string, err error) {
 	if _, err := f.params(); err != nil {
 		return "", err
@@ -131,33 +140,6 @@ func measureDatapath(c *cobra.Command, f *datapathFlags, out string) (dir string
 		return "", err
 	}
 	return dir, enterLab(c.Context(), false, f.args(inside, os.Geteuid() == 0)...)
-}
-
-// showDatapath prints what a record says, of a run that did not end as well.
-func showDatapath(out io.Writer, dir string, asJSON bool) error {
-	d, err := verdict.Open(dir)
-	if err != nil || len(d.Samples) == 0 {
-		return err
-	}
-	text := []byte(d.Table() + "\nrecord: " + dir + "\n")
-	if asJSON {
-		if text, err = d.JSON(); err != nil {
-			return err
-		}
-	}
-	_, err = out.Write(text)
-	return err
-}
-
-// endOf is the record's last line.
-func endOf(ctx context.Context, err error) verdict.End {
-	switch {
-	case ctx.Err() != nil:
-		return verdict.End{Why: "it was interrupted"}
-	case err != nil:
-		return verdict.End{Why: strings.ReplaceAll(err.Error(), "\n", "; ")}
-	}
-	return verdict.End{}
 }
 
 // newDatapathWorker is `bench datapath` inside the lab.
@@ -173,8 +155,12 @@ func newDatapathWorker() *cobra.Command {
 	return c
 }
 
-func workDatapath(c *cobra.Command, f *datapathFlags, dir string) (err error) {
+func workDatapath(c *cobra.Command, f *datapathFlags, dir string) error {
 	p, err := f.params()
+	if err != nil {
+		return err
+	}
+	topology, err := p.Topology()
 	if err != nil {
 		return err
 	}
@@ -182,15 +168,26 @@ func workDatapath(c *cobra.Command, f *datapathFlags, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		err = errors.Join(err, record.End(endOf(c.Context(), err)), record.Close())
-	}()
+	var end verdict.End
 	say := func(string) {}
 	prepare := func(o *lab.Options, printer *drill.Printer) {
-		o.Topology = datapath.Topology()
+		o.Topology = topology
 		say = printer.Line
 	}
-	return inLab(c, prepare, func(ctx context.Context, l *lab.Lab) error {
-		return datapath.New(p, say, record.Write).Run(ctx, l)
+	err = inLab(c, prepare, func(ctx context.Context, l *lab.Lab) error {
+		for _, why := range p.Missing {
+			say("left out: " + why)
+		}
+		t := datapath.New(p, say, record.Write)
+		err := t.Run(ctx, l)
+		end.Notes = append(p.Missing, t.Failed...)
+		return err
 	})
+	switch {
+	case c.Context().Err() != nil:
+		end.Why = "it was interrupted"
+	case err != nil && len(end.Notes) == len(p.Missing):
+		end.Why = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	return errors.Join(err, record.End(end), record.Close())
 }

@@ -40,6 +40,8 @@ func TestDrillsInALab(t *testing.T) {
 	t.Run("suite interrupted", b.suiteInterrupted)
 	t.Run("bench", b.bench)
 	t.Run("bench interrupted", b.benchInterrupted)
+	t.Run("bench datapath", b.datapath)
+	t.Run("bench datapath interrupted", b.datapathInterrupted)
 }
 
 // built is the path of the executable.
