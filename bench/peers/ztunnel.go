@@ -37,7 +37,7 @@ const (
 func Ztunnel(path string) Peer {
 	return Peer{
 		Name: ZtunnelName, TLS: true, Near: ztunnelOutbound, Between: ztunnelInbound,
-		About:  "ztunnel in dedicated mode, HBONE over a pooled tunnel; certificates of its own, AES-256",
+		About:  "ztunnel in dedicated mode (cargo build --release --features testing: certificates of its own; AES-256 by its own choice)",
 		client: ztunnel(path, clientEnd), server: ztunnel(path, serverEnd),
 		version: []string{path, "version"},
 	}
