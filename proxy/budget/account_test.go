@@ -201,3 +201,18 @@ func TestNewLimitsLetWaitersIn(t *testing.T) {
 		}
 	})
 }
+
+// The last of a budget is for those who hold little of it.
+func TestTakeMoreLeavesTheLastEighth(t *testing.T) {
+	a := NewAccount(Limits{Bytes: 8 << 20}, NewTurns(1))
+	if !a.TakeMore(7<<20) || a.TakeMore(1) {
+		t.Error("TakeMore does not end at seven eighths")
+	}
+	if !a.Take(1<<20) || a.Take(1) {
+		t.Error("Take does not end at the limit")
+	}
+	a.Give(8 << 20)
+	if n := a.Buffered(); n != 0 || !(*Account)(nil).TakeMore(1) {
+		t.Errorf("%d bytes stay charged", n)
+	}
+}

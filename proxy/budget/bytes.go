@@ -3,10 +3,17 @@ package budget
 // Take charges n bytes of buffer if the budget has them; Give returns them. Both are
 // one atomic operation, made for a buffer and never for a byte.
 func (a *Account) Take(n int) bool {
-	if a == nil {
-		return true
-	}
-	if a.bytes.Add(int64(n)) <= int64(a.limit(Bytes)) {
+	return a == nil || a.takeBelow(a.limit(Bytes), n)
+}
+
+// TakeMore is Take for who holds much already: it leaves the last eighth to those who hold
+// little, so that they go on while others are refused.
+func (a *Account) TakeMore(n int) bool {
+	return a == nil || a.takeBelow(a.limit(Bytes)/8*7, n)
+}
+
+func (a *Account) takeBelow(limit, n int) bool {
+	if a.bytes.Add(int64(n)) <= int64(limit) {
 		return true
 	}
 	a.bytes.Add(-int64(n))
