@@ -63,6 +63,13 @@ func TestEmptyDataFlood(t *testing.T) {
 				s.ends(http2.ErrCodeEnhanceYourCalm, func(uint32) error { return s.fr.WriteData(id, false, nil) })
 			})
 		})
+		t.Run(name+", padded", func(t *testing.T) {
+			bothEnds(t, Options{}, func(t *testing.T, s *scene) {
+				s.ends(http2.ErrCodeEnhanceYourCalm, func(i uint32) error {
+					return s.fr.WriteDataPadded(id, false, nil, make([]byte, i%200))
+				})
+			})
+		})
 	}
 }
 

@@ -37,6 +37,7 @@ type scene struct {
 
 	calm   chan struct{}  // closed at our GOAWAY, or the end
 	echoed chan struct{}  // a byte on stream 1
+	got    atomic.Int64   // bytes on other streams
 	heads  chan uint32    // HEADERS
 	resets chan uint32    // RST_STREAM
 	heard  sync.WaitGroup // the goroutines of the peer
@@ -248,7 +249,9 @@ func (s *scene) listen() {
 				for range f.Data() {
 					offer(s.echoed, struct{}{})
 				}
+				continue
 			}
+			s.got.Add(int64(len(f.Data())))
 		case *http2.GoAwayFrame:
 			close(s.calm)
 			_, _ = io.Copy(io.Discard, s.c)

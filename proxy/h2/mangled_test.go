@@ -239,6 +239,7 @@ func (p *peer) check(t *testing.T, v *victim, m mangled) {
 		t.Errorf("hang: %s: neither an end nor the answer to a PING", m.name)
 		return
 	}
+	_ = fr.WriteWindowUpdate(0, 1<<24) // what other streams echoed may have used it up
 	_ = fr.WriteData(1, false, beat)
 	select {
 	case <-p.echo:

@@ -127,6 +127,11 @@ func (c *conn) sendLoop() {
 		}
 		b.free()
 	}
+	c.mu.Lock()
+	if c.send.batch != nil { // begun while the last one was written; its streams are lost
+		c.takeBatch().free()
+	}
+	c.mu.Unlock()
 	c.closeWrite()
 }
 

@@ -154,7 +154,10 @@ func TestAnsweredStreamsMayBeReset(t *testing.T) {
 // end, thousands do not.
 func TestFloodOfAClosedStream(t *testing.T) {
 	for name, send := range map[string]func(s *scene) error{
-		"HEADERS": func(s *scene) error { return s.repeat(3) },
+		"HEADERS":       func(s *scene) error { return s.repeat(3) },
+		"RST_STREAM":    func(s *scene) error { return s.fr.WriteRSTStream(3, http2.ErrCodeCancel) },
+		"WINDOW_UPDATE": func(s *scene) error { return s.fr.WriteWindowUpdate(3, 1) },
+		"END_STREAM":    func(s *scene) error { return s.fr.WriteData(3, true, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bothEnds(t, Options{}, func(t *testing.T, s *scene) {

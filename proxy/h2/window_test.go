@@ -143,6 +143,33 @@ func TestWindowErrors(t *testing.T) {
 	}
 }
 
+// Windows that grow by 1 for ever, with nothing sent that it could be for.
+func TestWindowUpdateFlood(t *testing.T) {
+	for name, id := range map[string]uint32{"of the connection": 0, "of a stream": 1} {
+		t.Run(name, func(t *testing.T) {
+			bothEnds(t, Options{}, func(t *testing.T, s *scene) {
+				s.ends(http2.ErrCodeEnhanceYourCalm, func(uint32) error { return s.fr.WriteWindowUpdate(id, 1) })
+			})
+		})
+	}
+}
+
+// Credit in small change for what was sent is no flood: old peers of x/net gave back
+// what each read took.
+func TestSmallChange(t *testing.T) {
+	s := accepting(t, Options{}, func(in tunnel.Incoming) {
+		st, err := in.Accept(hbone.Header{})
+		if err == nil {
+			_, _ = st.Write(make([]byte, 60_000))
+			<-in.Context().Done()
+		}
+	})
+	_, err := s.open(0)
+	s.must(err)
+	waitFor(t, "the answer", func() bool { return s.got.Load() == 60_000 })
+	s.bears(10_000, func(i uint32) error { return s.fr.WriteWindowUpdate(i%2*5, 3) })
+}
+
 // Streams that are opened and never used, up to the limit: the tunnel serves its others.
 func TestStreamsNeverUsed(t *testing.T) {
 	s := accepting(t, Options{}, idle)
