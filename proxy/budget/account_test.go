@@ -211,7 +211,13 @@ func TestTakeMoreLeavesTheLastEighth(t *testing.T) {
 	if !a.Take(1<<20) || a.Take(1) {
 		t.Error("Take does not end at the limit")
 	}
+	if n := a.Room(); n != 0 {
+		t.Errorf("room for %d bytes in a full budget", n)
+	}
 	a.Give(8 << 20)
+	if n := a.Room(); n != 8<<20 {
+		t.Errorf("room for %d bytes in an empty budget", n)
+	}
 	if n := a.Buffered(); n != 0 || !(*Account)(nil).TakeMore(1) {
 		t.Errorf("%d bytes stay charged", n)
 	}

@@ -1,5 +1,7 @@
 package budget
 
+import "math"
+
 // Take charges n bytes of buffer if the budget has them; Give returns them. Both are
 // one atomic operation, made for a buffer and never for a byte.
 func (a *Account) Take(n int) bool {
@@ -31,6 +33,14 @@ func (a *Account) Give(n int) {
 // small, so that those who read go on and those who do not read hold little.
 func (a *Account) Pressed() bool {
 	return a != nil && a.bytes.Load() > int64(a.limit(Bytes)/2)
+}
+
+// Room is how many bytes are not in use: what windows that grow have to stay within.
+func (a *Account) Room() int {
+	if a == nil {
+		return math.MaxInt
+	}
+	return max(0, a.limit(Bytes)-int(a.bytes.Load()))
 }
 
 // Buffered is how many bytes are charged now.

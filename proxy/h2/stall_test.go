@@ -186,7 +186,7 @@ func TestOneStalledReaderOf100OverXNet(t *testing.T) {
 func TestStalledReadersOfAnotherWorkload(t *testing.T) {
 	const limit = 8 << 20
 	greedy := budget.NewAccount(budget.Limits{Bytes: limit}, budget.NewTurns(1))
-	other := budget.NewAccount(budget.Limits{Bytes: limit}, budget.NewTurns(1))
+	other := budget.NewAccount(budget.Limits{Bytes: 64 << 20}, budget.NewTurns(1)) // of both ends of its tunnel
 	stalls, _, a := acceptPair(t, Options{Account: greedy})
 	for range 20 {
 		stuff(open(t, stalls))
