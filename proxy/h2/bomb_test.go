@@ -88,7 +88,7 @@ func TestHeaderBombs(t *testing.T) {
 					s.must(s.send(0, []byte(b.first), 16_000))
 				}
 				block := bytes.Repeat([]byte(b.unit), 60_000/len(b.unit))
-				s.bears(60, func(i uint32) error { return s.send(i+1, block, 16_000) })
+				s.bears(40, func(i uint32) error { return s.send(i+1, block, 16_000) })
 			})
 		}
 	}
