@@ -2,6 +2,7 @@ package budget
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 )
@@ -39,7 +40,7 @@ func (t *Turns) take(ctx context.Context, a *Account) error {
 	if t.forgo(a, mine) {
 		t.give() // it came at the same moment
 	}
-	return context.Cause(ctx)
+	return fmt.Errorf("budget: no turn to compute in came: %w", context.Cause(ctx))
 }
 
 // give hands a turn to whoever is next.
