@@ -11,10 +11,10 @@ import (
 )
 
 // ear is what a listener's connections are: how they are admitted, served, and
-// refused.
+// refused. serve returns when it likes, and calls done once when all is over.
 type ear struct {
 	admit  func(context.Context) (*budget.Place, error)
-	serve  func(context.Context, *net.TCPConn)
+	serve  func(ctx context.Context, c *net.TCPConn, done func())
 	refuse func(*net.TCPConn, error)
 }
 
@@ -68,8 +68,9 @@ func (w *Workload) admit(ctx, cut context.Context, c *net.TCPConn, e ear) {
 		_ = TCPLeg(c).Reset()
 		return
 	}
-	w.open.Go(func() {
-		defer place.Leave()
-		e.serve(place.Under(cut), c)
+	w.open.Add(1)
+	go e.serve(place.Under(cut), c, func() {
+		place.Leave()
+		w.open.Done()
 	})
 }

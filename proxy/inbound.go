@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cork"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hazard"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
@@ -84,64 +85,71 @@ func (w *Workload) recoveredTunnel(c *net.TCPConn, v any) {
 	w.end(r)
 }
 
-// serveStream runs one CONNECT of a tunnel: record, panic, answer on failure.
+// serveStream runs one CONNECT of a tunnel up to its relay, which outlives the handler.
 func (w *Workload) serveStream(ctx context.Context, in tunnel.Incoming, p peer) {
 	w.open.Add(1) // besides its tunnel: a stream may outlive the tunnel's reader
-	defer w.open.Done()
 	r := w.begin(telemetry.Inbound, p.remote)
 	r.Peer, r.HBONE = p.id, p.local
-	defer w.end(r)
-	defer func() { w.recovered(r, recover()) }()
-	hazard.Connection(ctx, w.Config.Workload.UID)
-	r.Err = w.admitStream(ctx, in, p, r)
-	var refused *refusal
-	if errors.As(r.Err, &refused) {
-		r.Status = refused.status
-		_ = in.Reject(refused.status)
-	}
+	place, legs := w.connectedStream(ctx, in, p, r)
+	release := in.Keep()
+	w.carry(place.Under(ctx), r, legs, func() {
+		place.Leave()
+		w.open.Done()
+		release()
+	})
 }
 
-// admitStream is admit for a stream, which is a connection like any other. Only its
-// own handler waits here, not its tunnel.
-func (w *Workload) admitStream(ctx context.Context, in tunnel.Incoming, p peer, r *telemetry.Record) error {
+// connectedStream is connected for a stream, which is a connection like any other: panic,
+// answer on failure. Only its own handler waits here, not its tunnel.
+func (w *Workload) connectedStream(ctx context.Context, in tunnel.Incoming, p peer, r *telemetry.Record) (place *budget.Place, legs pair) {
+	defer func() {
+		w.recovered(r, recover())
+		var refused *refusal
+		if errors.As(r.Err, &refused) {
+			r.Status = refused.status
+			_ = in.Reject(refused.status)
+		}
+	}()
+	hazard.Connection(ctx, w.Config.Workload.UID)
 	place, err := w.Account.Connection(in.Context())
 	if err != nil {
-		return &refusal{hbone.StatusUnavailable, err}
+		r.Err = &refusal{hbone.StatusUnavailable, err}
+		return nil, pair{}
 	}
-	defer place.Leave()
-	return w.inbound(place.Under(ctx), in, p, r)
+	legs, r.Err = w.inbound(in, p, r)
+	return place, legs
 }
 
 // inbound carries one CONNECT of a peer to the application:
 // CONNECT → resolve → policy → deliver → relay.
-func (w *Workload) inbound(ctx context.Context, in tunnel.Incoming, p peer, r *telemetry.Record) error {
+func (w *Workload) inbound(in tunnel.Incoming, p peer, r *telemetry.Record) (pair, error) {
 	authority, err := w.readConnect(in.Head(), r)
 	if err != nil {
-		return err
+		return pair{}, err
 	}
 
 	dst, err := w.resolveTarget(authority, p, r)
 	if err != nil {
-		return err
+		return pair{}, err
 	}
 
 	if err := w.decide(r, mesh.Connection{Peer: p.id, Source: p.remote.Addr(), Destination: dst}); err != nil {
-		return &refusal{hbone.StatusUnauthorized, err}
+		return pair{}, &refusal{hbone.StatusUnauthorized, err}
 	}
 
 	app, err := w.deliver(in.Context(), r, dst)
 	if err != nil {
-		return &refusal{hbone.StatusUnavailable, err}
+		return pair{}, &refusal{hbone.StatusUnavailable, err}
 	}
 
 	stream, err := in.Accept(hbone.Header{Baggage: w.baggage}) // 200 only now: ztunnel, inbound.rs
 	if err != nil {
 		app.Close()
-		return err
+		return pair{}, err
 	}
 	r.Status = hbone.StatusOK
 
-	return w.relay(ctx, r, stream, w.leg(app))
+	return pair{stream, w.leg(app)}, nil
 }
 
 // readConnect checks what the peer asks for: 400 for anything that is no CONNECT

@@ -22,29 +22,29 @@ import (
 
 // outbound carries one captured connection of the application to its destination:
 // accept → original dst → classify → resolve → tunnel.Open | dial → relay.
-func (w *Workload) outbound(ctx context.Context, app *net.TCPConn, r *telemetry.Record) error {
+func (w *Workload) outbound(ctx context.Context, app *net.TCPConn, r *telemetry.Record) (pair, error) {
 	netns.Local.Apply(app)
 	dst, err := redirect.OriginalDst(app)
 	if err != nil {
-		return err
+		return pair{}, err
 	}
 	r.Destination = dst
 
 	if err := w.classify(r, dst); err != nil {
-		return err
+		return pair{}, err
 	}
 
 	route, err := w.route(ctx, r, dst)
 	if err != nil {
-		return err
+		return pair{}, err
 	}
 
 	next, err := w.connect(ctx, r, route, app)
 	if err != nil {
-		return err
+		return pair{}, err
 	}
 
-	return w.relay(ctx, r, w.leg(app), next)
+	return pair{w.leg(app), next}, nil
 }
 
 // classify rejects what must not be carried: a call to one of our own ports at

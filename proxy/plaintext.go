@@ -14,28 +14,28 @@ import (
 // plaintext delivers one connection that reached the pod without a tunnel, from
 // outside the mesh: accept → original dst → classify → policy → deliver → relay.
 // It has no identity, so policies that name one do not match it.
-func (w *Workload) plaintext(ctx context.Context, client *net.TCPConn, r *telemetry.Record) error {
+func (w *Workload) plaintext(ctx context.Context, client *net.TCPConn, r *telemetry.Record) (pair, error) {
 	netns.Remote.Apply(client)
 	dst, err := redirect.OriginalDst(client)
 	if err != nil {
-		return err
+		return pair{}, err
 	}
 	r.Destination = dst
 
 	if err := w.classifyPlaintext(r, dst); err != nil {
-		return err
+		return pair{}, err
 	}
 
 	if err := w.decide(r, mesh.Connection{Source: r.Source.Addr(), Destination: dst}); err != nil {
-		return err
+		return pair{}, err
 	}
 
 	app, err := w.deliver(ctx, r, dst)
 	if err != nil {
-		return err
+		return pair{}, err
 	}
 
-	return w.relay(ctx, r, w.leg(client), w.leg(app))
+	return pair{w.leg(client), w.leg(app)}, nil
 }
 
 // classifyPlaintext rejects every port of ours, at whatever address it was called.

@@ -119,7 +119,7 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 	loops.Go(func() {
 		w.acceptLoop(ctx, cut, l.HBONE, ear{
 			admit:  w.Account.Tunnel,
-			serve:  func(cut context.Context, c *net.TCPConn) { w.serveTunnel(drain, cut, c) },
+			serve:  func(cut context.Context, c *net.TCPConn, done func()) { defer done(); w.serveTunnel(drain, cut, c) },
 			refuse: func(c *net.TCPConn, err error) { w.refuseTunnel(peerOf(c), err) },
 		})
 	})
@@ -148,13 +148,13 @@ func (w *Workload) drain(kill context.CancelCauseFunc) {
 	<-done
 }
 
-// side is one of outbound and plaintext.
-type side func(context.Context, *net.TCPConn, *telemetry.Record) error
+// side is one of outbound and plaintext: it connects.
+type side func(context.Context, *net.TCPConn, *telemetry.Record) (pair, error)
 
 func (w *Workload) ear(d telemetry.Direction, s side) ear {
 	return ear{
 		admit: w.Account.Connection,
-		serve: func(ctx context.Context, c *net.TCPConn) { w.serve(ctx, c, d, s) },
+		serve: func(ctx context.Context, c *net.TCPConn, done func()) { w.serve(ctx, c, d, s, done) },
 		refuse: func(c *net.TCPConn, err error) {
 			r := w.begin(d, addrOf(c.RemoteAddr()))
 			r.Err = err
@@ -163,24 +163,30 @@ func (w *Workload) ear(d telemetry.Direction, s side) ear {
 	}
 }
 
-// serve runs one connection of any side: record, panic, reset on failure.
-func (w *Workload) serve(ctx context.Context, c *net.TCPConn, d telemetry.Direction, s side) {
+// serve runs one connection of any side up to its relay.
+func (w *Workload) serve(ctx context.Context, c *net.TCPConn, d telemetry.Direction, s side, done func()) {
 	r := w.begin(d, addrOf(c.RemoteAddr()))
-	defer w.end(r)
+	legs := w.connected(ctx, c, r, s)
+	w.carry(ctx, r, legs, done)
+}
+
+// connected runs a side: panic, reset on failure.
+func (w *Workload) connected(ctx context.Context, c *net.TCPConn, r *telemetry.Record, s side) (legs pair) {
 	defer func() {
 		w.recovered(r, recover())
 		if r.Err != nil {
 			// Reset, not close: a clean end would tell the application that the
-			// answer was complete. After a relay the leg is closed already.
+			// answer was complete.
 			_ = TCPLeg(c).Reset()
 		}
 	}()
 	hazard.Connection(ctx, w.Config.Workload.UID)
 	if abandoned(c) {
 		r.Err = ErrAbandoned
-		return
+		return pair{}
 	}
-	r.Err = s(ctx, c, r)
+	legs, r.Err = s(ctx, c, r)
+	return legs
 }
 
 func (w *Workload) begin(d telemetry.Direction, src netip.AddrPort) *telemetry.Record {
@@ -205,18 +211,6 @@ func (w *Workload) recovered(r *telemetry.Record, v any) {
 	w.Counters.Panics.Add(1)
 	r.Err = fmt.Errorf("panic: %v", v)
 	w.Log.Error("panic in a connection", "workload", r.Workload, "panic", v, "stack", string(debug.Stack()))
-}
-
-// relay moves the bytes and leaves the counts in the record.
-func (w *Workload) relay(ctx context.Context, r *telemetry.Record, client, server Leg) error {
-	r.Stage = telemetry.StageRelay
-	var n Bytes
-	err := Relay(ctx, client, server, &n)
-	r.Sent, r.Received = n.AtoB.Load(), n.BtoA.Load()
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx) // the legs failed because we ended them
-	}
-	return err
 }
 
 // deliver connects to the application inside the pod, with the client's own

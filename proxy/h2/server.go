@@ -61,15 +61,13 @@ func (c *conn) refuse(id uint32) error {
 	return nil
 }
 
-// serve runs the handler of one stream and cleans up behind it.
+// serve runs the handler of one stream and cleans up behind it, unless it was kept.
 func (c *conn) serve(in *incoming) {
 	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.running--
-		in.s.cancel()
+		if !in.kept {
+			in.release()
+		}
 	}()
-	defer in.s.Close()
 	defer func() {
 		if v := recover(); v != nil {
 			c.o.OnPanic(v, debug.Stack())
@@ -77,6 +75,26 @@ func (c *conn) serve(in *incoming) {
 		}
 	}()
 	c.handler(in)
+}
+
+// Keep: see tunnel.Incoming.
+func (in *incoming) Keep() (release func()) {
+	in.kept = true
+	in.s.c.handlers.Add(1)
+	return func() {
+		in.release()
+		in.s.c.handlers.Done()
+	}
+}
+
+// release resets what is unfinished and gives the stream's place back.
+func (in *incoming) release() {
+	in.s.Close()
+	c := in.s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running--
+	in.s.cancel()
 }
 
 // fault resets a stream whose handler broke.
@@ -91,6 +109,7 @@ type incoming struct {
 	s    *stream
 	head hbone.Head
 	ctx  context.Context
+	kept bool // by its handler: somebody else will release it
 }
 
 func (in *incoming) Head() hbone.Head         { return in.head }

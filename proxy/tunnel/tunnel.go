@@ -39,8 +39,11 @@ type Incoming interface {
 	// Reject answers with an error status, no body, and ends the stream.
 	Reject(status int) error
 	// Context ends when the peer resets the stream, the tunnel ends, or the
-	// handler has returned.
+	// handler has returned, or release was called.
 	Context() context.Context
+	// Keep lets the handler return before its stream has ended. Whoever goes on with the
+	// stream calls release once at its end, instead of that return.
+	Keep() (release func())
 }
 
 // Handler serves one CONNECT on its own goroutine. A panic in it is recovered
