@@ -26,7 +26,7 @@ func All() []Peer {
 		{Name: Nginx, TLS: true, client: nginx(false, clientEnd), server: nginx(false, serverEnd), version: nginxVersion,
 			About: "nginx stream module at its defaults, a TLS connection for each connection, sessions resumed by ticket"},
 		{Name: NginxTuned, TLS: true, client: nginx(true, clientEnd), server: nginx(true, serverEnd), version: nginxVersion,
-			About: "nginx with buffers of 128 KiB, a session cache, one ticket a handshake, accept in batches, a long backlog"},
+			About: "nginx with buffers of 128 KiB, a session cache, one ticket a handshake, a long backlog"},
 		{Name: Haproxy, TLS: true, client: haproxy(false, clientEnd), server: haproxy(false, serverEnd), version: haproxyVersion,
 			About: "haproxy in TCP mode at its defaults, a TLS connection for each connection"},
 		{Name: HaproxyTuned, TLS: true, client: haproxy(true, clientEnd), server: haproxy(true, serverEnd), version: haproxyVersion,
