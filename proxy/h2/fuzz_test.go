@@ -74,6 +74,9 @@ func FuzzServerConn(f *testing.F) {
 	}) {
 		f.Add(b)
 	}
+	for _, name := range []string{"ours-ours.client", "xnet-ours.client"} {
+		f.Add(trace(f, name)[len(http2.ClientPreface):])
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		cc, sc := net.Pipe()
 		s := serve(fuzzOptions, sc, func(in tunnel.Incoming) {
