@@ -1,7 +1,6 @@
 package h2
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -106,7 +105,7 @@ func (f *fields) add(h hpack.HeaderField) {
 		return
 	}
 	if !httpguts.ValidHeaderFieldValue(h.Value) || strings.Trim(h.Value, " \t") != h.Value {
-		f.malformed = fmt.Sprintf("invalid value of %q", h.Name) // RFC 9113 section 8.2.1
+		f.malformed = "invalid value of " + quote(h.Name) // RFC 9113 section 8.2.1
 		return
 	}
 	if h.IsPseudo() {
@@ -132,7 +131,7 @@ func (f *fields) addPseudo(h hpack.HeaderField) {
 		f.pseudo[i], f.seen[i] = h.Value, true
 		return
 	}
-	f.malformed = fmt.Sprintf("unknown pseudo-header %q", h.Name)
+	f.malformed = "unknown pseudo-header " + quote(h.Name)
 }
 
 func (f *fields) addRegular(h hpack.HeaderField) {
@@ -152,15 +151,27 @@ func (f *fields) addRegular(h hpack.HeaderField) {
 		}
 	default:
 		if !httpguts.ValidHeaderFieldName(h.Name) || strings.ToLower(h.Name) != h.Name {
-			f.malformed = fmt.Sprintf("invalid header name %q", h.Name)
+			f.malformed = "invalid header name " + quote(h.Name)
 		}
 	}
 }
 
+// quote is what may stand in a reason, which goes into records and logs: a name can be
+// 64 KiB, and four times that in quotes.
+func quote(s string) string {
+	if len(s) > quoted {
+		return strconv.Quote(s[:quoted]) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+const quoted = 40
+
 // request judges the block as a request (RFC 9113 sections 8.3.1 and 8.5). A
 // malformed one has no authority, so that nobody can be tempted to serve it.
 func (f *fields) request() hbone.Head {
-	h := hbone.Head{Method: f.pseudo[pseudoMethod], RawAuthority: f.pseudo[pseudoAuthority], Header: f.header}
+	method := f.pseudo[pseudoMethod]
+	h := hbone.Head{Method: method[:min(len(method), quoted)], RawAuthority: f.pseudo[pseudoAuthority], Header: f.header}
 	connect := h.Method == hbone.MethodConnect
 	switch {
 	case f.malformed != "":
@@ -192,7 +203,7 @@ func (f *fields) answer() (status int, malformed string) {
 	text := f.pseudo[pseudoStatus]
 	status, err := strconv.Atoi(text)
 	if err != nil || len(text) != 3 || status < 100 {
-		return 0, fmt.Sprintf(":status %q", text)
+		return 0, ":status " + quote(text)
 	}
 	return status, f.malformed
 }

@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
@@ -250,4 +252,43 @@ func TestHeaderTableSize(t *testing.T) {
 			t.Errorf("got %v", f.Fields)
 		}
 	}
+}
+
+// What is wrong with a head is said in few words, whatever is in it.
+func TestReasonsAreShort(t *testing.T) {
+	for name, fields := range map[string][]string{
+		"name":          {strings.Repeat("\x01", 15_000), "x"},
+		"pseudo-header": {":" + strings.Repeat("\x01", 15_000), "x"},
+		"value":         {strings.Repeat("a", 15_000), "\x00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			heads := make(chan hbone.Head, 1)
+			w, _ := wireToServer(t, Options{}, func(in tunnel.Incoming) { heads <- in.Head() })
+			w.headers(1, true, fields...)
+			if h := <-heads; h.Malformed == "" || len(h.Malformed) > 300 {
+				t.Errorf("the reason has %d bytes", len(h.Malformed))
+			}
+		})
+	}
+}
+
+// Large heads are charged to the workload while their handlers have them; without room
+// their streams are refused, and the tunnel goes on.
+func TestLargeHeadsAreCharged(t *testing.T) {
+	account := budget.NewAccount(budget.Limits{Bytes: 1 << 20}, budget.NewTurns(1))
+	s := accepting(t, Options{Account: account}, idle)
+	block := append(bytes.Clone(connectBlock), "\x00\x07baggage\x7f\xa1\x1e"+strings.Repeat("z", 4000)...)
+	s.bears(150, func(i uint32) error { return s.send(i, block, 16_000) })
+	if n := account.Buffered(); n > 2*batchSize {
+		t.Errorf("%d bytes are charged for heads of a usual size", n)
+	}
+	block = append(bytes.Clone(connectBlock), "\x00\x07baggage\x7f\xf2\xf5\x02"+strings.Repeat("z", 48_000-15)...)
+	s = accepting(t, Options{Account: account}, idle)
+	s.bears(30, func(i uint32) error { return s.send(i, block, 16_000) })
+	if n := account.Counts().Refused[budget.Bytes]; n == 0 {
+		t.Errorf("30 heads of 48 kB were taken, %d bytes are charged", account.Buffered())
+	}
+	s.c.Close()
+	_ = s.end()
+	waitFor(t, "the heads to be given back", func() bool { return account.Buffered() <= 2*batchSize })
 }

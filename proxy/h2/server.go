@@ -35,15 +35,33 @@ func (c *conn) recvRequest(id uint32, end bool, f *fields) error {
 	if c.leaving.any() || c.full() {
 		return c.refuse(id)
 	}
+	in := &incoming{head: f.request()}
+	if in.cost = c.charge(in.head); in.cost < 0 {
+		return c.refuse(id)
+	}
 	s := c.newStream(id)
 	if end {
 		s.endRecv()
 	}
-	in := &incoming{s: s, head: f.request()}
+	in.s = s
 	in.ctx, s.cancel = context.WithCancel(context.Background())
 	c.running++
 	c.handlers.Go(func() { c.serve(in) })
 	return nil
+}
+
+// charge has the workload pay for a head that is large: its handler keeps it. It returns
+// what was charged, or less than 0 when there is no room for it.
+func (c *conn) charge(h hbone.Head) int {
+	n := len(h.Method) + len(h.RawAuthority) + len(h.Header.Baggage) + len(h.Header.Forwarded) + len(h.Header.Traceparent)
+	switch {
+	case n <= keptBlock: // what is usual is in the cost of a connection
+		return 0
+	case c.o.Account.TakeMore(n):
+		return n
+	}
+	_ = c.o.Account.Overflow() // counted; its peer is told what it may try elsewhere
+	return -1
 }
 
 // full: handlers of streams that the peer has reset may still be at work, and
@@ -95,6 +113,7 @@ func (in *incoming) release() {
 	defer c.mu.Unlock()
 	c.running--
 	in.s.cancel()
+	c.o.Account.Give(in.cost)
 }
 
 // fault resets a stream whose handler broke.
@@ -110,6 +129,7 @@ type incoming struct {
 	head hbone.Head
 	ctx  context.Context
 	kept bool // by its handler: somebody else will release it
+	cost int  // of head
 }
 
 func (in *incoming) Head() hbone.Head         { return in.head }
