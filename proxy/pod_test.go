@@ -69,7 +69,7 @@ func (l *lockedBuffer) String() string {
 }
 
 // newTwo captures both pods; policies are those of the mesh file.
-func newTwo(t *testing.T, policies ...mesh.Policy) *two {
+func newTwo(t testing.TB, policies ...mesh.Policy) *two {
 	t.Helper()
 	p := sandbox.NewPair(t)
 	w := &two{Pair: p, caDir: t.TempDir()}
@@ -104,13 +104,13 @@ func newTwo(t *testing.T, policies ...mesh.Policy) *two {
 	return w
 }
 
-func (w *two) start(t *testing.T, uid string, ns *netns.Namespace) *pod {
+func (w *two) start(t testing.TB, uid string, ns *netns.Namespace) *pod {
 	t.Helper()
 	return w.startOn(t, uid, ns, nil)
 }
 
 // startOn is start with a budget.
-func (w *two) startOn(t *testing.T, uid string, ns *netns.Namespace, a *budget.Account) *pod {
+func (w *two) startOn(t testing.TB, uid string, ns *netns.Namespace, a *budget.Account) *pod {
 	t.Helper()
 	workload, ok := w.snapshot.Workload(uid)
 	if !ok {
@@ -148,7 +148,7 @@ func (w *two) startOn(t *testing.T, uid string, ns *netns.Namespace, a *budget.A
 }
 
 // issue makes an identity's SVIDs with the test's CA until the test ends.
-func (w *two) issue(t *testing.T, id identity.ID) *issuer.Issuer {
+func (w *two) issue(t testing.TB, id identity.ID) *issuer.Issuer {
 	t.Helper()
 	i := issuer.New(id, ca.Local{CA: w.authority}, issuer.Options{})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -180,7 +180,7 @@ func (r resolver) Resolve(_ context.Context, dst netip.AddrPort) (mesh.Answer, e
 	return r.Snapshot.Resolve(dst), nil
 }
 
-func listen(t *testing.T, ns *netns.Namespace, port uint16) *net.TCPListener {
+func listen(t testing.TB, ns *netns.Namespace, port uint16) *net.TCPListener {
 	t.Helper()
 	l, err := ns.Listen(netns.ListenOptions{Port: port})
 	if err != nil {
@@ -190,7 +190,7 @@ func listen(t *testing.T, ns *netns.Namespace, port uint16) *net.TCPListener {
 }
 
 // serve runs an application on a port of the pod until the test ends.
-func (p *pod) serve(t *testing.T, port uint16, app func(*net.TCPConn)) {
+func (p *pod) serve(t testing.TB, port uint16, app func(*net.TCPConn)) {
 	t.Helper()
 	l := listen(t, p.ns, port)
 	var open sync.WaitGroup

@@ -77,48 +77,53 @@ const (
 	keyReason      = "reason" // one word, of errors that have one
 )
 
-// line turns the record into one slog record; only keys that are known appear.
+// line turns the record into one slog record; only keys that are known appear. They are
+// collected first: slog.Record grows with every AddAttrs.
 func (r *Record) line(now time.Time) slog.Record {
 	level, message := slog.LevelInfo, "connection complete"
 	if r.Err != nil {
 		level, message = slog.LevelError, "connection failed"
 	}
-	l := slog.NewRecord(now, level, message, 0)
-	l.AddAttrs(slog.String(keyDirection, string(r.Direction)), slog.String(keyWorkload, r.Workload), slog.String(keyStage, string(r.Stage)))
-	addAddr(&l, keySource, r.Source)
-	addAddr(&l, keyDestination, r.Destination)
-	addAddr(&l, keyHBONE, r.HBONE)
-	addAddr(&l, keyNext, r.Next)
-	addText(&l, keyService, r.Service)
+	a := make([]slog.Attr, 0, 17) // as many as there are keys
+	a = append(a, slog.String(keyDirection, string(r.Direction)), slog.String(keyWorkload, r.Workload), slog.String(keyStage, string(r.Stage)))
+	a = addAddr(a, keySource, r.Source)
+	a = addAddr(a, keyDestination, r.Destination)
+	a = addAddr(a, keyHBONE, r.HBONE)
+	a = addAddr(a, keyNext, r.Next)
+	a = addText(a, keyService, r.Service)
 	if !r.Peer.IsZero() {
-		l.AddAttrs(slog.String(keyPeer, r.Peer.String()))
+		a = append(a, slog.String(keyPeer, r.Peer.String()))
 	}
-	addText(&l, keyPeerUID, r.PeerUID)
-	addText(&l, keyTrace, r.Traceparent)
+	a = addText(a, keyPeerUID, r.PeerUID)
+	a = addText(a, keyTrace, r.Traceparent)
 	if r.Status != 0 {
-		l.AddAttrs(slog.Int(keyStatus, r.Status))
+		a = append(a, slog.Int(keyStatus, r.Status))
 	}
-	l.AddAttrs(slog.Int64(keySent, r.Sent), slog.Int64(keyReceived, r.Received), slog.Duration(keyDuration, now.Sub(r.Start)))
+	a = append(a, slog.Int64(keySent, r.Sent), slog.Int64(keyReceived, r.Received), slog.Duration(keyDuration, now.Sub(r.Start)))
 	if r.Err != nil {
-		l.AddAttrs(slog.String(keyError, r.Err.Error()))
+		a = append(a, slog.String(keyError, r.Err.Error()))
 		var why interface{ Reason() string }
 		if errors.As(r.Err, &why) {
-			l.AddAttrs(slog.String(keyReason, why.Reason()))
+			a = append(a, slog.String(keyReason, why.Reason()))
 		}
 	}
+	l := slog.NewRecord(now, level, message, 0)
+	l.AddAttrs(a...)
 	return l
 }
 
-func addAddr(l *slog.Record, key string, a netip.AddrPort) {
+func addAddr(to []slog.Attr, key string, a netip.AddrPort) []slog.Attr {
 	if a.IsValid() {
-		l.AddAttrs(slog.String(key, a.String()))
+		to = append(to, slog.String(key, a.String()))
 	}
+	return to
 }
 
-func addText(l *slog.Record, key, v string) {
+func addText(to []slog.Attr, key, v string) []slog.Attr {
 	if v != "" {
-		l.AddAttrs(slog.String(key, v))
+		to = append(to, slog.String(key, v))
 	}
+	return to
 }
 
 // handle passes a finished line to h. Errors of a log handler have nowhere to go.

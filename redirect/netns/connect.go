@@ -2,6 +2,7 @@ package netns
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -11,19 +12,24 @@ import (
 // waitConnected waits until the handshake that connect started on f has ended
 // one way or the other. The runtime poller does the waiting: no thread is held.
 func waitConnected(ctx context.Context, f *os.File) error {
-	// The poller knows deadlines only; an end of ctx becomes one in the past.
-	stop := context.AfterFunc(ctx, func() { f.SetWriteDeadline(time.Unix(1, 0)) })
-	defer stop()
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return err
 	}
+	var ended bool
 	var result error
-	err = raw.Write(func(fd uintptr) bool {
-		var ended bool
+	look := func(fd uintptr) bool {
 		ended, result = handshakeEnded(int(fd))
 		return ended
-	})
+	}
+	// To an application in the pod it is over before connect returns.
+	if err := raw.Control(func(fd uintptr) { look(fd) }); err != nil || ended {
+		return errors.Join(err, result)
+	}
+	// The poller knows deadlines only; an end of ctx becomes one in the past.
+	stop := context.AfterFunc(ctx, func() { f.SetWriteDeadline(time.Unix(1, 0)) })
+	defer stop()
+	err = raw.Write(look)
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		return ctxErr
 	}

@@ -82,10 +82,10 @@ func (s *socket) dial(o DialOptions) (*os.File, error) {
 		// The port is picked at connect, when the remote is known: picked at
 		// bind, it would be taken from every other remote as well.
 		s.set("IP_BIND_ADDRESS_NO_PORT", unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
-		s.bind(sockaddr(netip.AddrPortFrom(o.Source, 0)), o.Source.String())
+		s.bind(netip.AddrPortFrom(o.Source, 0))
 	}
-	s.connect(sockaddr(o.Remote), o.Remote.String())
-	return s.file(o.Remote.String())
+	s.connect(o.Remote)
+	return s.file("connection")
 }
 
 func (n *Namespace) tcpConn(f *os.File, o DialOptions) (*net.TCPConn, error) {

@@ -3,8 +3,8 @@ package netns
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,14 +70,14 @@ func (n *Namespace) listen(family int, o ListenOptions) (*os.File, error) {
 	if s.err == nil {
 		o.Tuning.set(s.fd)
 	}
-	s.bind(anyAddress(family, o.Port), ":"+strconv.Itoa(int(o.Port)))
+	s.bind(netip.AddrPortFrom(anyAddress(family), o.Port))
 	s.listen(o.Backlog)
 	return s.file("listener")
 }
 
-func anyAddress(family int, port uint16) unix.Sockaddr {
+func anyAddress(family int) netip.Addr {
 	if family == unix.AF_INET {
-		return &unix.SockaddrInet4{Port: int(port)}
+		return netip.IPv4Unspecified()
 	}
-	return &unix.SockaddrInet6{Port: int(port)}
+	return netip.IPv6Unspecified()
 }

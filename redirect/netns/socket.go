@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -46,9 +47,12 @@ func (s *socket) setTransparent() {
 	s.set("IP_TRANSPARENT", unix.IPPROTO_IP, unix.IP_TRANSPARENT, 1)
 }
 
-func (s *socket) bind(a unix.Sockaddr, name string) {
-	if s.err == nil {
-		s.fail(OpBind, name, unix.Bind(s.fd, a))
+func (s *socket) bind(a netip.AddrPort) {
+	if s.err != nil {
+		return
+	}
+	if err := unix.Bind(s.fd, sockaddr(a)); err != nil {
+		s.fail(OpBind, a.String(), err)
 	}
 }
 
@@ -62,13 +66,13 @@ func (s *socket) listen(backlog int) {
 }
 
 // connect starts the handshake, which goes on in the background.
-func (s *socket) connect(a unix.Sockaddr, name string) {
+func (s *socket) connect(a netip.AddrPort) {
 	if s.err != nil {
 		return
 	}
 	// EINTR: a non-blocking connect that a signal interrupted goes on as well.
-	if err := unix.Connect(s.fd, a); err != unix.EINPROGRESS && err != unix.EINTR {
-		s.fail(OpConnect, name, err)
+	if err := unix.Connect(s.fd, sockaddr(a)); err != nil && err != unix.EINPROGRESS && err != unix.EINTR {
+		s.fail(OpConnect, a.String(), err)
 	}
 }
 
