@@ -61,32 +61,6 @@ worse: all of the interval is on the bad side of no change.
 	return b.String()
 }
 
-// alignUnder writes columns; a line of one cell is a title, and does not widen the first.
-func alignUnder(b *strings.Builder, rows [][]string) {
-	widths := make([]int, len(rows[0]))
-	for _, r := range rows {
-		for i := range r {
-			if len(r) > 1 {
-				widths[i] = max(widths[i], len([]rune(r[i])))
-			}
-		}
-	}
-	for _, r := range rows {
-		line := r[0]
-		for i := 1; i < len(r); i++ {
-			gap := widths[i] - len([]rune(r[i]))
-			if i == 1 {
-				gap += widths[0] - len([]rune(r[0]))
-			}
-			if i == len(r)-1 { // words stand left
-				gap = 0
-			}
-			line += strings.Repeat(" ", 2+gap) + r[i]
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-}
-
 func known(build string) string {
 	if build == "" {
 		return "a build without a name"

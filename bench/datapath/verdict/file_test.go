@@ -70,6 +70,7 @@ func TestRecordsAreReadStrictly(t *testing.T) {
 		"unplanned round":  run + strings.Replace(sample, `"round":0`, `"round":2`, 1),
 		"unplanned row":    run + strings.Replace(sample, `"up1"`, `"up2"`, 1),
 		"unplanned":        run + strings.Replace(sample, `"bulkhead"`, `"squid"`, 1),
+		"too little":       run + strings.Replace(sample, `640`, `1e-300`, 1),
 		"too much":         run + strings.Replace(sample, `640`, `1e300`, 1),
 		"no rounds":        strings.Replace(run, `"rounds":2`, `"rounds":0`, 1),
 		"a bar of nothing": strings.Replace(run, `"bar":1,`, `"bar":0,`, 1),
@@ -124,7 +125,8 @@ func TestRowsAreSound(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	var b bytes.Buffer
 	dir := f.TempDir()
-	if err := (&Document{Run: smallRun(), Samples: []Sample{{0, Up1, Bulkhead, Throughput, 640}}, End: &End{}}).Save(dir); err != nil {
+	seed := &Document{Run: smallRun(), Samples: []Sample{{0, Up1, Bulkhead, Throughput, 640}, {0, Up1, "nginx-tuned", Throughput, 512}}, End: &End{}}
+	if err := seed.Save(dir); err != nil {
 		f.Fatal(err)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, File))
@@ -140,6 +142,9 @@ func FuzzRead(f *testing.F) {
 		}
 		if err := d.Save(t.TempDir()); err != nil {
 			t.Errorf("what was read is not saved: %v", err)
+		}
+		if _, err := d.JSON(); err != nil || d.Table() == "" || d.Benchstat() == "" {
+			t.Errorf("what was read is not shown: %v", err)
 		}
 	})
 }

@@ -3,7 +3,6 @@ package verdict
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -27,69 +26,8 @@ func (d *Document) writeHead(b *strings.Builder, r *Result) {
 		b.WriteString(d.Placement + "\n")
 	}
 	for _, why := range r.Invalid {
-		fmt.Fprintf(b, "INVALID: %s\n", why)
+		b.WriteString(wrapped("INVALID: " + why))
 	}
-}
-
-// writeVerdicts is the table of the issue. The ratio and its interval are those of the rounds; the medians are beside.
-func writeVerdicts(b *strings.Builder, r *Result) {
-	const line = "%-13s %8s %8s %8s %-13s%6s  %-11s %-11s %s\n"
-	fmt.Fprintf(b, "\n"+line, "", Splice, "ours", "peer", "", "ratio", "95 %", "bar", "goal")
-	title := ""
-	for _, j := range r.Rows {
-		if j.Title != title {
-			title = j.Title
-			b.WriteString(title + "\n")
-		}
-		if j.Rounds == 0 {
-			fmt.Fprintf(b, "  %s: not measured against %s\n", j.Metric, j.Peer)
-			continue
-		}
-		interval := "too few"
-		if i := j.Interval; i != nil {
-			interval = number(i.Low) + "–" + number(i.Up)
-		}
-		fmt.Fprintf(b, line, "  "+j.Metric, r.floor(j.Row), number(j.Ours), number(j.Theirs), j.Peer, number(j.Ratio), interval,
-			j.OnBar+" "+j.mark(j.Bar), j.OnGoal+" "+j.mark(j.Goal))
-	}
-	b.WriteString(tally(r.Rows))
-}
-
-// floor is what splice has, where it was measured.
-func (r *Result) floor(row Row) string {
-	for _, s := range r.Spreads {
-		if s.Row == row.Name && s.Metric == row.Metric && s.Subject == Splice {
-			return number(s.Median)
-		}
-	}
-	return "-"
-}
-
-// mark is a bar or a goal with its direction.
-func (j Judged) mark(x float64) string {
-	if j.Better == More {
-		return "≥" + strconv.FormatFloat(x, 'g', -1, 64)
-	}
-	return "≤" + strconv.FormatFloat(x, 'g', -1, 64)
-}
-
-// tally counts the verdicts.
-func tally(rows []Judged) string {
-	var bar, goal [3]int
-	unknown := 0
-	for _, j := range rows {
-		if j.Rounds == 0 {
-			unknown++
-			continue
-		}
-		bar[slices.Index([]string{Pass, Tie, Miss}, j.OnBar)]++
-		goal[slices.Index([]string{Pass, Tie, Miss}, j.OnGoal)]++
-	}
-	text := fmt.Sprintf("\nbar: %d pass, %d tie, %d miss; goal: %d pass, %d tie, %d miss", bar[0], bar[1], bar[2], goal[0], goal[1], goal[2])
-	if unknown > 0 {
-		text += fmt.Sprintf("; %d not measured", unknown)
-	}
-	return text + "\n"
 }
 
 // writeRow is every subject of one row: medians, and the least and most of what is judged.
@@ -165,46 +103,7 @@ is that of both proxies, by cgroup: A the client's end, B the server's.
 	}
 	if d.End != nil {
 		for _, n := range d.End.Notes {
-			b.WriteString(n + "\n")
+			b.WriteString(wrapped(n))
 		}
 	}
-}
-
-// number has three digits that matter.
-func number(x float64) string {
-	switch abs := max(x, -x); {
-	case abs >= 1e6:
-		return strconv.FormatFloat(x/1e6, 'f', 2, 64) + "M"
-	case abs >= 100 || abs == 0:
-		return strconv.FormatFloat(x, 'f', 0, 64)
-	case abs >= 10:
-		return strconv.FormatFloat(x, 'f', 1, 64)
-	case abs >= 0.1:
-		return strconv.FormatFloat(x, 'f', 2, 64)
-	}
-	return strconv.FormatFloat(x, 'f', 3, 64)
-}
-
-// align writes columns: the first one left, the others right.
-func align(b *strings.Builder, rows [][]string) {
-	widths := make([]int, len(rows[0]))
-	for _, r := range rows {
-		for i, c := range r {
-			widths[i] = max(widths[i], len([]rune(c)))
-		}
-	}
-	for _, r := range rows {
-		line := r[0] + strings.Repeat(" ", widths[0]-len([]rune(r[0])))
-		for i, c := range r[1:] {
-			line += strings.Repeat(" ", 2+widths[i+1]-len([]rune(c))) + c
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return what
-	}
-	return what + "s"
 }
