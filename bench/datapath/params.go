@@ -25,6 +25,7 @@ type Params struct {
 	Seed      int64
 	For       time.Duration // of each measurement
 	Quick     bool          // a few rows, three rounds
+	Profiles  string        // directory for profiles of ours; empty: none
 	Version   string
 	Missing   []string // what Complete left out, and what would bring it
 }

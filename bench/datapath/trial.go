@@ -62,6 +62,9 @@ func (t *Trial) Run(ctx context.Context, l *lab.Lab) (err error) {
 			t.say(fmt.Sprintf("%d of %d turns done, about %v left", done, len(all), left.Round(time.Second)))
 		}
 	}
+	if err := t.profiles(ctx, w); err != nil {
+		return err
+	}
 	if n := len(t.Failed); n > 0 {
 		return fmt.Errorf("%d of %d turns failed; the first: %s", n, len(all), t.Failed[0])
 	}

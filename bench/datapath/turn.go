@@ -17,6 +17,8 @@ type turn struct {
 	subject subject
 	lasts   time.Duration
 	took    func(metric string, value float64)
+	// watch, if there is one, begins to look on, and returns what waits for its end.
+	watch func(context.Context) (func() error, error)
 }
 
 // undo is how long taking a subject away may take.
@@ -60,7 +62,7 @@ func (t *turn) clients() (all []*end, err error) {
 }
 
 // load measures what has a rate.
-func (t *turn) load(ctx context.Context, c *end) error {
+func (t *turn) load(ctx context.Context, c *end) (failed error) {
 	if err := c.ready(ctx); err != nil {
 		return err
 	}
@@ -70,6 +72,13 @@ func (t *turn) load(ctx context.Context, c *end) error {
 	}
 	if bulk != nil {
 		defer bulk.close()
+	}
+	if t.watch != nil {
+		wait, err := t.watch(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { failed = errors.Join(failed, wait()) }()
 	}
 	a0, b0, err := t.subject.spent()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,8 +21,9 @@ import (
 
 // datapathFlags are those of `bench datapath`, and of its worker.
 type datapathFlags struct {
-	p      datapath.Params
-	builds []string
+	p       datapath.Params
+	builds  []string
+	profile bool
 }
 
 func (f *datapathFlags) add(c *cobra.Command) {
@@ -34,6 +36,7 @@ func (f *datapathFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.p.Isolation, "isolation", lab.PerWorkload, "of our data plane, one of those that live on a node")
 	flags.Int64Var(&f.p.Seed, "seed", 7, "of the order of subjects")
 	flags.DurationVar(&f.p.For, "for", time.Second, "how long each measurement lasts")
+	flags.BoolVar(&f.profile, "profile", false, "leave a profile of our cells for each row in the record's directory; needs perf")
 	flags.BoolVar(&f.p.Quick, "quick", false, "a first look: few rows, three rounds")
 }
 
@@ -41,7 +44,7 @@ func (f *datapathFlags) args(dir string, _ bool) []string {
 	p := f.p
 	args := []string{
 		"datapath", "--rounds", strconv.Itoa(p.Rounds), "--isolation", p.Isolation, "--seed", strconv.FormatInt(p.Seed, 10),
-		"--for", p.For.String(), "--quick=" + strconv.FormatBool(p.Quick), "--record", dir, "--ztunnel", p.Ztunnel,
+		"--for", p.For.String(), "--quick=" + strconv.FormatBool(p.Quick), "--profile=" + strconv.FormatBool(f.profile), "--record", dir, "--ztunnel", p.Ztunnel,
 	}
 	for _, one := range []struct {
 		flag string
@@ -76,6 +79,9 @@ func (f *datapathFlags) params() (datapath.Params, error) {
 			return p, err
 		}
 		p.Ztunnel, f.p.Ztunnel = path, path
+	}
+	if _, err := exec.LookPath("perf"); f.profile && err != nil {
+		return p, usageError{errors.New("--profile: perf is not installed (Debian: linux-perf)")}
 	}
 	p = p.Complete()
 	return p, p.Validate()
@@ -163,6 +169,9 @@ func workDatapath(c *cobra.Command, f *datapathFlags, dir string) error {
 	topology, err := p.Topology()
 	if err != nil {
 		return err
+	}
+	if f.profile {
+		p.Profiles = dir
 	}
 	record, err := verdict.NewWriter(dir, p.Describe())
 	if err != nil {
