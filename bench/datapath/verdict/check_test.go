@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -197,6 +198,13 @@ func TestWhatCannotBeCompared(t *testing.T) {
 	}
 	if c, err := CheckBuilds(ratios(Rows()[0], 1, 1, 1, 1, 1, 1, 1), Bulkhead, "nginx-tuned"); err != nil || len(c.Rows) != 1 || c.Rows[0].Verdict != Noise {
 		t.Errorf("ours and a peer that are equal to the digit: %+v, %v", c, err)
+	}
+	gaps := twoBuilds(1, "", 1) // before lacks four rounds, after one of the others: four pairs are left
+	gaps.Samples = slices.DeleteFunc(gaps.Samples, func(s Sample) bool {
+		return s.Subject == before && s.Round < 4 || s.Subject == after && s.Round == 8
+	})
+	if c, err := CheckBuilds(gaps, before, after); !errors.As(err, &m) {
+		t.Errorf("four pairs: %+v, %v", c, err)
 	}
 	some := build(2, "", "", 1)
 	some.Rows = some.Rows[:4]

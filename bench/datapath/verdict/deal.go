@@ -6,10 +6,6 @@ import (
 	"slices"
 )
 
-// contrast is one row of two builds: logarithms of what is compared, by round, turned so that more is worse. NaN: that
-// round has none.
-type contrast struct{ old, new []float64 }
-
 // trial is how the builds differ in all rows.
 type trial struct {
 	rows   []contrast
