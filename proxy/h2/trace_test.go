@@ -103,6 +103,11 @@ func converse(in tunnel.Incoming) {
 	if in.Head().RawAuthority == down {
 		_, _ = s.Write(make([]byte, downSize))
 		_ = s.CloseWrite()
+		to := newSink()
+		to.take = func(n int) (int, error) { return n / 2, nil }
+		forward(s, to)
+		<-to.ended
+		return
 	}
 	if _, err := io.Copy(s, s); err == nil {
 		_ = s.CloseWrite()
