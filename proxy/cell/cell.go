@@ -37,6 +37,7 @@ type cell struct {
 	memory  *memory
 	served  map[string]*served
 	told    map[string]telemetry.Counts // in the last pong with counts
+	rest    rest
 	issuers map[identity.ID]*issuing
 	running sync.WaitGroup // each Add is one served.run or issuing.run goroutine
 }
@@ -110,6 +111,7 @@ func (s *cell) handle(ctx context.Context, e Event) {
 			s.memory.begin()
 		}
 		e.Ping(news, s.sink.Dropped())
+		s.rest.look()
 	}
 }
 
