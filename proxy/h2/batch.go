@@ -25,7 +25,7 @@ func pool(size int) *sync.Pool {
 }
 
 func newBatch(a *budget.Account) *batch {
-	if !a.Take(batchSize) {
+	if !a.TakeMore(batchSize) {
 		return smallBatches.Get().(*batch)
 	}
 	b := batches.Get().(*batch)

@@ -97,14 +97,14 @@ func TestAPressedBudgetStopsNoReader(t *testing.T) {
 func TestBatchesAreCharged(t *testing.T) {
 	account := budget.NewAccount(budget.Limits{Bytes: 1 << 20}, budget.NewTurns(1))
 	var held []*batch
-	for range 8 {
+	for range 7 { // the last eighth is for those who hold little
 		held = append(held, newBatch(account))
 	}
-	if n := account.Buffered(); n != 8*batchSize {
-		t.Errorf("%d bytes are charged for 8 batches", n)
+	if n := account.Buffered(); n != 7*batchSize {
+		t.Errorf("%d bytes are charged for 7 batches", n)
 	}
 	small := newBatch(account)
-	if cap(small.bytes) != smallBatch || account.Buffered() != 8*batchSize {
+	if cap(small.bytes) != smallBatch || account.Buffered() != 7*batchSize {
 		t.Errorf("over the budget a batch has %d bytes, %d are charged", cap(small.bytes), account.Buffered())
 	}
 	for _, b := range append(held, small) {

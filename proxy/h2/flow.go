@@ -64,7 +64,7 @@ func (c *conn) windowFor(s *stream, n int) int {
 	if r.small != nil && r.small != s && r.now-r.smallAt < quiet {
 		return c.o.StreamWindow
 	}
-	return max(c.o.StreamWindow, min(bulkWindow, bulkTotal/len(c.streams)))
+	return max(c.o.StreamWindow, min(bulkWindow, bulkTotal/len(c.streams), c.o.Account.Room()/4))
 }
 
 // giveBack lets the peer of a stream send n more bytes.

@@ -39,23 +39,24 @@ func (s *stream) Forward(to tunnel.Sink, by tunnel.Forwarding) {
 }
 
 // deliver takes what arrived: to the sink, or into the inbox. back is the credit that is
-// now due; fits is false when the account has no room for the rest.
-func (b *inbox) deliver(s *stream, v [][]byte) (back int, fits bool) {
+// now due; rest is what the account has no room for.
+func (b *inbox) deliver(s *stream, v [][]byte) (back int, rest [][]byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.fwd.to != nil && !b.fwd.busy && b.head == nil && b.err == nil {
 		v = b.pass(v)
 	}
-	for _, p := range v {
-		if !b.keep(p) {
-			return 0, false
+	for len(v) > 0 {
+		if v[0] = b.keep(v[0]); len(v[0]) > 0 {
+			return 0, v
 		}
+		v = v[1:]
 	}
 	if b.fwd.to != nil && b.head != nil && !b.fwd.busy {
 		b.fwd.busy = true
 		go s.carry()
 	}
-	return b.due(), true
+	return b.due(), nil
 }
 
 // pass writes what the sink takes at once and returns the rest. The lock is free

@@ -334,9 +334,9 @@ func (c *conn) flushIn() {
 
 // passOn gives the credit for what it takes back.
 func (c *conn) passOn(s *stream, v [][]byte) {
-	back, fits := s.in.deliver(s, v)
-	if !fits {
-		c.overflow(s)
+	back, rest := s.in.deliver(s, v)
+	for len(rest) > 0 && c.overflow(s) != s {
+		back, rest = s.in.deliver(s, rest)
 	}
 	s.giveBack(back)
 }
@@ -353,11 +353,20 @@ func (c *conn) spendEmpty(d dataFrame) error {
 	return calmError("too much DATA without a byte")
 }
 
-// overflow resets a stream whose bytes its workload has no budget for.
-func (c *conn) overflow(s *stream) {
+// overflow resets the stream that holds most, s if it is no other, and returns it: its
+// workload has no budget for what comes. To reset the one whose bytes came last would be
+// simpler, and streams that nobody reads would take along those that are read.
+func (c *conn) overflow(s *stream) *stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	most := s.in.holds()
+	for _, o := range c.streams {
+		if n := o.in.holds(); n > most {
+			s, most = o, n
+		}
+	}
 	s.abort(http2.ErrCodeEnhanceYourCalm, c.o.Account.Overflow())
+	return s
 }
 
 // endRecv notes the peer's END_STREAM, unless the stream was reset meanwhile: then its

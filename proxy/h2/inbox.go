@@ -68,17 +68,17 @@ func (b *inbox) arrive(n, window int) bool {
 func (b *inbox) write(p []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.keep(p)
+	return len(b.keep(p)) == 0
 }
 
-// keep is write for a caller that holds mu.
-func (b *inbox) keep(p []byte) bool {
+// keep is write for a caller that holds mu; it returns what there is no room for.
+func (b *inbox) keep(p []byte) (rest []byte) {
 	if b.err != nil {
-		return true
+		return nil
 	}
 	for len(p) > 0 {
 		if (b.tail == nil || b.tail.w == chunkSize) && !b.grow() {
-			return false
+			return p
 		}
 		n := copy(b.tail.b[b.tail.w:], p)
 		b.tail.w += n
@@ -86,12 +86,19 @@ func (b *inbox) keep(p []byte) bool {
 		p = p[n:]
 	}
 	b.wake.Signal()
-	return true
+	return nil
+}
+
+// holds is how much waits for the reader.
+func (b *inbox) holds() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held
 }
 
 // grow adds a chunk, which is charged until put.
 func (b *inbox) grow() bool {
-	if !b.account.Take(chunkSize) {
+	if !b.room() {
 		return false
 	}
 	k := chunks.Get().(*chunk)
@@ -102,6 +109,15 @@ func (b *inbox) grow() bool {
 	}
 	b.tail = k
 	return true
+}
+
+// room charges a chunk. Who holds much cannot have the last of the budget: a stream
+// whose reader goes on must find room beside it.
+func (b *inbox) room() bool {
+	if b.held < chunkSize {
+		return b.account.Take(chunkSize)
+	}
+	return b.account.TakeMore(chunkSize)
 }
 
 // put frees a chunk that was popped. It needs no lock.
