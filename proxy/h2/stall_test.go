@@ -26,7 +26,7 @@ import (
 const each = 1 << 20
 
 // still is how long nothing may move until a transfer counts as stopped.
-const still = time.Second
+const still = 2 * time.Second
 
 // uploads is one tunnel: upload opens a stream to a reader, or to one that never reads,
 // and returns where to write.
@@ -34,7 +34,7 @@ type uploads interface {
 	upload(t *testing.T, reads bool) io.WriteCloser
 }
 
-// crowd uploads in n streams and returns when all is read, or nothing moves any more.
+// crowd is what the readers of a tunnel have had.
 type crowd struct {
 	read atomic.Int64 // bytes that readers have had
 	done atomic.Int64 // streams read to their end
@@ -89,7 +89,7 @@ func stallOne(t *testing.T, u uploads, c *crowd, n int) bool {
 			_ = w.Close()
 		})
 	}
-	return stopped(&c.done, int64(n))
+	return stopped(&c.read, int64(n)*each)
 }
 
 // ours is our tunnel.
