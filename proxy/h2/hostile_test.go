@@ -43,6 +43,7 @@ type scene struct {
 	heard  sync.WaitGroup // the goroutines of the peer
 	deaf   atomic.Bool    // it reads no more
 	hear   chan struct{}  // closed when the test ends
+	conns  func() (theirs, ours net.Conn)
 }
 
 // bothEnds stages an attack that needs no request of its own against either end.
@@ -63,6 +64,7 @@ func stage(t testing.TB) *scene {
 		heads:  make(chan uint32, 1000),
 		resets: make(chan uint32, 1000),
 		hear:   make(chan struct{}),
+		conns:  func() (theirs, ours net.Conn) { return loopback(t) },
 	}
 	t.Cleanup(func() { s.heard.Wait() })
 	return s
@@ -70,7 +72,14 @@ func stage(t testing.TB) *scene {
 
 // accepting stages an attack on the accepting end, where h serves its streams.
 func accepting(t testing.TB, o Options, h tunnel.Handler) *scene {
+	return acceptingOver(t, nil, o, h)
+}
+
+func acceptingOver(t testing.TB, ends func() (theirs, ours net.Conn), o Options, h tunnel.Handler) *scene {
 	s, tr := stage(t), New(o)
+	if ends != nil {
+		s.conns = ends
+	}
 	nc, _ := s.serve(t, tr, echo)
 	s.honest(t, New(Options{}), nc)
 	nc, served := s.serve(t, tr, func(in tunnel.Incoming) {
@@ -98,7 +107,7 @@ func accepting(t testing.TB, o Options, h tunnel.Handler) *scene {
 
 // serve runs an accepting end and returns its peer's connection.
 func (s *scene) serve(t testing.TB, tr tunnel.Transport, h tunnel.Handler) (net.Conn, *served) {
-	cc, sc := loopback(t)
+	cc, sc := s.conns()
 	ctx, drain := context.WithCancel(context.Background())
 	end := &served{drain, make(chan error, 1)}
 	go func() { end.err <- tr.Serve(ctx, sc, h) }()

@@ -3,7 +3,14 @@ package h2
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	crand "crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"io"
+	"math/big"
 	"net"
 	"sync"
 	"testing"
@@ -12,26 +19,73 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/proxy/cork"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
 // Every mangled trace against the end that it was meant for, and
 // beside an honest tunnel of the same transport. No panic, no hang, nothing left.
 
-func TestMangledToServer(t *testing.T) { mangledTo(t, "client", (*victim).accept) }
-func TestMangledToClient(t *testing.T) { mangledTo(t, "server", (*victim).dial) }
+func TestMangledToServer(t *testing.T) { mangledTo(t, "client", (*victim).accept, piped, 1) }
+func TestMangledToClient(t *testing.T) { mangledTo(t, "server", (*victim).dial, piped, 1) }
 
-func mangledTo(t *testing.T, end string, attack func(*victim, *testing.T, mangled)) {
+// As in production, over TLS and package cork, some of the cases: each costs a handshake.
+func TestMangledToServerOverTLS(t *testing.T) {
+	mangledTo(t, "client", (*victim).accept, sealed(t), 23)
+}
+func TestMangledToClientOverTLS(t *testing.T) {
+	mangledTo(t, "server", (*victim).dial, sealed(t), 23)
+}
+
+// piped and sealed make the two ends of a connection: the peer's, and ours.
+func piped() (theirs, ours net.Conn) { return net.Pipe() }
+
+func sealed(t *testing.T) func() (theirs, ours net.Conn) {
+	config := tlsOfATest(t)
+	return func() (net.Conn, net.Conn) {
+		c, s := loopback(t)
+		theirs := tls.Client(c, config)
+		ours := tls.Server(cork.New(s, s), config)
+		shaken := make(chan error, 1)
+		go func() { shaken <- ours.Handshake() }()
+		if err := errors.Join(theirs.Handshake(), <-shaken); err != nil {
+			t.Error(err)
+		}
+		return theirs, ours
+	}
+}
+
+// tlsOfATest is good for both ends.
+func tlsOfATest(t *testing.T) *tls.Config {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(crand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Config{
+		Certificates:       []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
+		InsecureSkipVerify: true,
+		MinVersion:         tls.VersionTLS13,
+	}
+}
+
+func mangledTo(t *testing.T, end string, attack func(*victim, *testing.T, mangled), ends func() (theirs, ours net.Conn), nth int) {
 	for _, peers := range []string{"ours-ours", "xnet-ours", "ours-xnet"} {
 		t.Run(peers, func(t *testing.T) {
 			v := newVictim(t)
+			v.ends = ends
 			n := 0
 			_, frames := split(t, trace(t, peers+"."+end))
 			mangle(frames, func(m mangled) {
-				n++
-				attack(v, t, m)
+				if n++; n%nth == 0 {
+					attack(v, t, m)
+				}
 			})
-			t.Logf("%d cases, %d of them with a neighbour", n, v.beaten)
+			t.Logf("%d cases, %d of them with a neighbour", n/nth, v.beaten)
 			if v.beaten == 0 {
 				t.Error("no tunnel ever went on")
 			}
@@ -43,6 +97,7 @@ func mangledTo(t *testing.T, end string, attack func(*victim, *testing.T, mangle
 // victim is the transport that is attacked.
 type victim struct {
 	tunnel.Transport
+	ends    func() (theirs, ours net.Conn)
 	account *budget.Account
 	idle    int64
 	beaten  int // how often stream 1 went on
@@ -64,7 +119,7 @@ func newVictim(t *testing.T) *victim {
 
 // accept gives the bytes to an accepting end.
 func (v *victim) accept(t *testing.T, m mangled) {
-	cc, sc := net.Pipe()
+	cc, sc := v.ends()
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -81,7 +136,7 @@ func (v *victim) accept(t *testing.T, m mangled) {
 
 // dial gives them to a dialling end, once it has asked for its streams.
 func (v *victim) dial(t *testing.T, m mangled) {
-	cc, sc := net.Pipe()
+	sc, cc := v.ends()
 	p := listenTo(sc)
 	dialled := make(chan struct{})
 	go func() {

@@ -106,31 +106,37 @@ func TestSlowFrames(t *testing.T) {
 // Many tunnels whose peers have each begun a frame and wait: what that costs is charged
 // to nobody, so it must be little.
 func TestHalfFramesHoldLittle(t *testing.T) {
-	const tunnels, most = 200, 96 << 10
 	for name, begun := range map[string]string{"a byte": "\x00", "DATA": "\x00\x40\x00\x00\x00\x00\x00\x00\x01zzz", "HEADERS": "\x00\x40\x00\x01\x00\x00\x00\x00\x03\x00"} {
-		t.Run(name, func(t *testing.T) {
-			s := stage(t)
-			tr := New(Options{})
-			base := inUse()
-			for range tunnels {
-				nc, _ := s.serve(t, tr, idle)
-				w := newWire(t, nc)
-				_, err := io.WriteString(nc, http2.ClientPreface)
-				w.must(err)
-				w.must(w.fr.WriteSettings())
-				w.connect(1)
-				var last bytes.Buffer
-				w.must(http2.NewFramer(&last, nil).WritePing(false, [8]byte{1}))
-				last.WriteString(begun)
-				_, err = nc.Write(last.Bytes())
-				w.must(err)
-				read[*http2.PingFrame](w) // and with the PING came what is behind it
-			}
-			if n := (inUse() - base) / tunnels; n > most {
-				t.Errorf("a tunnel that waits for the rest of a frame holds %d bytes", n)
-			} else {
-				t.Logf("%d bytes each, the peers' included", n)
-			}
-		})
+		t.Run(name, func(t *testing.T) { halfFrames(t, nil, begun, 96<<10) })
+		t.Run(name+", TLS", func(t *testing.T) { halfFrames(t, sealed(t), begun, 192<<10) }) // with the TLS of both ends
+	}
+}
+
+func halfFrames(t *testing.T, ends func() (theirs, ours net.Conn), begun string, most int64) {
+	const tunnels = 200
+	s := stage(t)
+	if ends != nil {
+		s.conns = ends
+	}
+	tr := New(Options{})
+	base := inUse()
+	for range tunnels {
+		nc, _ := s.serve(t, tr, idle)
+		w := newWire(t, nc)
+		_, err := io.WriteString(nc, http2.ClientPreface)
+		w.must(err)
+		w.must(w.fr.WriteSettings())
+		w.connect(1)
+		var last bytes.Buffer
+		w.must(http2.NewFramer(&last, nil).WritePing(false, [8]byte{1}))
+		last.WriteString(begun)
+		_, err = nc.Write(last.Bytes())
+		w.must(err)
+		read[*http2.PingFrame](w) // and with the PING came what is behind it
+	}
+	if n := (inUse() - base) / tunnels; n > most {
+		t.Errorf("a tunnel that waits for the rest of a frame holds %d bytes", n)
+	} else {
+		t.Logf("%d bytes each, the peers' included", n)
 	}
 }

@@ -2,6 +2,7 @@ package h2
 
 import (
 	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -70,8 +71,13 @@ func TestWindowsWithheld(t *testing.T) {
 // CVE-2019-9517, "internal data buffering": HTTP/2's windows are wide open, and TCP's
 // stays shut. What waits is bounded and charged, and the tunnel ends.
 func TestInternalDataBuffering(t *testing.T) {
+	t.Run("TCP", func(t *testing.T) { dataBuffering(t, nil) })
+	t.Run("TLS", func(t *testing.T) { dataBuffering(t, sealed(t)) })
+}
+
+func dataBuffering(t *testing.T, ends func() (theirs, ours net.Conn)) {
 	account := budget.NewAccount(budget.Limits{Bytes: 2 << 20}, budget.NewTurns(1))
-	s := accepting(t, Options{Account: account, WriteTimeout: 300 * time.Millisecond}, pour)
+	s := acceptingOver(t, ends, Options{Account: account, WriteTimeout: 300 * time.Millisecond}, pour)
 	s.must(s.fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: maxWindow}))
 	s.must(s.fr.WriteWindowUpdate(0, maxWindow-initialWindow))
 	s.deaf.Store(true)
