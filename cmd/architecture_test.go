@@ -80,6 +80,9 @@ var forbidden = []struct{ from, to, why string }{
 	{"bench/suite", "bench/lab", "a record is read without the lab that made it"},
 	{"bench/peers", "proxy", "a peer has nothing of what it is measured against"},
 	{"bench/peers", "bench/lab", "a peer is a process like any other"},
+	{"bench/datapath/engine", "bench/lab", "an end of the load is a process like any other"},
+	{"bench/datapath/engine", "proxy", "the load has nothing of what it measures"},
+	{"bench/datapath/stacks", "bench/lab", "a profile is read without the lab that it was made in"},
 	{"bench/datapath/verdict", "bench/lab", "a record is judged without the lab that made it"},
 }
 

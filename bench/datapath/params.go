@@ -24,7 +24,7 @@ type Params struct {
 	Isolation string
 	Seed      int64
 	For       time.Duration // of each measurement
-	Quick     bool          // a few rows, three rounds
+	Quick     bool          // a few rows, three short rounds
 	Profiles  string        // directory for profiles of ours; empty: none
 	Version   string
 	Missing   []string // what Complete left out, and what would bring it
@@ -35,12 +35,16 @@ const (
 	// out the two lowest and the two highest ratios holds in 96 of 100 runs.
 	Rounds    = 9
 	maxRounds = 1000
+
+	// Of a first look, which has no verdicts.
+	quickRounds = 3
+	quickFor    = 500 * time.Millisecond
 )
 
 // Complete fills in what was left out.
 func (p Params) Complete() Params {
 	if p.Quick {
-		p.Rounds = 3
+		p.Rounds, p.For = quickRounds, min(p.For, quickFor)
 	}
 	if len(p.Rows) == 0 {
 		for _, r := range rows {

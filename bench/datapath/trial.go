@@ -57,7 +57,7 @@ func (t *Trial) Run(ctx context.Context, l *lab.Lab) (err error) {
 			}
 			t.say("failed: " + err.Error())
 		}
-		if done := i + 1; done == len(all) || all[done].row.name != one.row.name {
+		if done := i + 1; done == len(all) || all[done].row.name != one.row.name || all[done].round != one.round {
 			left := time.Duration(float64(time.Since(began)) / float64(done) * float64(len(all)-done))
 			t.say(fmt.Sprintf("%d of %d turns done, about %v left", done, len(all), left.Round(time.Second)))
 		}
