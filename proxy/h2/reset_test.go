@@ -30,16 +30,26 @@ func (a *atWork) stubborn(tunnel.Incoming) {
 	a.now.Add(-1)
 }
 
+// kept returns at once, and leaves its stream to a goroutine that is as stubborn.
+func (a *atWork) kept(in tunnel.Incoming) {
+	release := in.Keep()
+	go func() {
+		defer release()
+		a.stubborn(in)
+	}()
+}
+
 // resetStorm stages an attack whose streams are given to stubborn handlers, and checks
 // that there are never more than twice as many as streams are allowed.
 func resetStorm(t *testing.T, send func(s *scene, id uint32) error) {
-	for name, stubborn := range map[string]bool{"handlers notice": false, "handlers go on": true} {
+	for name, handler := range map[string]func(*atWork) tunnel.Handler{
+		"handlers notice": func(*atWork) tunnel.Handler { return idle },
+		"handlers go on":  func(a *atWork) tunnel.Handler { return a.stubborn },
+		"streams kept":    func(a *atWork) tunnel.Handler { return a.kept },
+	} {
 		t.Run(name, func(t *testing.T) {
 			a := &atWork{goOn: make(chan struct{})}
-			h := idle
-			if stubborn {
-				h = a.stubborn
-			}
+			h := handler(a)
 			s := accepting(t, Options{MaxStreams: 50, StreamWindow: initialWindow}, h)
 			end := s.end
 			s.end = func() error {
