@@ -50,33 +50,46 @@ func Relay(ctx context.Context, a, b Leg, count *Bytes) error {
 	if count == nil {
 		count = new(Bytes)
 	}
-	r := &relay{a: a, b: b}
-	cut := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(cut)
+	ended := make(chan *relay, 1)
+	startRelay(ctx, a, b, count, func(r *relay) { ended <- r })
+	r := <-ended
+	if r.panicked != nil {
+		panic(r.panicked)
+	}
+	return r.err
+}
+
+// startRelay is Relay for a caller that does not wait: ended is called once, when both
+// legs are closed, with the relay's err and panicked set. It may take the caller's
+// goroutine for as long as there are bytes to move, and none while there are not.
+func startRelay(ctx context.Context, a, b Leg, count *Bytes, ended func(*relay)) {
+	r := &relay{a: a, b: b, count: count, ended: ended}
+	r.left.Store(2)
+	r.cut.Add(1)
+	r.stop = context.AfterFunc(ctx, func() {
+		defer r.cut.Done()
 		r.fail(fmt.Errorf("relay: %w", context.Cause(ctx)))
 	})
 	// A stream passes on what arrives by itself; this goroutine moves the rest.
 	switch {
 	case r.forward(half{b, "b"}, half{a, "a"}, &count.BtoA):
-		r.copyAtoB(&count.AtoB)
+		r.copyAtoB()
 	case r.forward(half{a, "a"}, half{b, "b"}, &count.AtoB):
-		r.copyBtoA(&count.BtoA)
+		r.copyBtoA()
 	default:
-		r.other.Go(func() { r.copyAtoB(&count.AtoB) })
-		r.copyBtoA(&count.BtoA)
+		go r.copyAtoB()
+		r.copyBtoA()
 	}
-	r.other.Wait()
-	if !stop() {
-		<-cut
-	}
-	return r.end()
 }
 
 // relay is a Relay in progress.
 type relay struct {
 	a, b  Leg
-	other sync.WaitGroup // the direction that Relay's own goroutine does not move
+	count *Bytes
+	left  atomic.Int32 // directions that have not ended
+	stop  func() bool  // of watching the context
+	cut   sync.WaitGroup
+	ended func(*relay)
 
 	mu       sync.Mutex
 	err      error // the first one; both legs have been reset
@@ -84,20 +97,37 @@ type relay struct {
 }
 
 // copyAtoB and copyBtoA have a name each, so that a goroutine dump tells them apart.
-func (r *relay) copyAtoB(n *atomic.Int64) {
-	defer r.recovered()
-	r.ended(copyHalf(half{r.a, "a"}, half{r.b, "b"}, n))
+func (r *relay) copyAtoB() { r.copy(half{r.a, "a"}, half{r.b, "b"}, &r.count.AtoB, r.copyAtoB) }
+func (r *relay) copyBtoA() { r.copy(half{r.b, "b"}, half{r.a, "a"}, &r.count.BtoA, r.copyBtoA) }
+
+// copy moves one direction until its end, or until it falls asleep: again goes on then.
+func (r *relay) copy(from, to half, n *atomic.Int64, again func()) {
+	if err := r.tryCopy(from, to, n); err != errAsleep {
+		r.over(err)
+		return
+	}
+	from.Leg.(*tcpLeg).sleep(again)
 }
 
-func (r *relay) copyBtoA(n *atomic.Int64) {
+func (r *relay) tryCopy(from, to half, n *atomic.Int64) (err error) {
 	defer r.recovered()
-	r.ended(copyHalf(half{r.b, "b"}, half{r.a, "a"}, n))
+	return copyHalf(from, to, n)
 }
 
-func (r *relay) ended(err error) {
+// over notes the end of one direction, and ends the relay with the second.
+func (r *relay) over(err error) {
 	if err != nil {
 		r.fail(err)
 	}
+	if r.left.Add(-1) > 0 {
+		return
+	}
+	if !r.stop() {
+		r.cut.Wait()
+	}
+	r.a.Close()
+	r.b.Close()
+	r.ended(r)
 }
 
 // fail resets both legs, so that both directions end whatever they wait for.
@@ -124,15 +154,6 @@ func (r *relay) recovered() {
 	r.panicked = fmt.Sprintf("%v\n%s", v, debug.Stack())
 	r.mu.Unlock()
 	r.fail(errors.New("relay: panic"))
-}
-
-func (r *relay) end() error {
-	r.a.Close()
-	r.b.Close()
-	if r.panicked != nil {
-		panic(r.panicked)
-	}
-	return r.err
 }
 
 // half is a leg and its name.

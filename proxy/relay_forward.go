@@ -17,7 +17,6 @@ func (r *relay) forward(from, to half, n *atomic.Int64) bool {
 	if !ok {
 		return false
 	}
-	r.other.Add(1)
 	d := &forwarded{relay: r, from: from, to: to, sink: sink, n: n}
 	f.Forward(d, d)
 	return true
@@ -47,10 +46,9 @@ func (f *forwarded) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Ended passes the end on, as copyHalf does.
+// Ended passes the end on, as copyHalf does. What is to be closed after it is closed on a
+// goroutine of its own: this may be the one that all streams of a tunnel depend on.
 func (f *forwarded) Ended(err error) {
-	defer f.relay.other.Done()
-	defer f.relay.recovered()
 	switch {
 	case f.err != nil:
 		err = f.to.failed("write", f.err)
@@ -59,7 +57,11 @@ func (f *forwarded) Ended(err error) {
 	default:
 		err = f.to.failed("close-write", f.to.CloseWrite())
 	}
-	f.relay.ended(err)
+	if f.relay.left.Load() > 1 && err == nil {
+		f.relay.over(nil) // unless the other direction ends just now, that is all
+		return
+	}
+	go f.relay.over(err)
 }
 
 // Broke is what copyHalf learns from AwaitBreak.

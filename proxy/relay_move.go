@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"errors"
 	"io"
+	"os"
 	"sync/atomic"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/hazard"
@@ -30,7 +32,11 @@ func move(from, to half, n *atomic.Int64) error {
 		}
 		return moveSpliced(from, to, src, dst, n)
 	case srcTCP:
+		bed.rise(src)
 		_, err := moveBuffered(from, to, src, n, false)
+		if bed.lie(src) && errors.Is(err, os.ErrDeadlineExceeded) {
+			return errAsleep
+		}
 		return err
 	}
 	if src, ok := from.Leg.(io.WriterTo); ok {
@@ -51,6 +57,7 @@ func moveBuffered(from, to half, src *tcpLeg, n *atomic.Int64, upgrade bool) (bu
 		if err != nil {
 			return false, from.failed("read", err)
 		}
+		src.stir()
 		hazard.Bytes(p.b[:m])
 		full++
 		if m < bufferSize {

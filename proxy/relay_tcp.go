@@ -36,6 +36,11 @@ type tcpLeg struct {
 	halfClose atomic.Bool // CloseWrite was called
 	watched   atomic.Bool // AwaitBreak was called
 	account   *budget.Account
+
+	busy    atomic.Bool // something was read since the last look
+	sleeper sleeper     // these are guarded by bed.mu
+	closed  bool
+	fd      int32 // while it sleeps
 }
 
 func (l *tcpLeg) Write(p []byte) (int, error) { return l.c.Write(p) }
@@ -70,10 +75,13 @@ func (l *tcpLeg) AwaitBreak() error {
 // Reset closes with a RST instead of a FIN, and drops what is queued.
 func (l *tcpLeg) Reset() error {
 	_ = l.c.SetLinger(0)
-	return l.c.Close()
+	return l.Close()
 }
 
-func (l *tcpLeg) Close() error { return l.c.Close() }
+func (l *tcpLeg) Close() error {
+	bed.close(l)
+	return l.c.Close()
+}
 
 func (l *tcpLeg) Read(p []byte) (int, error) {
 	return l.read(func(fd int) (int, error) { return nonblock.Read(fd, p) })

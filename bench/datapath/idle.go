@@ -9,7 +9,7 @@ import (
 )
 
 // settle is how long connections have been idle when their memory is looked at.
-const settle = 5 * time.Second
+const settle = 8 * time.Second
 
 // idle measures memory by the number of connections, and what CPU time the most of them
 // take that do nothing.

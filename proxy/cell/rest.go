@@ -13,8 +13,8 @@ import (
 // It looks with every ping, and has nothing to look at before the first connection.
 type rest struct {
 	samples   []metrics.Sample
-	allocated uint64 // in all, at the last look
-	quiet     int    // looks in a row that found nothing new
+	allocated int64 // in all, at the last look
+	quiet     int   // looks in a row that found nothing new
 }
 
 const (
@@ -24,6 +24,10 @@ const (
 	metricAllocs = "/gc/heap/allocs:bytes"
 	metricLive   = "/gc/heap/live:bytes"
 	metricHeap   = "/memory/classes/heap/objects:bytes"
+	metricStacks = "/memory/classes/heap/stacks:bytes" // those of goroutines that have ended, too
+	metricGo     = "/sched/goroutines:goroutines"
+
+	usualStack = 8 << 10 // more than that for each goroutine is what others have left
 )
 
 // look is for the goroutine of the cell's loop.
@@ -32,17 +36,21 @@ func (r *rest) look() {
 		return
 	}
 	if r.samples == nil {
-		r.samples = []metrics.Sample{{Name: metricAllocs}, {Name: metricLive}, {Name: metricHeap}}
+		r.samples = []metrics.Sample{{Name: metricAllocs}, {Name: metricLive}, {Name: metricHeap}, {Name: metricStacks}, {Name: metricGo}}
 	}
 	metrics.Read(r.samples)
-	allocated, live, heap := r.samples[0].Value.Uint64(), r.samples[1].Value.Uint64(), r.samples[2].Value.Uint64()
+	value := func(i int) int64 { return int64(r.samples[i].Value.Uint64()) }
+	allocated, live, heap := value(0), value(1), value(2)
 	if allocated-r.allocated > quietBytes {
 		r.quiet = 0
 	} else {
 		r.quiet++
 	}
 	r.allocated = allocated
-	if r.quiet == quietLooks && heap > live+max(worthReturn, live/8) {
+	garbage := heap - live - max(worthReturn, live/8)
+	stacks := value(3) - value(4)*usualStack - worthReturn
+	if r.quiet >= quietLooks && (garbage > 0 || stacks > 0) {
+		r.quiet = 0          // not again with the next look, should it not help
 		debug.FreeOSMemory() // collects first
 	}
 }

@@ -25,17 +25,16 @@ func (c *conn) Open(ctx context.Context, head hbone.Head) (tunnel.Stream, hbone.
 	if ctx.Err() != nil {
 		return nil, hbone.Header{}, fmt.Errorf("h2: open: %w", errOf(ctx))
 	}
-	s, err := c.begin(head)
+	s, a, err := c.begin(head)
 	if err != nil {
 		return nil, hbone.Header{}, err
 	}
 	select {
-	case <-s.answer.come:
+	case <-a.come:
 	case <-ctx.Done():
 		s.Close() // settles it, unless the answer came first
 	}
-	<-s.answer.come
-	a := s.answer
+	<-a.come
 	switch {
 	case ctx.Err() != nil:
 		err = fmt.Errorf("h2: open: %w", errOf(ctx))
@@ -51,23 +50,24 @@ func (c *conn) Open(ctx context.Context, head hbone.Head) (tunnel.Stream, hbone.
 }
 
 // begin queues the CONNECT.
-func (c *conn) begin(head hbone.Head) (*stream, error) {
+func (c *conn) begin(head hbone.Head) (*stream, *answer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.err == errOrderly: // a GOAWAY that came before our first stream
-		return nil, &tunnel.RefusedError{Reason: tunnel.GoAway}
+		return nil, nil, &tunnel.RefusedError{Reason: tunnel.GoAway}
 	case c.err != nil:
-		return nil, &tunnel.LostError{Err: c.err}
+		return nil, nil, &tunnel.LostError{Err: c.err}
 	case c.leaving.any(), c.nextID > maxStreamID:
-		return nil, &tunnel.RefusedError{Reason: tunnel.GoAway}
+		return nil, nil, &tunnel.RefusedError{Reason: tunnel.GoAway}
 	case len(c.streams) >= c.limit(), len(c.send.control) > openControl:
-		return nil, &tunnel.RefusedError{Reason: tunnel.Full}
+		return nil, nil, &tunnel.RefusedError{Reason: tunnel.Full}
 	}
 	s := c.newStream(c.nextID)
+	s.answer = &answer{come: make(chan struct{})}
 	c.nextID += 2
 	c.queue(control{kind: sendHeaders, s: s, id: s.id, fields: requestFields(head)})
-	return s, nil
+	return s, s.answer, nil
 }
 
 // recvAnswer takes the HEADERS of an answer.

@@ -46,8 +46,8 @@ type stream struct {
 	recvEnded  bool    // END_STREAM was received
 	gone       bool
 
-	answered bool // the head of the answer was sent or received, or will never be
-	answer   answer
+	answered bool               // the head of the answer was sent or received, or will never be
+	answer   *answer            // dialling end, until Open has it
 	cancel   context.CancelFunc // accepting end: of the handler's context
 }
 
@@ -65,7 +65,6 @@ func (c *conn) newStream(id uint32) *stream {
 		c:          c,
 		id:         id,
 		sendWindow: c.peer.window,
-		answer:     answer{come: make(chan struct{})},
 		cancel:     func() {},
 	}
 	s.writable.L = &c.mu
@@ -239,8 +238,11 @@ func (s *stream) settle(status int, h hbone.Header, err error) {
 		return
 	}
 	s.answered = true
-	s.answer.status, s.answer.header, s.answer.err = status, h, err
-	close(s.answer.come)
+	if s.answer != nil {
+		s.answer.status, s.answer.header, s.answer.err = status, h, err
+		close(s.answer.come)
+		s.answer = nil
+	}
 }
 
 // endRecv notes the peer's END_STREAM.

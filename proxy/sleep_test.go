@@ -1,0 +1,97 @@
+package proxy
+
+import (
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// asleep is how many legs sleep now.
+func asleep() int {
+	bed.mu.Lock()
+	defer bed.mu.Unlock()
+	return len(bed.asleep)
+}
+
+// copying is how many goroutines move bytes.
+func copying() int {
+	b := make([]byte, 1<<20)
+	return strings.Count(string(b[:runtime.Stack(b, true)]), "proxy.(*relay).tryCopy")
+}
+
+// fallAsleep waits until n legs of an idle path sleep, and nobody waits for their bytes.
+func fallAsleep(t *testing.T, n int) {
+	t.Helper()
+	await(t, "the legs to fall asleep", func() bool { return asleep() == n })
+	await(t, "their goroutines to end", func() bool { return copying() == 0 })
+}
+
+// A connection that nothing came through for a while has no goroutine, and works as before:
+// in both directions, more than once, and at every kind of end.
+func TestAnIdleRelaySleeps(t *testing.T) {
+	ends := map[string]func(t *testing.T, client, server *net.TCPConn){
+		"half-close": func(t *testing.T, client, server *net.TCPConn) {
+			client.CloseWrite()
+			hear(t, server, "")
+			say(t, server, "late")
+			server.CloseWrite()
+			hear(t, client, "late")
+		},
+		"half-close by the server": func(t *testing.T, client, server *net.TCPConn) {
+			server.CloseWrite()
+			hear(t, client, "")
+			say(t, client, "late")
+			client.CloseWrite()
+			hear(t, server, "late")
+		},
+		"reset":               func(t *testing.T, client, server *net.TCPConn) { reset(client); wantConnReset(t, server) },
+		"reset by the server": func(t *testing.T, client, server *net.TCPConn) { reset(server); wantConnReset(t, client) },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			p := newPath(t, true)
+			client, server := p.ends()
+			say(t, client, "a")
+			hearSome(t, server, "a")
+			fallAsleep(t, 2)
+			say(t, client, "b")
+			hearSome(t, server, "b")
+			say(t, server, "c")
+			hearSome(t, client, "c")
+			fallAsleep(t, 2)
+			end(t, client, server)
+			await(t, "everybody to be gone", func() bool { return asleep() == 0 })
+		})
+	}
+}
+
+// What sleeps is cut like everything else.
+func TestASleeperIsCut(t *testing.T) {
+	p := newPath(t, true)
+	client, server := p.ends()
+	say(t, client, "a")
+	hearSome(t, server, "a")
+	fallAsleep(t, 2)
+	p.cut()
+	wantConnReset(t, client)
+	await(t, "everybody to be gone", func() bool { return asleep() == 0 })
+}
+
+// Hundreds that fall asleep at once wake at once, and lose nothing.
+func TestManySleepers(t *testing.T) {
+	p := newPath(t, true)
+	type pair struct{ client, server *net.TCPConn }
+	var all []pair
+	for range 300 {
+		client, server := p.ends()
+		all = append(all, pair{client, server})
+	}
+	fallAsleep(t, 2*len(all))
+	for _, x := range all {
+		say(t, x.client, "good morning")
+	}
+	for _, x := range all {
+		hearSome(t, x.server, "good morning")
+	}
+}
