@@ -36,6 +36,9 @@ const (
 	hpackTable    = 4096      // HEADER_TABLE_SIZE, the default of RFC 9113
 	batchSize     = 128 << 10 // frames put together into one write
 
+	// yieldBelow is what a batch has of small frames at most: those of sixteen requests.
+	yieldBelow = 4 << 10
+
 	// dataSize makes frame header and payload one TLS record of 16 KiB; a
 	// payload of 16,384 bytes would cost a second, tiny record each time.
 	dataSize = minFrameSize - frameHeaderSize

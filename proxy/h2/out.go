@@ -166,10 +166,13 @@ func (c *conn) rest() {
 		c.send.wake.Wait()
 	}
 	// One yield before a batch lets other streams that became runnable by the
-	// same read add their small frames to it: one record instead of several.
-	c.mu.Unlock()
-	runtime.Gosched()
-	c.mu.Lock()
+	// same read add their small frames to it: one record instead of several. What
+	// is large already would only come later, and the other end idle meanwhile.
+	if len(c.send.out.b) < yieldBelow {
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+	}
 }
 
 func (c *conn) awake() bool {
