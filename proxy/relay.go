@@ -94,6 +94,7 @@ type relay struct {
 	mu       sync.Mutex
 	err      error // the first one; both legs have been reset
 	panicked any
+	done     bool
 }
 
 // copyAtoB and copyBtoA have a name each, so that a goroutine dump tells them apart.
@@ -125,6 +126,9 @@ func (r *relay) over(err error) {
 	if !r.stop() {
 		r.cut.Wait()
 	}
+	r.mu.Lock()
+	r.done = true // what breaks from here on changes nothing
+	r.mu.Unlock()
 	r.a.Close()
 	r.b.Close()
 	r.ended(r)
@@ -135,7 +139,7 @@ func (r *relay) over(err error) {
 func (r *relay) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.err != nil {
+	if r.err != nil || r.done {
 		return
 	}
 	r.err = err

@@ -32,12 +32,7 @@ func move(from, to half, n *atomic.Int64) error {
 		}
 		return moveSpliced(from, to, src, dst, n)
 	case srcTCP:
-		bed.rise(src)
-		_, err := moveBuffered(from, to, src, n, false)
-		if bed.lie(src) && errors.Is(err, os.ErrDeadlineExceeded) {
-			return errAsleep
-		}
-		return err
+		return moveWakeful(from, to, src, n)
 	}
 	if src, ok := from.Leg.(io.WriterTo); ok {
 		return moveOut(from, to, src, n)
@@ -45,32 +40,57 @@ func move(from, to half, n *atomic.Int64) error {
 	return moveAny(from, to, n)
 }
 
+// moveWakeful is moveBuffered for a leg that falls asleep when nothing comes.
+func moveWakeful(from, to half, src *tcpLeg, n *atomic.Int64) error {
+	bed.rise(src)
+	told := false
+	_, err := func() (bool, error) {
+		defer func() { told = bed.lie(src) }() // at a panic, too
+		return moveBuffered(from, to, src, n, false)
+	}()
+	var e *RelayError
+	if told && errors.As(err, &e) && e.Op == "read" && errors.Is(err, os.ErrDeadlineExceeded) {
+		return errAsleep // and not where the other leg has run out of time
+	}
+	return err
+}
+
 // moveBuffered reads from TCP into pooled buffers. With upgrade it returns when
 // the transfer has become a bulk one, which full reads in a row tell.
 func moveBuffered(from, to half, src *tcpLeg, n *atomic.Int64, upgrade bool) (bulk bool, err error) {
 	const fullReads = 4
 	for full := 0; !upgrade || full < fullReads; {
-		p, m, err := src.readPooled()
+		m, err := movePiece(from, to, src, n)
 		if err == io.EOF {
 			return false, nil
 		}
 		if err != nil {
-			return false, from.failed("read", err)
+			return false, err
 		}
-		src.stir()
-		hazard.Bytes(p.b[:m])
 		full++
 		if m < bufferSize {
 			full = 0
 		}
-		w, err := to.Write(p.b[:m])
-		n.Add(int64(w))
-		p.put(src.account)
-		if err != nil {
-			return false, to.failed("write", err)
-		}
 	}
 	return true, nil
+}
+
+// movePiece is one read and its write. The buffer goes back at a panic, too: its charge
+// would be the workload's for ever.
+func movePiece(from, to half, src *tcpLeg, n *atomic.Int64) (int, error) {
+	p, m, err := src.readPooled()
+	if err == io.EOF {
+		return 0, err
+	}
+	if err != nil {
+		return 0, from.failed("read", err)
+	}
+	defer p.put(src.account)
+	src.stir()
+	hazard.Bytes(p.b[:m])
+	w, err := to.Write(p.b[:m])
+	n.Add(int64(w))
+	return m, to.failed("write", err)
 }
 
 // moveOut lets a stream write its memory into the other leg.

@@ -47,11 +47,14 @@ func (l *tcpLeg) Write(p []byte) (int, error) { return l.c.Write(p) }
 
 func (l *tcpLeg) CloseWrite() error {
 	l.halfClose.Store(true)
-	err := l.c.CloseWrite()
+	var err error
+	if rawErr := l.raw.Control(func(fd uintptr) { err = nonblock.ShutdownWrite(int(fd)) }); rawErr != nil {
+		err = rawErr
+	}
 	if l.watched.Load() {
 		l.c.SetReadDeadline(time.Unix(1, 0)) // both directions have ended
 	}
-	return err
+	return os.NewSyscallError("shutdown", err)
 }
 
 // AwaitBreak is called after EOF. It returns the error when the connection

@@ -83,8 +83,9 @@ func (d *dormitory) look() {
 			_ = l.c.SetReadDeadline(time.Unix(1, 0))
 		}
 	}
-	d.looking = len(d.awake) > 0
-	if d.looking {
+	if d.looking = len(d.awake) > 0; !d.looking {
+		d.awake = nil // a map does not shrink
+	} else {
 		time.AfterFunc(lookEvery, d.look)
 	}
 }
@@ -195,6 +196,7 @@ func (d *dormitory) close(l *tcpLeg) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l.closed = true
+	delete(d.awake, l)
 	if l.sleeper.again != nil {
 		d.rouse(l)
 	}

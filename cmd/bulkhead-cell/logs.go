@@ -21,10 +21,10 @@ type logs struct {
 
 func newLogs(w io.Writer, name string) logs {
 	lines := telemetry.NewLines(w)
-	cell := []slog.Attr{slog.String("cell", name)}
+	cell := slog.String("cell", name)
 	return logs{
-		log:    slog.New(slog.NewJSONHandler(lines, nil).WithAttrs(cell)),
-		access: slog.NewJSONHandler(w, nil).WithAttrs(cell),
+		log:    slog.New(slog.NewJSONHandler(lines, nil).WithAttrs([]slog.Attr{cell})),
+		access: telemetry.NewAccess(w, cell),
 		lines:  lines,
 	}
 }

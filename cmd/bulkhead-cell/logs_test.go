@@ -16,7 +16,9 @@ func TestAStuckLogStopsNobody(t *testing.T) {
 	l := newLogs(w, "a/b")
 	stuck := make(chan error, 1)
 	go func() {
-		stuck <- l.access.Handle(t.Context(), slog.NewRecord(time.Now(), slog.LevelInfo, "connection complete", 0))
+		err := l.access.Handle(t.Context(), slog.NewRecord(time.Now(), slog.LevelInfo, "connection complete", 0))
+		l.access.(interface{ Flush() }).Flush()
+		stuck <- err
 	}()
 	for range 10_000 { // 1 MiB and more: the queue drops in the end
 		l.log.Warn("accept failed", "error", "too many open files, and a long explanation of what that means to whom")

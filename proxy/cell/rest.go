@@ -15,6 +15,7 @@ type rest struct {
 	samples   []metrics.Sample
 	allocated int64 // in all, at the last look
 	quiet     int   // looks in a row that found nothing new
+	patience  int   // how many it takes; doubled by a return that did not help
 }
 
 const (
@@ -36,6 +37,7 @@ func (r *rest) look() {
 		return
 	}
 	if r.samples == nil {
+		r.patience = quietLooks
 		r.samples = []metrics.Sample{{Name: metricAllocs}, {Name: metricLive}, {Name: metricHeap}, {Name: metricStacks}, {Name: metricGo}}
 	}
 	metrics.Read(r.samples)
@@ -49,8 +51,10 @@ func (r *rest) look() {
 	r.allocated = allocated
 	garbage := heap - live - max(worthReturn, live/8)
 	stacks := value(3) - value(4)*usualStack - worthReturn
-	if r.quiet >= quietLooks && (garbage > 0 || stacks > 0) {
-		r.quiet = 0          // not again with the next look, should it not help
+	if garbage <= 0 && stacks <= 0 {
+		r.patience = quietLooks
+	} else if r.quiet >= r.patience {
+		r.quiet, r.patience = 0, 2*r.patience
 		debug.FreeOSMemory() // collects first
 	}
 }

@@ -13,19 +13,21 @@ import (
 // sending is the writing half. It has a lock because crypto/tls writes from its reader
 // too: an alert, or the answer to a KeyUpdate.
 type sending struct {
-	mu   sync.Mutex
-	hold bool
-	held *held
+	mu      sync.Mutex
+	hold    bool
+	writing bool // Flush is at it
+	held    *held
 
 	drain func(fd uintptr) bool
 	rest  []byte // what drain has to write
 	err   error
 }
 
-// held is the memory of one batch: sixteen records with what TLS adds to each.
+// held is the memory of one batch of 128 KiB: eight records, and a rest, with what TLS
+// adds to each.
 type held struct{ b []byte }
 
-const heldSize = 16 * (16<<10 + 64)
+const heldSize = 9 * (16<<10 + 64)
 
 var helds = sync.Pool{New: func() any { return &held{b: make([]byte, 0, heldSize)} }}
 
@@ -43,7 +45,7 @@ func (k *Conn) Write(p []byte) (int, error) {
 	}
 	k.out.mu.Lock()
 	defer k.out.mu.Unlock()
-	if !k.out.hold {
+	if !k.out.hold && !k.out.writing {
 		return k.Conn.Write(p)
 	}
 	if k.out.held == nil {
@@ -53,22 +55,28 @@ func (k *Conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush writes what was kept, at once. It holds the lock meanwhile: what the reader's
-// side of TLS has to say goes out behind it, as it was sealed.
-func (k *Conn) Flush() error {
-	k.out.mu.Lock()
-	defer k.out.mu.Unlock()
-	k.out.hold = false
-	h := k.out.held
-	if h == nil {
-		return nil
+// Flush writes what was kept, at once, and what is written meanwhile behind it, as it was
+// sealed. The lock is free while it waits for the peer: what the reader's side of TLS has
+// to say must not stop the reader.
+func (k *Conn) Flush() (err error) {
+	o := &k.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.hold, o.writing = false, true
+	for o.held != nil {
+		h := o.held
+		o.held = nil
+		if err == nil {
+			o.mu.Unlock()
+			err = k.write(h.b)
+			o.mu.Lock()
+		}
+		if cap(h.b) <= 2*heldSize { // else it was no batch, and must not stay for ever
+			h.b = h.b[:0]
+			helds.Put(h)
+		}
 	}
-	k.out.held = nil
-	err := k.write(h.b)
-	if cap(h.b) <= 2*heldSize { // else it was no batch, and must not stay for ever
-		h.b = h.b[:0]
-		helds.Put(h)
-	}
+	o.writing = false
 	return err
 }
 

@@ -44,6 +44,10 @@ var (
 	errAnswered = errors.New("h2: the request has been answered before")
 	errHead     = errors.New("h2: not a well-formed CONNECT: it cannot be accepted")
 
+	// errUnwanted ends the sending direction of a stream whose peer has answered in full
+	// and wants no more. Users never see it.
+	errUnwanted = errors.New("h2: the peer wants no more")
+
 	// errOrderly ends a tunnel that has nothing left to do.
 	errOrderly = fmt.Errorf("h2: tunnel closed: %w", net.ErrClosed)
 )

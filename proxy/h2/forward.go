@@ -71,7 +71,7 @@ func (b *inbox) pass(v [][]byte) (rest [][]byte) {
 		b.err = err
 	}
 	if b.err != nil { // the sink's, or the stream was reset meanwhile
-		b.broke()
+		b.broke(true)
 		return nil
 	}
 	return skip(v, n)
@@ -165,9 +165,12 @@ func (b *inbox) tell() {
 
 // broke reports a failure. The caller holds mu and perhaps the tunnel's too, so that it
 // is told from another goroutine.
-func (b *inbox) broke() {
+func (b *inbox) broke(drop bool) {
 	switch f := &b.fwd; {
-	case f.to == nil || f.busy: // who is busy will tell
+	case f.to == nil:
+	case f.busy && drop && b.err != net.ErrClosed:
+		go f.by.Broke(b.err) // the sink may take no more, and who is busy never come back
+	case f.busy: // who is busy will tell
 	case !f.over:
 		f.over = true
 		go f.by.Ended(b.err)

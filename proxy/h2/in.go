@@ -61,6 +61,9 @@ func (c *conn) fill() error {
 			return s.failed
 		}
 		if s.drained {
+			if cap(s.gathered) > keptGathered {
+				s.gathered = nil
+			}
 			if err := c.link.wait(); err != nil {
 				s.failed = err
 				continue

@@ -221,7 +221,9 @@ func (b *inbox) credit() int {
 func (b *inbox) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ended = true
+	if b.err == nil { // else bytes of it were lost
+		b.ended = true
+	}
 	b.wake.Broadcast()
 }
 
@@ -238,7 +240,7 @@ func (b *inbox) fail(err error, drop bool) {
 		b.err = err
 	}
 	b.wake.Broadcast()
-	b.broke()
+	b.broke(drop)
 }
 
 func (b *inbox) clear() {

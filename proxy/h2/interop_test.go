@@ -151,7 +151,15 @@ func TestOurClientTheirServerEndsFirst(t *testing.T) {
 		if got := readAll(t, s); got != "banner" {
 			t.Errorf("read %q", got)
 		}
-		waitFor(t, "their wish that we stop", func() bool { _, err := s.Write([]byte("x")); return err != nil })
+		waitFor(t, "their wish that we stop", func() bool {
+			s := s.(*stream)
+			s.c.mu.Lock()
+			defer s.c.mu.Unlock()
+			return s.gone
+		})
+		if _, err := s.Write([]byte("x")); err != nil {
+			t.Errorf("Write: %v", err)
+		}
 		s.Close()
 	}
 }

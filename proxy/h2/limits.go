@@ -53,6 +53,8 @@ const (
 	maxAcks       = 100  // PING and SETTINGS answers that it does not collect
 	maxControl    = 4096 // control frames of any kind that wait to be sent
 	openControl   = 512  // with more than this waiting, no further stream is opened
+	keptControl   = 64   // frames that an idle tunnel has room for
+	keptGathered  = 16   // ditto streams
 	maxBlockParts = 16   // frames of one header block
 	maxSettings   = 32   // entries of one SETTINGS frame
 	maxDebug      = 256  // bytes kept of a GOAWAY's reason: it goes into errors and logs

@@ -197,6 +197,9 @@ func (c *conn) encodeControl() {
 		c.encode(f)
 	}
 	clear(list) // what they point at would live until they are overwritten
+	if cap(list) > keptControl {
+		list = nil // of a flood
+	}
 	c.send.spare = list
 }
 

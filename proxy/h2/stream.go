@@ -108,7 +108,9 @@ func (s *stream) Write(p []byte) (int, error) {
 	defer s.writing.Unlock()
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	if err := s.canWrite(); err != nil {
+	if err := s.canWrite(); err == errUnwanted {
+		return len(p), nil
+	} else if err != nil {
 		return 0, err
 	}
 	s.out = p
@@ -118,10 +120,10 @@ func (s *stream) Write(p []byte) (int, error) {
 	}
 	n := len(p) - len(s.out)
 	s.out = nil // p belongs to the caller again
-	if n < len(p) {
+	if n < len(p) && s.sendErr != errUnwanted {
 		return n, s.sendErr
 	}
-	return n, nil
+	return len(p), nil
 }
 
 func (s *stream) canWrite() error {
@@ -143,7 +145,15 @@ func (s *stream) AwaitBreak() error {
 	for s.sendErr == nil && !s.endQueued {
 		s.writable.Wait()
 	}
-	return s.sendErr
+	return wanted(s.sendErr)
+}
+
+// wanted is err, but nothing for what the peer does not want.
+func wanted(err error) error {
+	if err == errUnwanted {
+		return nil
+	}
+	return err
 }
 
 // CloseWrite: see tunnel.Stream.
@@ -151,7 +161,7 @@ func (s *stream) CloseWrite() error {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
 	if s.sendErr != nil || s.endQueued {
-		return s.sendErr
+		return wanted(s.sendErr)
 	}
 	s.endQueued = true
 	s.writable.Broadcast() // for AwaitBreak
@@ -202,11 +212,15 @@ func (s *stream) resetByPeer(code http2.ErrCode) {
 	if code == http2.ErrCodeRefusedStream { // RFC 9113 section 8.7
 		unanswered = &tunnel.RefusedError{Reason: tunnel.Refused}
 	}
-	// RFC 9113 section 8.1: NO_ERROR after a complete answer only asks us to
-	// stop sending; what was received stays.
-	keep := code == http2.ErrCodeNo && s.recvEnded
+	// RFC 9113 section 8.1: NO_ERROR after a complete answer only asks us to stop
+	// sending. What was received stays, and what is still to be sent goes nowhere: an
+	// error of Write would make a relay cut the answer off.
+	if code == http2.ErrCodeNo && s.recvEnded {
+		s.finish(errUnwanted, unanswered)
+		return
+	}
 	s.finish(err, unanswered)
-	s.in.fail(err, !keep)
+	s.in.fail(err, true)
 }
 
 // lose ends a stream whose tunnel ended. What arrived before stays readable.

@@ -274,7 +274,18 @@ func TestNoErrorResetKeepsTheAnswer(t *testing.T) {
 	defer o.s.Close()
 	w.must(w.fr.WriteData(1, true, []byte("all of it")))
 	w.must(w.fr.WriteRSTStream(1, http2.ErrCodeNo))
-	waitFor(t, "the reset", func() bool { _, err := o.s.Write([]byte("x")); return err != nil })
+	waitFor(t, "the reset", func() bool {
+		s := o.s.(*stream)
+		s.c.mu.Lock()
+		defer s.c.mu.Unlock()
+		return s.gone
+	})
+	if n, err := o.s.Write([]byte("unwanted")); n != 8 || err != nil {
+		t.Errorf("Write: %d, %v", n, err) // an error would make a relay cut the answer off
+	}
+	if err := o.s.CloseWrite(); err != nil {
+		t.Errorf("CloseWrite: %v", err)
+	}
 	if got := readAll(t, o.s); got != "all of it" {
 		t.Errorf("read %q", got)
 	}

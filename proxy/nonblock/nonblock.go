@@ -57,3 +57,11 @@ func Writev(fd int, v []unix.Iovec) (int, error) {
 		}
 	}
 }
+
+// ShutdownWrite is shutdown(2) of the sending side. It does not wait for the FIN to arrive.
+func ShutdownWrite(fd int) error {
+	if _, _, e := unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0); e != 0 {
+		return e
+	}
+	return nil
+}

@@ -79,6 +79,9 @@ func (s *Sink) write() {
 			s.next()
 			handle(s.handler, l)
 		}
+		if f, ok := s.handler.(interface{ Flush() }); ok {
+			f.Flush()
+		}
 	}
 }
 

@@ -100,7 +100,8 @@ type Forwarding interface {
 	// with what ended the stream or the sink's own error.
 	Ended(err error)
 	// Broke may be called after Ended(nil): the stream broke while it could still be
-	// written to. A Close or Reset from this end is not told.
+	// written to; and before Ended, when it was reset while the sink does not take what
+	// came before. A Close or Reset from this end is not told.
 	Broke(err error)
 }
 

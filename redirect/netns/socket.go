@@ -1,8 +1,10 @@
 package netns
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -71,9 +73,35 @@ func (s *socket) connect(a netip.AddrPort) {
 		return
 	}
 	// EINTR: a non-blocking connect that a signal interrupted goes on as well.
-	if err := unix.Connect(s.fd, sockaddr(a)); err != nil && err != unix.EINPROGRESS && err != unix.EINTR {
+	if err := connect(s.fd, a); err != nil && err != unix.EINPROGRESS && err != unix.EINTR {
 		s.fail(OpConnect, a.String(), err)
 	}
+}
+
+// connect is connect(2) on a socket that does not block, without telling the scheduler, as
+// unix.Connect does: to an address inside the pod the whole handshake happens in this call,
+// long enough for another thread to take over, and too short to be worth it.
+func connect(fd int, a netip.AddrPort) error {
+	var p unsafe.Pointer
+	var size uintptr
+	if a.Addr().Is4() {
+		sa := unix.RawSockaddrInet4{Family: unix.AF_INET, Port: networkOrder(a.Port()), Addr: a.Addr().As4()}
+		p, size = unsafe.Pointer(&sa), unsafe.Sizeof(sa)
+	} else {
+		sa := unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: networkOrder(a.Port()), Addr: a.Addr().As16(), Scope_id: zoneID(a.Addr().Zone())}
+		p, size = unsafe.Pointer(&sa), unsafe.Sizeof(sa)
+	}
+	if _, _, e := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(p), size); e != 0 {
+		return e
+	}
+	return nil
+}
+
+// networkOrder is htons(3).
+func networkOrder(port uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], port)
+	return binary.NativeEndian.Uint16(b[:])
 }
 
 func (s *socket) close() {
