@@ -19,6 +19,7 @@ type Params struct {
 	Rounds    int
 	Rows      []string // none: all but those on request
 	Subjects  []string // none: all
+	All       bool     // no subject was named
 	Builds    []Build
 	Ztunnel   string // its executable; empty: there is none
 	Isolation string
@@ -53,7 +54,7 @@ func (p Params) Complete() Params {
 			}
 		}
 	}
-	if len(p.Subjects) == 0 {
+	if p.All = len(p.Subjects) == 0; p.All {
 		p.Subjects, p.Missing = p.present(p.subjectNames())
 	}
 	return p

@@ -2,6 +2,7 @@ package datapath
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/datapath/verdict"
 )
@@ -22,7 +23,8 @@ func (p Params) turns() (all []planned) {
 			r, _ := findRow(name)
 			var subjects []string
 			for _, s := range p.Subjects {
-				if s != verdict.BulkheadPoolOff || r.unpooled {
+				pooledRow := s == verdict.BulkheadPoolOff && !r.unpooled
+				if !pooledRow && !(p.All && slices.Contains(r.without, s)) {
 					subjects = append(subjects, s)
 				}
 			}
