@@ -46,8 +46,8 @@ func (f *forwarded) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Ended passes the end on, as copyHalf does. What is to be closed after it is closed on a
-// goroutine of its own: this may be the one that all streams of a tunnel depend on.
+// Ended passes the end on, as copyHalf does. An error, and the last end, go on on
+// a goroutine of their own: this may be the one that all streams of a tunnel depend on.
 func (f *forwarded) Ended(err error) {
 	switch {
 	case f.err != nil:

@@ -12,7 +12,9 @@ import (
 // How the bytes of one direction move, by what the legs can do:
 //
 //	TCP → TCP      64 KiB buffers, then splice once it is a bulk transfer (relay_splice.go)
-//	TCP → stream   64 KiB buffers, taken only when there is something to read
+//	TCP → stream   64 KiB buffers, taken only when there is something to read; asleep
+//	               when nothing comes (sleep.go)
+//	stream → TCP   the stream writes by itself (relay_forward.go)
 //	stream → any   WriteTo: the stream's own memory, no buffer
 //	anything else  a 64 KiB buffer
 

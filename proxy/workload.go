@@ -86,7 +86,7 @@ type Workload struct {
 	view      atomic.Pointer[View]
 	cut       chan struct{} // closed by Cut
 	cutOnce   sync.Once
-	open      sync.WaitGroup // connections: each Add is one serve* goroutine
+	open      sync.WaitGroup // connections: each Add is one that has not said done
 }
 
 // New prepares a workload; Run makes it work.

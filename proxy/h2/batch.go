@@ -7,7 +7,8 @@ import (
 )
 
 // A batch is the buffer of one write. A peer that does not read holds it until the
-// write's deadline, and a workload can have many such peers, so it is charged. Where the
+// write's deadline, and a workload can have many such peers, so it is charged. (Sealed, it
+// is in memory once more while it is written: cork, which is not.) Where the
 // budget has no room it is small and not charged: what is on its way must be able to
 // leave, or the budget would never be free again.
 type batch struct {

@@ -15,7 +15,8 @@ import (
 // conn is one end of a tunnel, either one: handler is nil at the dialling end.
 //
 // Three goroutines serve it: recvLoop owns everything about reading, sendLoop
-// is the only writer of nc, watch sends PINGs and starts the drain. What they
+// is the only writer of nc beside TLS itself, watch sends PINGs and starts the drain.
+// What they
 // and the streams' users share is guarded by mu; an inbox has a lock of its own,
 // which is taken inside mu or alone, never around it.
 type conn struct {

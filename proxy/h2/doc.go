@@ -8,16 +8,29 @@
 // package's Server cannot half-close an answer before its handler returns, and
 // both its ends give back connection credit only as the user reads, so that one
 // stalled stream stops every other one in the tunnel. Here a stream that stalls
-// costs its own window of memory and holds up nobody (flow.go).
+// costs its own window of memory and holds up nobody (flow.go). Windows grow for a
+// bulk transfer that has its tunnel to itself, and are small beside small requests.
+//
+// # The life of a byte
+//
+// Two files, one for each direction:
+//
+//	in.go   socket → cork → TLS → one buffer → frames → the application's socket,
+//	        without blocking; what it does not take → inbox.go → forward.go, carry
+//	out.go  stream.Write → the next batch, as DATA frames → TLS → cork → one write
 //
 // # Structure
 //
-// Both ends are one type, conn, cut by verb: recv.go, headers.go and data.go take
-// frames in; send.go, control.go and encode.go put them out; flow.go, settings.go,
-// ping.go and goaway.go hold what is said in between; client.go and server.go hold
-// what differs. stream.go is a stream's user's side, inbox.go what arrived for it.
-// Three goroutines serve a tunnel (recvLoop, sendLoop, watch), and one more each
-// request at the accepting end.
+// Both ends are one type, conn, cut by verb. Beside the two above: recv.go and
+// headers.go take the other frames in, control.go puts them out, batch.go is the
+// buffer of one write; flow.go, settings.go, ping.go and goaway.go hold what is said
+// in between; client.go and server.go hold what differs. stream.go is a stream's
+// user's side, inbox.go what arrived for it and waits, forward.go where it goes by
+// itself. link.go is the seam under all of it: a record layer that batches.
+//
+// Three goroutines serve a tunnel (recvLoop, sendLoop, watch). A request has one at
+// the accepting end until its handler returns or has kept it (tunnel.Incoming), and a
+// stream whose sink is slower than its peer has one while that lasts (carry).
 //
 // # Ownership
 //
@@ -36,10 +49,11 @@
 //
 // # Limits
 //
-// What a peer may cost: MaxStreams streams of StreamWindow bytes each, twice as
-// many handlers, a header block of 64 KiB, [Options.WriteTimeout] of not taking
-// what we send. Floods of frames that move nothing, of streams reset before their
+// What a peer may cost: MaxStreams streams of StreamWindow bytes each, of a bulk
+// transfer 4 MiB and of all those together 16, all of it within its workload's
+// budget; twice as many handlers, a header block of 64 KiB, [Options.WriteTimeout] of
+// not taking what we send. Floods of frames that move nothing, of streams reset before their
 // answer and of questions whose answers are not taken end its tunnel with
 // ENHANCE_YOUR_CALM (limits.go). Not spoken: push, trailers, priorities, extended
-// CONNECT. Windows are fixed; SETTINGS go out once.
+// CONNECT. SETTINGS go out once.
 package h2

@@ -12,8 +12,8 @@ const (
 
 // What we advertise and how we behave.
 const (
-	// streamWindow is what a peer may send ahead of one stalled reader, and so
-	// what one stream can cost in memory.
+	// streamWindow is what a peer may send ahead of one stalled reader, and so what
+	// one stream can cost in memory, unless it is a bulk transfer (flow.go).
 	streamWindow = 256 << 10
 
 	// pressedWindow is what a peer may send ahead while its workload's budget of

@@ -18,7 +18,7 @@
 // Client and Serve own the connection from the call on, also when they fail.
 // Whoever got a [Stream] calls Close on it once, whatever happened before:
 // Close is what frees its place in the tunnel. A handler that returns without
-// an answer or with an open stream has that stream reset. A [Pool] owns its
+// an answer or with an open stream has that stream reset, unless it has kept it. A [Pool] owns its
 // tunnels; Close waits until nothing of it runs.
 //
 // # Half-close and reset
