@@ -16,6 +16,8 @@ type rest struct {
 	allocated int64 // in all, at the last look
 	quiet     int   // looks in a row that found nothing new
 	patience  int   // how many it takes; doubled by a return that did not help
+	returned  bool  // by the last look
+	kept      int64 // bytes of ended stacks that a return does not give back
 }
 
 const (
@@ -50,11 +52,15 @@ func (r *rest) look() {
 	}
 	r.allocated = allocated
 	garbage := heap - live - max(worthReturn, live/8)
-	stacks := value(3) - value(4)*usualStack - worthReturn
+	ended := value(3) - value(4)*usualStack // stacks of goroutines that have
+	if r.kept = min(r.kept, ended); r.returned {
+		r.kept, r.returned = ended, false
+	}
+	stacks := ended - r.kept - worthReturn
 	if garbage <= 0 && stacks <= 0 {
 		r.patience = quietLooks
 	} else if r.quiet >= r.patience {
-		r.quiet, r.patience = 0, 2*r.patience
+		r.quiet, r.patience, r.returned = 0, 2*r.patience, true
 		debug.FreeOSMemory() // collects first
 	}
 }
