@@ -97,6 +97,9 @@ func titles(r Records) (title, question string) {
 		}
 		return d.Title(), d.Title() + ": how far does it reach?"
 	}
+	if len(r.Drills) == 0 && len(r.Trust) == 0 && len(r.Benches) == 1 {
+		return r.Benches[0].Title, "What does it cost, and what does it reach?"
+	}
 	if len(r.Drills) == 0 && len(r.Trust) > 0 {
 		return "key-theft", "What does one stolen process of the data plane expose?"
 	}
