@@ -2,6 +2,7 @@ package h2
 
 import (
 	"io"
+	"os"
 	"sync"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
@@ -41,7 +42,8 @@ type inbox struct {
 	held    int // bytes in it
 	account *budget.Account
 
-	fwd forwarding
+	deadline *deadline
+	fwd      forwarding
 }
 
 func (b *inbox) init(window int, a *budget.Account) {
@@ -164,6 +166,9 @@ func (b *inbox) wait() error {
 	for b.head == nil {
 		if err := b.over(); err != nil {
 			return err
+		}
+		if b.deadline.passed() {
+			return os.ErrDeadlineExceeded
 		}
 		b.wake.Wait()
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -38,12 +39,13 @@ type stream struct {
 	writable   sync.Cond // Write waits here until out is empty
 	sendErr    error     // what Write returns from now on
 	sendWindow int64
-	unreturned int64   // sent, and no credit came back for it
-	waiting    bool    // in the queue of ready streams
-	next       *stream // there
-	endQueued  bool    // END_STREAM is to be sent, or was
-	ended      bool    // END_STREAM was sent
-	recvEnded  bool    // END_STREAM was received
+	deadline   *deadline // of writing
+	unreturned int64     // sent, and no credit came back for it
+	waiting    bool      // in the queue of ready streams
+	next       *stream   // there
+	endQueued  bool      // END_STREAM is to be sent, or was
+	ended      bool      // END_STREAM was sent
+	recvEnded  bool      // END_STREAM was received
 	gone       bool
 
 	answered bool               // the head of the answer was sent or received, or will never be
@@ -115,15 +117,18 @@ func (s *stream) Write(p []byte) (int, error) {
 	}
 	s.out = p
 	s.c.put(s)
-	for len(s.out) > 0 && s.sendErr == nil {
+	for len(s.out) > 0 && s.sendErr == nil && !s.deadline.passed() {
 		s.writable.Wait()
 	}
 	n := len(p) - len(s.out)
 	s.out = nil // p belongs to the caller again
-	if n < len(p) && s.sendErr != errUnwanted {
-		return n, s.sendErr
+	switch {
+	case n == len(p), s.sendErr == errUnwanted:
+		return len(p), nil
+	case s.sendErr == nil:
+		return n, os.ErrDeadlineExceeded
 	}
-	return len(p), nil
+	return n, s.sendErr
 }
 
 func (s *stream) canWrite() error {
@@ -132,6 +137,8 @@ func (s *stream) canWrite() error {
 		return s.sendErr
 	case s.endQueued:
 		return io.ErrClosedPipe
+	case s.deadline.passed():
+		return os.ErrDeadlineExceeded
 	}
 	return nil
 }

@@ -100,10 +100,13 @@ type fakeStream struct {
 	once sync.Once
 }
 
-func (s *fakeStream) Read([]byte) (int, error)    { return 0, io.EOF }
-func (s *fakeStream) Write(p []byte) (int, error) { return len(p), nil }
-func (s *fakeStream) CloseWrite() error           { return nil }
-func (s *fakeStream) Reset() error                { return nil }
+func (s *fakeStream) Read([]byte) (int, error)         { return 0, io.EOF }
+func (s *fakeStream) Write(p []byte) (int, error)      { return len(p), nil }
+func (s *fakeStream) CloseWrite() error                { return nil }
+func (s *fakeStream) SetDeadline(time.Time) error      { return nil }
+func (s *fakeStream) SetReadDeadline(time.Time) error  { return nil }
+func (s *fakeStream) SetWriteDeadline(time.Time) error { return nil }
+func (s *fakeStream) Reset() error                     { return nil }
 func (s *fakeStream) Close() error {
 	s.once.Do(func() {
 		s.t.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 )
@@ -21,6 +22,13 @@ type Stream interface {
 	io.Writer
 	// CloseWrite sends END_STREAM after what was written; reading goes on.
 	CloseWrite() error
+	// SetDeadline, SetReadDeadline and SetWriteDeadline are those of net.Conn: waits that
+	// have begun, too, fail with os.ErrDeadlineExceeded, and the stream goes on after
+	// another deadline. A Write may have taken a part by then, which it says. A forwarded
+	// stream has none.
+	SetDeadline(t time.Time) error
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
 	// Reset ends both directions at once and tells the peer that the
 	// connection behind this stream broke.
 	Reset() error
