@@ -20,7 +20,7 @@ import (
 // front of its echo, which the server's own pod asks: a neighbour of the client.
 func pressed(t *testing.T, extra string) *node {
 	t.Helper()
-	n, _, _ := walled(t, "isolation: shared\nwalls: {base: {memory: 48Mi, cpu: 2}, workload: {memory: 8Mi}}\n"+extra)
+	n, _, _ := walled(t, "isolation: shared\nwalls: {base: {memory: 36Mi, cpu: 2}, workload: {memory: 8Mi}}\n"+extra)
 	text, err := os.ReadFile(filepath.Join(n.dir, "mesh.yaml"))
 	if err != nil {
 		t.Fatal(err)
