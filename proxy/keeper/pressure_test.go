@@ -93,6 +93,7 @@ func (n *node) hoard(t *testing.T, enough func() bool) {
 		_ = c.SetReadBuffer(4096)
 		_ = c.SetReadDeadline(time.Now().Add(time.Second)) // it paces, and no more
 		_, _ = io.ReadFull(c, make([]byte, 1))
+		time.Sleep(5 * time.Millisecond) // the cell looks at its memory every 50 ms: so much comes between two looks
 	}
 	t.Fatalf("%d downloads were not enough", most)
 }
