@@ -191,7 +191,7 @@ func TestNobodyListens(t *testing.T) {
 
 // I2: a denied connection is not delivered, with or without a tunnel.
 func TestPolicy(t *testing.T) {
-	w := newTwo(t, mesh.Policy{Name: "no-8080", Namespace: "a", Scope: mesh.ScopeNamespace, Action: mesh.Deny, Rules: []mesh.Rule{{Ports: []uint16{8080}}}})
+	w := newTwo(t, mesh.Policy{Name: "no-8080", Namespace: "a", Scope: mesh.ScopeNamespace, Action: mesh.Deny, Rules: []mesh.Rule{{Match: mesh.Match{Ports: []uint16{8080}}}}})
 	w.server.serve(t, 8080, whoami)
 	w.server.serve(t, 8081, whoami)
 	if got := readAll(t, w.client.dial(t, at(w.B4, 8081))); got != w.A4.String() {
@@ -204,7 +204,7 @@ func TestPolicy(t *testing.T) {
 // A peer outside the mesh reaches the pod in plaintext, under the same policy.
 func TestPlaintextFromOutsideTheMesh(t *testing.T) {
 	w := newTwo(t, mesh.Policy{Name: "only-mesh", Namespace: "a", Scope: mesh.ScopeNamespace, Action: mesh.Allow,
-		Rules: []mesh.Rule{{Namespaces: []string{"a"}}, {Ports: []uint16{8081}}}})
+		Rules: []mesh.Rule{{Match: mesh.Match{Namespaces: []string{"a"}}}, {Match: mesh.Match{Ports: []uint16{8081}}}}})
 	uncapture(t, w.A) // the client leaves the mesh
 	w.server.serve(t, 8080, whoami)
 	w.server.serve(t, 8081, whoami)

@@ -122,7 +122,7 @@ func (t Topology) denial(i int, e Edge) mesh.Policy {
 	to, _ := t.Pod(e.To)
 	return mesh.Policy{
 		Name: fmt.Sprintf("forbidden-%d", i+1), Namespace: to.Namespace, Scope: mesh.ScopeWorkload, Workloads: []string{e.To}, Action: mesh.Deny,
-		Rules: []mesh.Rule{{Principals: []string{t.TrustDomain + "/ns/" + from.Namespace + "/sa/" + from.ServiceAccount()}}},
+		Rules: []mesh.Rule{{Match: mesh.Match{Principals: []string{t.TrustDomain + "/ns/" + from.Namespace + "/sa/" + from.ServiceAccount()}}}},
 	}
 }
 
@@ -133,7 +133,7 @@ func (t Topology) strict() (all []mesh.Policy) {
 		p, _ := t.Pod(name)
 		all = append(all, mesh.Policy{
 			Name: "strict-" + p.App, Namespace: p.Namespace, Scope: mesh.ScopeWorkload, Workloads: []string{name}, Action: mesh.Allow,
-			Rules: []mesh.Rule{{Principals: []string{t.TrustDomain + "/*"}}},
+			Rules: []mesh.Rule{{Match: mesh.Match{Principals: []string{t.TrustDomain + "/*"}}}},
 		})
 	}
 	return all

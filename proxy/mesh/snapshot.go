@@ -8,8 +8,6 @@ import (
 	"os"
 
 	"sigs.k8s.io/yaml"
-
-	"github.com/bulkhead-mesh/bulkhead/identity"
 )
 
 // File is the strict YAML form of the mesh. Unknown keys are errors.
@@ -82,20 +80,12 @@ func New(f File, version uint64) (*Snapshot, error) {
 }
 
 func (s *Snapshot) addWorkload(trustDomain string, w Workload) error {
-	if w.UID == "" || w.Name == "" || w.Namespace == "" {
-		return fmt.Errorf("uid, name and namespace are required")
-	}
-	if w.ServiceAccount == "" {
-		w.ServiceAccount = "default" // as WDS does
+	if err := w.complete(trustDomain); err != nil {
+		return err
 	}
 	if len(w.Addresses) == 0 {
 		return fmt.Errorf("at least one address is required")
 	}
-	id, err := identity.New(trustDomain, w.Namespace, w.ServiceAccount)
-	if err != nil {
-		return err
-	}
-	w.Identity = id
 	if _, dup := s.workloads[w.UID]; dup {
 		return fmt.Errorf("uid appears twice")
 	}
@@ -110,17 +100,12 @@ func (s *Snapshot) addWorkload(trustDomain string, w Workload) error {
 }
 
 func (s *Snapshot) addService(v *Service) error {
-	if v.Name == "" || v.Namespace == "" {
-		return fmt.Errorf("name and namespace are required")
+	if err := v.validate(); err != nil {
+		return err
 	}
 	for _, uid := range v.Endpoints {
 		if s.workloads[uid] == nil {
 			return fmt.Errorf("endpoint %q is no workload of this file", uid)
-		}
-	}
-	for _, p := range v.Ports {
-		if p.Port == 0 || p.Target == 0 {
-			return fmt.Errorf("port and target must be between 1 and 65535")
 		}
 	}
 	for _, a := range v.Addresses {

@@ -40,17 +40,65 @@ func (p *Protocol) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Workload is a pod as the mesh sees it.
+// Locality is where a workload runs (Workload.locality).
+type Locality struct {
+	Region  string `json:"region,omitempty"`
+	Zone    string `json:"zone,omitempty"`
+	Subzone string `json:"subzone,omitempty"`
+}
+
+// Workload is a pod as the mesh sees it. The fields are those of istio.workload.Workload
+// (field numbers: workload.proto); what is left out there has the default named here.
 type Workload struct {
 	UID            string       `json:"uid"` // unique in the mesh; the lab uses namespace/name
 	Name           string       `json:"name"`
 	Namespace      string       `json:"namespace"`
-	ServiceAccount string       `json:"serviceAccount"`
+	ServiceAccount string       `json:"serviceAccount"` // default "default"
 	Node           string       `json:"node"`
-	Addresses      []netip.Addr `json:"addresses"`
+	Addresses      []netip.Addr `json:"addresses"` // none: reached by Hostname only, which this version cannot
 	Protocol       Protocol     `json:"protocol"`
+
+	TrustDomain string    `json:"trustDomain,omitempty"` // default: that of the file or, over xDS, cluster.local
+	Network     string    `json:"network,omitempty"`
+	Cluster     string    `json:"cluster,omitempty"` // default Kubernetes
+	Locality    Locality  `json:"locality,omitzero"`
+	HostNetwork bool      `json:"hostNetwork,omitempty"` // its addresses are its node's: not found by address
+	Unhealthy   bool      `json:"unhealthy,omitempty"`
+	Capacity    *uint32   `json:"capacity,omitempty"` // weight among endpoints; default 1
+	Hostname    string    `json:"hostname,omitempty"`
+	Waypoint    *Waypoint `json:"waypoint,omitempty"`
+
+	// For telemetry.
+	CanonicalName     string `json:"canonicalName,omitempty"`
+	CanonicalRevision string `json:"canonicalRevision,omitempty"`
+	Kind              string `json:"kind,omitempty"`       // deployment, cronjob, pod or job
+	Controller        string `json:"controller,omitempty"` // workload_name: of the deployment and so on
+
+	// Services are those that it is an endpoint of, by Service.Key. The ports are its own
+	// translation where it differs from the service's (named target ports); nil: the service's.
+	Services map[string][]Port `json:"services,omitempty"`
+	// Policies are those of scope workload that select it, by Policy.Key.
+	Policies []string `json:"policies,omitempty"`
+
 	// Identity is derived: spiffe://<trust domain>/ns/<namespace>/sa/<service account>.
 	Identity identity.ID `json:"-"`
+}
+
+// Waypoint names an L7 proxy that connections to a workload or service must pass. This
+// version has no waypoints: such a destination is refused, since to bypass its waypoint
+// would be to bypass its policy.
+type Waypoint struct {
+	Hostname string     `json:"hostname,omitempty"` // namespace/hostname, or
+	Address  netip.Addr `json:"address,omitzero"`
+	Port     uint16     `json:"port"` // hbone_mtls_port
+}
+
+// Weight is the workload's share among the endpoints of a service.
+func (w *Workload) Weight() uint32 {
+	if w.Capacity == nil {
+		return 1
+	}
+	return *w.Capacity
 }
 
 // workloadWire carries the identity as well, for the channel between keeper and
@@ -78,6 +126,22 @@ func FromWire(b json.RawMessage) (Workload, error) {
 	return w.Workload, nil
 }
 
+// complete fills in defaults and derives the identity.
+func (w *Workload) complete(trustDomain string) error {
+	if w.UID == "" || w.Name == "" || w.Namespace == "" {
+		return fmt.Errorf("uid, name and namespace are required")
+	}
+	if w.ServiceAccount == "" {
+		w.ServiceAccount = "default" // as WDS does
+	}
+	if w.TrustDomain == "" {
+		w.TrustDomain = trustDomain
+	}
+	var err error
+	w.Identity, err = identity.New(w.TrustDomain, w.Namespace, w.ServiceAccount)
+	return err
+}
+
 // address returns the workload's address in the family of like, else its first.
 func (w *Workload) address(like netip.Addr) netip.Addr {
 	for _, a := range w.Addresses {
@@ -86,31 +150,4 @@ func (w *Workload) address(like netip.Addr) netip.Addr {
 		}
 	}
 	return w.Addresses[0]
-}
-
-// Port maps a port of a service to one of its endpoints.
-type Port struct {
-	Port   uint16 `json:"port"`
-	Target uint16 `json:"target"`
-}
-
-// Service is a name with virtual addresses in front of workloads.
-type Service struct {
-	Name      string       `json:"name"`
-	Namespace string       `json:"namespace"`
-	Addresses []netip.Addr `json:"addresses"`
-	Ports     []Port       `json:"ports"`
-	Endpoints []string     `json:"endpoints"` // workload UIDs
-}
-
-// Hostname is the name under which HBONE authorities and logs know the service.
-func (s *Service) Hostname() string { return s.Name + "." + s.Namespace + ".svc.cluster.local" }
-
-func (s *Service) target(port uint16) (uint16, bool) {
-	for _, p := range s.Ports {
-		if p.Port == port {
-			return p.Target, true
-		}
-	}
-	return 0, false
 }
