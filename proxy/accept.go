@@ -62,7 +62,9 @@ func isKnock(c *net.TCPConn) bool {
 
 // admit serves a connection, on a goroutine of its own, once it has its place.
 func (w *Workload) admit(ctx, cut context.Context, c *net.TCPConn, e ear) {
+	asked := time.Now()
 	place, err := e.admit(ctx)
+	w.Counters.Queue.Since(asked)
 	if err != nil && ctx.Err() == nil { // the end of accepting is no reason to refuse what was accepted
 		e.refuse(c, err)
 		_ = TCPLeg(c).Reset()

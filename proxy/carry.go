@@ -22,7 +22,9 @@ func (w *Workload) carry(ctx context.Context, r *telemetry.Record, legs pair, do
 		return
 	}
 	r.Stage = telemetry.StageRelay
-	go startRelay(ctx, legs.client, legs.server, new(Bytes), func(x *relay) { w.carried(ctx, r, x, done) })
+	series := w.Counters.Carry(r)
+	count := &Bytes{AtoB: Count{Total: &series.Sent}, BtoA: Count{Total: &series.Received}}
+	go startRelay(ctx, legs.client, legs.server, count, func(x *relay) { w.carried(ctx, r, x, done) })
 }
 
 // carried leaves the counts of an ended relay in the record.

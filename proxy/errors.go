@@ -49,3 +49,23 @@ type PolicyError struct{ Reason string }
 func (e *PolicyError) Error() string {
 	return "connection closed due to policy rejection: " + e.Reason
 }
+
+// HandshakeError means that there is a connection to a peer, but no TLS in it.
+type HandshakeError struct {
+	Address netip.AddrPort
+	Err     error
+}
+
+func (e *HandshakeError) Error() string { return fmt.Sprintf("TLS with %s: %v", e.Address, e.Err) }
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// SilentError means that nobody answers at a peer's HBONE port, neither yes nor no.
+type SilentError struct {
+	Address netip.AddrPort
+	Err     error
+}
+
+func (e *SilentError) Error() string {
+	return fmt.Sprintf("connection to %s timed out, maybe a NetworkPolicy is blocking HBONE port %d: %v", e.Address, e.Address.Port(), e.Err)
+}
+func (e *SilentError) Unwrap() error { return e.Err }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
@@ -56,6 +57,7 @@ func (w *Workload) verify(ctx context.Context, raw *net.TCPConn) (peer, *tls.Con
 	p := peerOf(raw)
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
+	defer w.Counters.Handshake.Since(time.Now())
 	t, err := w.Account.Handshake(ctx, raw, nil, func(c net.Conn) *tls.Conn { return tls.Server(cork.New(c, raw), w.serverTLS) })
 	if err != nil {
 		return p, nil, err
@@ -156,7 +158,8 @@ func (w *Workload) inbound(in tunnel.Incoming, p peer, r *telemetry.Record) (pai
 // with an authority.
 func (w *Workload) readConnect(h hbone.Head, r *telemetry.Record) (hbone.Authority, error) {
 	r.Stage = telemetry.StageConnect
-	r.Traceparent = h.Header.Traceparent
+	r.Traceparent = hbone.KeepTraceparent(h.Header.Traceparent)
+	r.PeerBaggage = h.Header.Baggage
 	if h.Method != hbone.MethodConnect {
 		return hbone.Authority{}, &refusal{hbone.StatusBadRequest, fmt.Errorf("method %q is not CONNECT", h.Method)}
 	}
@@ -182,10 +185,13 @@ func (w *Workload) resolveTarget(a hbone.Authority, p peer, r *telemetry.Record)
 		if err != nil {
 			return netip.AddrPort{}, &refusal{hbone.StatusUnavailable, err}
 		}
-		port = target
+		r.Service, port = a.Host(), target
 	}
 	dst := netip.AddrPortFrom(p.local.Addr(), port)
 	r.Destination = dst
+	if r.Service == "" {
+		r.Service = w.serviceAt(port)
+	}
 	if w.Ports.Contains(port) {
 		return dst, &refusal{hbone.StatusUnavailable, &OwnPortError{dst}}
 	}
@@ -214,11 +220,6 @@ func (w *Workload) decide(r *telemetry.Record, c mesh.Connection) error {
 		return &PolicyError{d.Reason}
 	}
 	return nil
-}
-
-// baggageOf names a workload to the other end, for its metrics.
-func baggageOf(w mesh.Workload) string {
-	return hbone.Baggage{Namespace: w.Namespace, Workload: w.Name, Service: w.Name}.Encode()
 }
 
 // refusal is an error that the peer learns as an HTTP status.

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -110,10 +109,11 @@ func (w *Workload) farLeg(ctx context.Context, r *telemetry.Record, e mesh.Endpo
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, openTimeout, ErrNoAnswer)
 	defer cancel()
-	stream, _, err := w.pool.Open(ctx, key, head)
+	stream, said, err := w.pool.Open(ctx, key, head)
 	if err != nil {
 		return nil, err // never a Leg that holds a nil stream
 	}
+	r.PeerBaggage = said.Baggage
 	return stream, nil
 }
 
@@ -159,11 +159,12 @@ func (w *Workload) dialTLS(ctx context.Context, k tunnel.Key) (*tls.Conn, error)
 		place.Leave()
 		return nil, err
 	}
+	defer w.Counters.Handshake.Since(time.Now())
 	c, err := w.Account.Handshake(ctx, raw, place, func(c net.Conn) *tls.Conn {
 		return tls.Client(cork.New(c, raw), w.clientTLS(accept))
 	})
 	if err != nil {
-		return nil, fmt.Errorf("TLS with %s: %w", k.Address, err)
+		return nil, &HandshakeError{k.Address, err}
 	}
 	return c, nil
 }
@@ -180,7 +181,7 @@ func (w *Workload) dialPeer(ctx context.Context, k tunnel.Key) (*net.TCPConn, er
 	defer cancel()
 	c, err := w.dial(ctx, netns.DialOptions{Remote: k.Address, Source: k.SourceIP, Mark: redirect.MarkProxy, Tuning: netns.Peer})
 	if err != nil && ctx.Err() != nil {
-		return nil, fmt.Errorf("connection to %s timed out, maybe a NetworkPolicy is blocking HBONE port %d: %w", k.Address, redirect.HBONEPort, err)
+		return nil, &SilentError{k.Address, err}
 	}
 	return c, err
 }

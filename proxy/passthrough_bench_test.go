@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -16,14 +15,14 @@ import (
 func BenchmarkPassthrough(b *testing.B) {
 	ways := []struct {
 		name string
-		move func(from, to half, src, dst *tcpLeg, n *atomic.Int64) error
+		move func(from, to half, src, dst *tcpLeg, n *Count) error
 	}{
-		{"buffered", func(from, to half, src, _ *tcpLeg, n *atomic.Int64) error {
+		{"buffered", func(from, to half, src, _ *tcpLeg, n *Count) error {
 			_, err := moveBuffered(from, to, src, n, false)
 			return err
 		}},
 		{"spliced", moveSpliced},
-		{"move", func(from, to half, _, _ *tcpLeg, n *atomic.Int64) error { return move(from, to, n) }},
+		{"move", func(from, to half, _, _ *tcpLeg, n *Count) error { return move(from, to, n) }},
 	}
 	for _, size := range []int{4 << 10, 64 << 10, 256 << 10, 1 << 20, 16 << 20} {
 		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
@@ -49,10 +48,10 @@ func BenchmarkPassthrough(b *testing.B) {
 	}
 }
 
-func transfer(b *testing.B, payload []byte, move func(from, to half, src, dst *tcpLeg, n *atomic.Int64) error) {
+func transfer(b *testing.B, payload []byte, move func(from, to half, src, dst *tcpLeg, n *Count) error) {
 	client, in := connected(b)
 	out, server := connected(b)
-	var n atomic.Int64
+	var n Count
 	src, dst := TCPLeg(in).(*tcpLeg), TCPLeg(out).(*tcpLeg)
 	moved := make(chan error, 1)
 	go func() {

@@ -22,7 +22,26 @@ type Leg interface {
 }
 
 // Bytes counts what a relay has moved, while it moves.
-type Bytes struct{ AtoB, BtoA atomic.Int64 }
+type Bytes struct{ AtoB, BtoA Count }
+
+// Count is one direction. It counts for many connections together, too, in Total (nil: it
+// does not). The obvious way, summing up the open connections when somebody asks, would
+// need a list of them, and its owner a second look at each.
+type Count struct {
+	n     atomic.Int64
+	Total *atomic.Int64
+}
+
+// Add counts bytes.
+func (c *Count) Add(n int64) {
+	c.n.Add(n)
+	if c.Total != nil {
+		c.Total.Add(n)
+	}
+}
+
+// Load is what this direction has moved.
+func (c *Count) Load() int64 { return c.n.Load() }
 
 // RelayError says which leg broke a relay, and in doing what.
 type RelayError struct {
@@ -102,7 +121,7 @@ func (r *relay) copyAtoB() { r.copy(half{r.a, "a"}, half{r.b, "b"}, &r.count.Ato
 func (r *relay) copyBtoA() { r.copy(half{r.b, "b"}, half{r.a, "a"}, &r.count.BtoA, r.copyBtoA) }
 
 // copy moves one direction until its end, or until it falls asleep: again goes on then.
-func (r *relay) copy(from, to half, n *atomic.Int64, again func()) {
+func (r *relay) copy(from, to half, n *Count, again func()) {
 	if err := r.tryCopy(from, to, n); err != errAsleep {
 		r.over(err)
 		return
@@ -110,7 +129,7 @@ func (r *relay) copy(from, to half, n *atomic.Int64, again func()) {
 	from.Leg.(*tcpLeg).sleep(again)
 }
 
-func (r *relay) tryCopy(from, to half, n *atomic.Int64) (err error) {
+func (r *relay) tryCopy(from, to half, n *Count) (err error) {
 	defer r.recovered()
 	return copyHalf(from, to, n)
 }
@@ -176,7 +195,7 @@ func (h half) failed(op string, err error) error {
 // copyHalf moves one direction and passes its end on. Then nobody would read
 // from that leg any more, and a break of it would show in the next write to it
 // only, so it stays on the watch while the other direction lasts.
-func copyHalf(from, to half, n *atomic.Int64) error {
+func copyHalf(from, to half, n *Count) error {
 	if err := move(from, to, n); err != nil {
 		return err
 	}

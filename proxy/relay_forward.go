@@ -1,14 +1,12 @@
 package proxy
 
 import (
-	"sync/atomic"
-
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
 // forward lets the stream from pass on what arrives by itself, and reports whether it
 // can: it is a Forwarder, and to takes bytes without blocking.
-func (r *relay) forward(from, to half, n *atomic.Int64) bool {
+func (r *relay) forward(from, to half, n *Count) bool {
 	f, ok := from.Leg.(tunnel.Forwarder)
 	if !ok {
 		return false
@@ -28,7 +26,7 @@ type forwarded struct {
 	relay    *relay
 	from, to half
 	sink     tunnel.Sink
-	n        *atomic.Int64
+	n        *Count
 	err      error // of writing
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"sync/atomic"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/hazard"
 )
@@ -23,7 +22,7 @@ import (
 const bufferSize = 64 << 10
 
 // move copies from one leg to the other until EOF.
-func move(from, to half, n *atomic.Int64) error {
+func move(from, to half, n *Count) error {
 	src, srcTCP := from.Leg.(*tcpLeg)
 	dst, dstTCP := to.Leg.(*tcpLeg)
 	switch {
@@ -43,7 +42,7 @@ func move(from, to half, n *atomic.Int64) error {
 }
 
 // moveWakeful is moveBuffered for a leg that falls asleep when nothing comes.
-func moveWakeful(from, to half, src *tcpLeg, n *atomic.Int64) error {
+func moveWakeful(from, to half, src *tcpLeg, n *Count) error {
 	bed.rise(src)
 	told := false
 	_, err := func() (bool, error) {
@@ -59,7 +58,7 @@ func moveWakeful(from, to half, src *tcpLeg, n *atomic.Int64) error {
 
 // moveBuffered reads from TCP into pooled buffers. With upgrade it returns when
 // the transfer has become a bulk one, which full reads in a row tell.
-func moveBuffered(from, to half, src *tcpLeg, n *atomic.Int64, upgrade bool) (bulk bool, err error) {
+func moveBuffered(from, to half, src *tcpLeg, n *Count, upgrade bool) (bulk bool, err error) {
 	const fullReads = 4
 	for full := 0; !upgrade || full < fullReads; {
 		m, err := movePiece(from, to, src, n)
@@ -79,7 +78,7 @@ func moveBuffered(from, to half, src *tcpLeg, n *atomic.Int64, upgrade bool) (bu
 
 // movePiece is one read and its write. The buffer goes back at a panic, too: its charge
 // would be the workload's for ever.
-func movePiece(from, to half, src *tcpLeg, n *atomic.Int64) (int, error) {
+func movePiece(from, to half, src *tcpLeg, n *Count) (int, error) {
 	p, m, err := src.readPooled()
 	if err == io.EOF {
 		return 0, err
@@ -96,7 +95,7 @@ func movePiece(from, to half, src *tcpLeg, n *atomic.Int64) (int, error) {
 }
 
 // moveOut lets a stream write its memory into the other leg.
-func moveOut(from, to half, src io.WriterTo, n *atomic.Int64) error {
+func moveOut(from, to half, src io.WriterTo, n *Count) error {
 	m := &meter{to: to, n: n}
 	_, err := src.WriteTo(m)
 	if m.err != nil {
@@ -109,7 +108,7 @@ func moveOut(from, to half, src io.WriterTo, n *atomic.Int64) error {
 // the reader's.
 type meter struct {
 	to  io.Writer
-	n   *atomic.Int64
+	n   *Count
 	err error
 }
 
@@ -120,7 +119,7 @@ func (m *meter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func moveAny(from, to half, n *atomic.Int64) error {
+func moveAny(from, to half, n *Count) error {
 	b := buffers.Get().(*buffer)
 	defer buffers.Put(b)
 	for {

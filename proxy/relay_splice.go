@@ -3,7 +3,6 @@ package proxy
 import (
 	"io"
 	"os"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,7 +16,7 @@ const spliceSize = 256 << 10
 // connection would stand still. A pipe is made only for bulk transfers: it costs
 // two descriptors, and the kernel allows an ordinary user about a thousand of
 // full size.
-func moveSpliced(from, to half, src, dst *tcpLeg, n *atomic.Int64) error {
+func moveSpliced(from, to half, src, dst *tcpLeg, n *Count) error {
 	if !src.account.Take(spliceSize) { // what a pipe holds is buffered too
 		_, err := moveBuffered(from, to, src, n, false)
 		return err

@@ -196,6 +196,7 @@ func (w *Workload) begin(d telemetry.Direction, src netip.AddrPort) *telemetry.R
 
 func (w *Workload) end(r *telemetry.Record) {
 	if r.Err != nil {
+		r.Flag = flagOf(r.Stage, r.Err)
 		r.Err = &Error{Direction: r.Direction, Stage: r.Stage, Err: r.Err}
 	}
 	w.Counters.Close(r)

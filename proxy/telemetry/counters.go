@@ -11,6 +11,14 @@ import (
 // Closed.
 type Counters struct {
 	Opened, Closed, Failed, Sent, Received, Panics atomic.Uint64
+
+	// Queue is how long connections and tunnels waited for the workload's budget, Handshake
+	// how long TLS with a peer took (either side), and Connect how long it took from an
+	// accepted connection to one that carries bytes.
+	Queue, Handshake, Connect Clock
+
+	// Series are the same connections by who is at their other end.
+	Series Table
 }
 
 // Counts is a copy of Counters at one moment, as it crosses the channel.
@@ -24,6 +32,10 @@ type Counts struct {
 
 	// Budget is what the workload was refused and made to wait for, by its account.
 	Budget budget.Counts `json:"budget,omitzero"`
+
+	Queue     Times `json:"queue,omitzero"`
+	Handshake Times `json:"handshake,omitzero"`
+	Connect   Times `json:"connect,omitzero"`
 }
 
 // Counts copies the counters. The fields are read one after another, so a
@@ -32,6 +44,7 @@ func (c *Counters) Counts() Counts {
 	return Counts{
 		Opened: c.Opened.Load(), Closed: c.Closed.Load(), Failed: c.Failed.Load(),
 		Sent: c.Sent.Load(), Received: c.Received.Load(), Panics: c.Panics.Load(),
+		Queue: c.Queue.Times(), Handshake: c.Handshake.Times(), Connect: c.Connect.Times(),
 	}
 }
 
@@ -40,6 +53,7 @@ func (a Counts) Add(b Counts) Counts {
 	return Counts{
 		a.Opened + b.Opened, a.Closed + b.Closed, a.Failed + b.Failed,
 		a.Sent + b.Sent, a.Received + b.Received, a.Panics + b.Panics, a.Budget.Add(b.Budget),
+		a.Queue.Add(b.Queue), a.Handshake.Add(b.Handshake), a.Connect.Add(b.Connect),
 	}
 }
 
@@ -49,8 +63,21 @@ func (a Counts) StillOpen() uint64 { return a.Opened - min(a.Closed, a.Opened) }
 // Open counts the begin of a connection.
 func (c *Counters) Open() { c.Opened.Add(1) }
 
-// Close counts the end of the connection that r describes.
+// Carry counts a connection that begins to carry bytes: from now on it is known whose
+// series it belongs to.
+func (c *Counters) Carry(r *Record) *Series {
+	c.Connect.Since(r.Start)
+	r.series = c.Series.Open(r.key())
+	return r.series
+}
+
+// Close counts the end of the connection that r describes. One that never carried bytes is
+// opened and closed in its series at once.
 func (c *Counters) Close(r *Record) {
+	if r.series == nil {
+		r.series = c.Series.Open(r.key())
+	}
+	r.series.close(r)
 	if r.Err != nil {
 		c.Failed.Add(1)
 	}

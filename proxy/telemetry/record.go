@@ -48,12 +48,16 @@ type Record struct {
 	Next        netip.AddrPort // where the bytes went
 	Peer        identity.ID    // verified identity of the other end
 	PeerUID     string         // workload at the other end, when known
+	PeerBaggage string         // what the other end says of itself
 	Service     string
 	Traceparent string
 	Status      int   // HTTP status of the CONNECT, 0 when there was none
 	Sent        int64 // bytes towards the destination
 	Received    int64
+	Flag        Flag
 	Err         error
+
+	series *Series // once it is known
 }
 
 // Log keys. Those that ztunnel has too carry its names.
@@ -102,14 +106,20 @@ func (r *Record) line(now time.Time) slog.Record {
 	a = append(a, slog.Int64(keySent, r.Sent), slog.Int64(keyReceived, r.Received), slog.Duration(keyDuration, now.Sub(r.Start)))
 	if r.Err != nil {
 		a = append(a, slog.String(keyError, r.Err.Error()))
-		var why interface{ Reason() string }
-		if errors.As(r.Err, &why) {
-			a = append(a, slog.String(keyReason, why.Reason()))
-		}
+		a = addText(a, keyReason, r.reason())
 	}
 	l := slog.NewRecord(now, level, message, 0)
 	l.AddAttrs(a...)
 	return l
+}
+
+// reason is the word of an error that has one.
+func (r *Record) reason() string {
+	var why interface{ Reason() string }
+	if errors.As(r.Err, &why) {
+		return why.Reason()
+	}
+	return ""
 }
 
 func addAddr(to []slog.Attr, key string, a netip.AddrPort) []slog.Attr {
