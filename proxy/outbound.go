@@ -73,7 +73,8 @@ func (w *Workload) route(ctx context.Context, r *telemetry.Record, dst netip.Add
 	case len(a.Endpoints) == 0:
 		return mesh.Endpoint{}, &NoUpstreamError{a.Service, a.Reason}
 	}
-	e := a.Endpoints[rand.IntN(len(a.Endpoints))]
+	i := a.Choose(func(int) bool { return false }, rand.Uint64N)
+	e := a.Endpoints[i]
 	r.PeerUID = e.Workload
 	return e, nil
 }

@@ -121,7 +121,7 @@ func (w *two) startOn(t testing.TB, uid string, ns *netns.Namespace, a *budget.A
 	sink := telemetry.NewSink(slog.NewTextHandler(p.lines, nil))
 	p.work = proxy.New(proxy.Config{
 		Workload: workload, View: proxy.View{Policies: w.snapshot.Policies(workload), Services: w.snapshot.Services(uid)},
-		Ports: redirect.NodePorts, Netns: ns, Source: p.source, Resolver: resolver{w.snapshot}, Transport: h2.New(h2.Options{Account: a}), Account: a,
+		Ports: redirect.NodePorts, Netns: ns, Source: p.source, Resolver: resolver{w.snapshot, uid}, Transport: h2.New(h2.Options{Account: a}), Account: a,
 		Sink: sink, Counters: &telemetry.Counters{}, Log: slog.New(slog.NewTextHandler(p.lines, nil)), Drain: time.Second,
 	})
 	l := proxy.Listeners{Outbound: listen(t, ns, redirect.NodePorts.Outbound), Plaintext: listen(t, ns, redirect.NodePorts.Plaintext), HBONE: listen(t, ns, redirect.NodePorts.HBONE)}
@@ -174,10 +174,13 @@ func uncapture(t *testing.T, ns *netns.Namespace) {
 }
 
 // resolver answers out of a snapshot, without a channel.
-type resolver struct{ *mesh.Snapshot }
+type resolver struct {
+	*mesh.Snapshot
+	uid string
+}
 
 func (r resolver) Resolve(_ context.Context, dst netip.AddrPort) (mesh.Answer, error) {
-	return r.Snapshot.Resolve(dst), nil
+	return r.Snapshot.Resolve(r.uid, dst), nil
 }
 
 func listen(t testing.TB, ns *netns.Namespace, port uint16) *net.TCPListener {

@@ -77,6 +77,6 @@ func (a *Alone) emit(ctx context.Context, e Event) {
 }
 
 // Resolve implements Feed.
-func (a *Alone) Resolve(_ context.Context, _ string, dst netip.AddrPort) (mesh.Answer, error) {
-	return a.snapshot.Load().Resolve(dst), nil
+func (a *Alone) Resolve(_ context.Context, uid string, dst netip.AddrPort) (mesh.Answer, error) {
+	return a.snapshot.Load().Resolve(uid, dst), nil
 }

@@ -37,7 +37,7 @@ func (k *Keeper) resolve(x *process, q *cell.Resolve) *cell.Answer {
 	if _, ok := x.serves(q.UID); !ok {
 		return &cell.Answer{ID: q.ID, Error: fmt.Sprintf("this cell does not serve %q", cut(q.UID))}
 	}
-	return &cell.Answer{ID: q.ID, Answer: k.snapshot.Load().Resolve(q.Dst)}
+	return &cell.Answer{ID: q.ID, Answer: k.snapshot.Load().Resolve(q.UID, q.Dst)}
 }
 
 func (o *outbox) answer(a *cell.Answer) error {

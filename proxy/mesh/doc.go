@@ -11,5 +11,6 @@
 // first complete snapshot; it must never become passthrough, because an address
 // that is not known yet may well belong to a workload that requires mTLS.
 //
-// Limits of this version: one network, one cluster, no waypoints, no locality.
+// Limits of this version: waypoints, gateways to other networks and endpoints by host
+// name are not there; what needs one is refused with a word for it ([Refusal]).
 package mesh

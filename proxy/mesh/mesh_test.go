@@ -45,7 +45,7 @@ func id(t *testing.T, ns, sa string) identity.ID {
 func TestResolve(t *testing.T) {
 	s := parse(t)
 	web := func(a string) []Endpoint {
-		return []Endpoint{{Workload: "a/web", Address: netip.MustParseAddrPort(a), Protocol: HBONE, Identity: id(t, "a", "web")}}
+		return []Endpoint{{Workload: "a/web", Address: netip.MustParseAddrPort(a), Protocol: HBONE, Identity: id(t, "a", "web"), Weight: 1}}
 	}
 	for _, c := range []struct {
 		name, dst string
@@ -54,15 +54,15 @@ func TestResolve(t *testing.T) {
 		{"workload", "10.0.0.1:9000", Answer{Kind: Mesh, Version: 7, Endpoints: web("10.0.0.1:9000")}},
 		{"workload v6", "[fd00::1]:9000", Answer{Kind: Mesh, Version: 7, Endpoints: web("[fd00::1]:9000")}},
 		{"v4 in v6", "[::ffff:10.0.0.1]:9000", Answer{Kind: Mesh, Version: 7, Endpoints: web("10.0.0.1:9000")}},
-		{"plain workload", "10.0.0.3:1", Answer{Kind: Mesh, Version: 7, Endpoints: []Endpoint{{Workload: "b/old", Address: netip.MustParseAddrPort("10.0.0.3:1"), Protocol: TCP, Identity: id(t, "b", "old")}}}},
+		{"plain workload", "10.0.0.3:1", Answer{Kind: Mesh, Version: 7, Endpoints: []Endpoint{{Workload: "b/old", Address: netip.MustParseAddrPort("10.0.0.3:1"), Protocol: TCP, Identity: id(t, "b", "old"), Weight: 1}}}},
 		{"service translates the port", "10.96.0.1:80", Answer{Kind: Mesh, Version: 7, Service: "web.a.svc.cluster.local", Endpoints: web("10.0.0.1:8080")}},
 		{"service keeps the family", "[fd00:96::1]:80", Answer{Kind: Mesh, Version: 7, Service: "web.a.svc.cluster.local", Endpoints: web("[fd00::1]:8080")}},
-		{"service without the port", "10.96.0.1:81", Answer{Kind: Mesh, Version: 7, Service: "web.a.svc.cluster.local", Reason: "service web.a.svc.cluster.local has no port 81"}},
-		{"service without endpoints", "10.96.0.2:80", Answer{Kind: Mesh, Version: 7, Service: "none.a.svc.cluster.local", Reason: "no healthy upstream"}},
+		{"service without the port", "10.96.0.1:81", Answer{Kind: Mesh, Version: 7, Service: "web.a.svc.cluster.local", Refusal: NoPort, Reason: "service web.a.svc.cluster.local has no port 81"}},
+		{"service without endpoints", "10.96.0.2:80", Answer{Kind: Mesh, Version: 7, Service: "none.a.svc.cluster.local", Refusal: NoUpstream, Reason: "no healthy upstream"}},
 		{"outside the mesh", "192.0.2.1:443", Answer{Kind: NotMesh, Version: 7}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := s.Resolve(netip.MustParseAddrPort(c.dst))
+			got := s.Resolve("a/web", netip.MustParseAddrPort(c.dst))
 			if d := cmp.Diff(c.want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }), cmp.Comparer(func(a, b identity.ID) bool { return a == b })); d != "" {
 				t.Error(d)
 			}
@@ -73,7 +73,7 @@ func TestResolve(t *testing.T) {
 // An address is never passthrough before a snapshot exists.
 func TestResolveBeforeTheFirstSnapshotIsUnknown(t *testing.T) {
 	var s *Snapshot
-	if a := s.Resolve(netip.MustParseAddrPort("10.0.0.1:1")); a.Kind != Unknown {
+	if a := s.Resolve("a/web", netip.MustParseAddrPort("10.0.0.1:1")); a.Kind != Unknown {
 		t.Errorf("kind %v, want unknown", a.Kind)
 	}
 }
@@ -186,7 +186,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("workload %q without identity or address was accepted", uid)
 			}
 			for _, a := range w.Addresses {
-				s.Resolve(netip.AddrPortFrom(a, 80))
+				s.Resolve(uid, netip.AddrPortFrom(a, 80))
 			}
 		}
 	})

@@ -1,78 +1,223 @@
 package mesh
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 )
 
-// Kind is which of the three answers Resolve gave.
-type Kind uint8
-
-const (
-	Unknown Kind = iota // not known yet: wait, then fail; never passthrough
-	Mesh                // a workload or service of the mesh
-	NotMesh             // a complete snapshot does not contain the address
-)
-
-func (k Kind) String() string { return [...]string{"unknown", "mesh", "not-mesh"}[k] }
-
-// Endpoint is one place that serves the address asked for.
-type Endpoint struct {
-	Workload string         `json:"workload"` // UID
-	Address  netip.AddrPort `json:"address"`  // the workload's address and its own port
-	Protocol Protocol       `json:"protocol"`
-	Identity identity.ID    `json:"identity"`
-}
-
-// Answer is what Resolve says. Endpoints is empty only for Unknown, NotMesh, and
-// for a service that nobody serves: the last is an error, not passthrough
-// (ztunnel: "no healthy upstream").
-type Answer struct {
-	Kind      Kind       `json:"kind"`
-	Version   uint64     `json:"version"` // of the snapshot that gave it
-	Service   string     `json:"service,omitempty"`
-	Endpoints []Endpoint `json:"endpoints,omitempty"`
-	Reason    string     `json:"reason,omitempty"` // why there is no endpoint
-}
-
-// Resolve says where a connection to dst goes. A nil snapshot answers Unknown.
-func (s *Snapshot) Resolve(dst netip.AddrPort) Answer {
+// Resolve says where a connection of the workload from (a UID) to dst goes, in
+// ztunnel's order: the address of a workload, then that of a service, then a service
+// whose range contains it, each in the asker's network and visible to its namespace.
+//
+// A nil snapshot answers Unknown, and so does one that does not know who asks: what
+// it may see is not known, and half an answer would be passthrough.
+func (s *Snapshot) Resolve(from string, dst netip.AddrPort) Answer {
 	if s == nil {
 		return Answer{Kind: Unknown}
 	}
-	addr := dst.Addr().Unmap()
-	if w := s.byAddress[addr]; w != nil {
-		return Answer{Kind: Mesh, Version: s.version, Endpoints: []Endpoint{w.endpoint(addr, dst.Port())}}
-	}
-	if v := s.byVIP[addr]; v != nil {
-		return s.resolveService(v, addr, dst.Port())
-	}
-	return Answer{Kind: NotMesh, Version: s.version}
-}
-
-func (s *Snapshot) resolveService(v *Service, vip netip.Addr, port uint16) Answer {
-	a := Answer{Kind: Mesh, Version: s.version, Service: v.Hostname()}
-	target, ok := v.target(port)
+	w, ok := s.Workload(from)
 	if !ok {
-		a.Reason = fmt.Sprintf("service %s has no port %d", v.Hostname(), port)
-		return a
+		return Answer{Kind: Unknown, Version: s.version}
 	}
-	for _, uid := range v.Endpoints {
-		a.Endpoints = append(a.Endpoints, s.workloads[uid].endpoint(vip, target))
+	q := question{s: s, from: &w, addr: dst.Addr().Unmap(), port: dst.Port()}
+	a := Answer{Kind: NotMesh}
+	if to := q.workload(); to != nil {
+		a = q.toWorkload(to)
+	} else if v := q.service(); v != nil {
+		a = q.toService(v)
 	}
-	if len(a.Endpoints) == 0 {
-		a.Reason = "no healthy upstream"
-	}
+	a.Version = s.version
 	return a
 }
 
-func (w *Workload) endpoint(like netip.Addr, port uint16) Endpoint {
+// question is one Resolve.
+type question struct {
+	s    *Snapshot
+	from *Workload
+	addr netip.Addr
+	port uint16
+}
+
+// workload finds the workload that has the address. Those on the host's network are
+// not meant by it, their node is: it belongs to many, and to processes outside the mesh.
+func (q *question) workload() *Workload {
+	var best *Workload
+	for _, w := range q.s.workloadsAt(q.addr) {
+		if w.Network == q.from.Network && !w.HostNetwork && (best == nil || outranks(w, best)) {
+			best = w
+		}
+	}
+	return best
+}
+
+// outranks orders workloads that share an address: a pod that speaks HBONE, a pod,
+// whatever speaks HBONE, the rest. The UID decides between equals, so that every
+// node decides alike.
+func outranks(a, b *Workload) bool {
+	rank := func(w *Workload) int {
+		n := 0
+		if w.pod() {
+			n += 2
+		}
+		if w.Protocol == HBONE {
+			n++
+		}
+		return n
+	}
+	if rank(a) != rank(b) {
+		return rank(a) > rank(b)
+	}
+	return a.UID < b.UID
+}
+
+// service finds the service that has the address, or a range with it.
+func (q *question) service() *Service {
+	if v := q.preferred(q.s.servicesAt(q.addr)); v != nil {
+		return v
+	}
+	return q.preferred(q.s.servicesOver(q.addr))
+}
+
+// preferred picks among services with one address: the asker's own namespace comes
+// before a narrower range, that before a canonical one.
+func (q *question) preferred(all []*Service) *Service {
+	var best *Service
+	for _, v := range all {
+		if v.Network == q.from.Network && v.visibleTo(q.from.Namespace) && (best == nil || q.prefer(v, best) < 0) {
+			best = v
+		}
+	}
+	return best
+}
+
+func (q *question) prefer(a, b *Service) int {
+	return cmp.Or(
+		first(a.Namespace == q.from.Namespace, b.Namespace == q.from.Namespace),
+		cmp.Compare(b.bits(q.addr), a.bits(q.addr)),
+		first(a.Canonical, b.Canonical),
+		cmp.Compare(a.Key(), b.Key()),
+	)
+}
+
+// first orders what is before what is not.
+func first(a, b bool) int {
+	switch {
+	case a && !b:
+		return -1
+	case b && !a:
+		return 1
+	}
+	return 0
+}
+
+// toWorkload is the answer for an address that is a workload's own.
+func (q *question) toWorkload(w *Workload) Answer {
+	a := Answer{Kind: Mesh}
+	if q.mustPass(w.Waypoint) {
+		return a.refused(NeedsWaypoint, w.UID+" is behind a waypoint, which this version cannot pass")
+	}
+	e := q.at(w, q.addr, q.port)
+	e.Weight = 1 // there is no other, whatever its share of a service
+	a.Endpoints = []Endpoint{e}
+	return a
+}
+
+// toService is the answer for the address of a service.
+func (q *question) toService(v *Service) Answer {
+	a := Answer{Kind: Mesh, Service: v.Hostname()}
+	if q.mustPass(v.Waypoint) {
+		return a.refused(NeedsWaypoint, v.Hostname()+" is behind a waypoint, which this version cannot pass")
+	}
+	if v.Balance.Mode == BalancePassthrough {
+		a.Endpoints = []Endpoint{{Address: netip.AddrPortFrom(q.addr, q.port), Protocol: TCP, Weight: 1}}
+		return a
+	}
+	target, ok := v.target(q.port)
+	if !ok {
+		return a.refused(NoPort, fmt.Sprintf("service %s has no port %d", v.Hostname(), q.port))
+	}
+	refusal := NoUpstream
+	for _, w := range q.s.endpointsOf(v.Key()) {
+		e, why := q.endpoint(v, w, target)
+		switch why {
+		case "":
+			a.Endpoints = append(a.Endpoints, e)
+		case NoUpstream:
+		default: // somebody is there, which says more than that nobody is
+			refusal = why
+		}
+	}
+	if len(a.Endpoints) == 0 {
+		return a.refused(refusal, noEndpoint[refusal])
+	}
+	a.Names = v.identities()
+	a.Endpoints = ranked(q.from.UID, a.Endpoints)
+	return a
+}
+
+var noEndpoint = map[Refusal]string{
+	NoUpstream:   "no healthy upstream",
+	NoAddress:    "no endpoint has an address of a family that the service offers (endpoints by host name are not supported)",
+	OtherNetwork: "every endpoint is on another network, and gateways are not supported",
+}
+
+// endpoint is how a workload serves a service, or why it does not. The rank is the
+// one of its locality: the higher the nearer.
+func (q *question) endpoint(v *Service, w *Workload, target uint16) (Endpoint, Refusal) {
+	port := w.port(v, q.port, target)
+	near, ok := v.Balance.near(q.from, w)
+	if w.Unhealthy && !v.Balance.AllHealth || w.Weight() == 0 || port == 0 || !ok {
+		return Endpoint{}, NoUpstream
+	}
+	if w.Network != q.from.Network {
+		return Endpoint{}, OtherNetwork
+	}
+	addr, ok := w.address(q.addr, v.Families)
+	if !ok {
+		return Endpoint{}, NoAddress
+	}
+	e := q.at(w, addr, port)
+	e.Rank = near
+	return e, ""
+}
+
+func (q *question) at(w *Workload, addr netip.Addr, port uint16) Endpoint {
 	return Endpoint{
 		Workload: w.UID,
-		Address:  netip.AddrPortFrom(w.address(like), port),
+		Address:  netip.AddrPortFrom(addr, port),
 		Protocol: w.Protocol,
 		Identity: w.Identity,
+		Weight:   w.Weight(),
 	}
+}
+
+// mustPass says whether the asker has to go through a waypoint: always, unless it is
+// the waypoint.
+func (q *question) mustPass(p *Waypoint) bool {
+	if p == nil {
+		return false
+	}
+	_, serves := q.from.Services[p.Hostname]
+	return !serves && !slices.Contains(q.from.Addresses, p.Address)
+}
+
+func (a Answer) refused(why Refusal, reason string) Answer {
+	a.Refusal, a.Reason = why, reason
+	return a
+}
+
+// identities are those of the service's names that are identities: others are names
+// for TLS without SPIFFE.
+func (v *Service) identities() []identity.ID {
+	var ids []identity.ID
+	for _, name := range v.SubjectAltNames {
+		if id, err := identity.Parse(name); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }

@@ -103,6 +103,36 @@ func (s *Service) target(port uint16) (uint16, bool) {
 	return 0, false
 }
 
+// allow says whether an endpoint may be called at an address.
+func (f Families) allow(a netip.Addr) bool {
+	switch f {
+	case FamilyV4:
+		return a.Is4()
+	case FamilyV6:
+		return a.Is6()
+	}
+	return true
+}
+
+func (s *Service) visibleTo(namespace string) bool {
+	return s.Visibility != VisibleNamespace || s.Namespace == namespace
+}
+
+// bits is the length of the narrowest of the service's ranges with the address in it;
+// an address of its own is all of them.
+func (s *Service) bits(a netip.Addr) int {
+	if slices.Contains(s.Addresses, a) {
+		return a.BitLen()
+	}
+	n := -1
+	for _, p := range s.Prefixes {
+		if p.Contains(a) {
+			n = max(n, p.Bits())
+		}
+	}
+	return n
+}
+
 func (s *Service) validate() error {
 	if s.Name == "" || s.Namespace == "" {
 		return fmt.Errorf("name and namespace are required")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 )
@@ -142,12 +143,36 @@ func (w *Workload) complete(trustDomain string) error {
 	return err
 }
 
-// address returns the workload's address in the family of like, else its first.
-func (w *Workload) address(like netip.Addr) netip.Addr {
+// address returns the address to call it at: the one that was asked for if it has it,
+// else one of the families that may be used, of the same family if there is one.
+func (w *Workload) address(asked netip.Addr, f Families) (netip.Addr, bool) {
+	if slices.Contains(w.Addresses, asked) {
+		return asked, true
+	}
+	var other netip.Addr
 	for _, a := range w.Addresses {
-		if a.Is4() == like.Is4() {
-			return a
+		switch {
+		case !f.allow(a):
+		case a.Is4() == asked.Is4():
+			return a, true
+		case !other.IsValid():
+			other = a
 		}
 	}
-	return w.Addresses[0]
+	return other, other.IsValid()
 }
+
+// port is where the workload serves a port of a service: what it says itself, else
+// the service's target; 0 if neither does.
+func (w *Workload) port(v *Service, port, target uint16) uint16 {
+	for _, p := range w.Services[v.Key()] {
+		if p.Port == port {
+			return p.Target
+		}
+	}
+	return target
+}
+
+// pod tells a pod from what was entered by hand (a WorkloadEntry): istiod's UIDs are
+// CLUSTER/GROUP/KIND/NAMESPACE/NAME, and a pod's group is empty.
+func (w *Workload) pod() bool { return strings.Contains(w.UID, "//Pod/") }
