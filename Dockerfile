@@ -12,13 +12,13 @@ COPY identity identity
 COPY redirect redirect
 COPY bench bench
 ARG VERSION=unknown
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/ ./cmd/bulkhead-node ./cmd/bulkhead-cell
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/ ./cmd/bulkhead-node ./cmd/bulkhead-cell ./cmd/bulkhead-sidecar
 
 # The sidecar: one pod, no privilege but NET_RAW (marks and transparent sockets).
 FROM scratch AS sidecar
-COPY --from=build /out/bulkhead-cell /bulkhead-cell
-ENTRYPOINT ["/bulkhead-cell"]
-CMD ["sidecar", "--config", "/etc/bulkhead/sidecar.yaml"]
+COPY --from=build /out/bulkhead-sidecar /bulkhead-sidecar
+ENTRYPOINT ["/bulkhead-sidecar"]
+CMD ["--config", "/etc/bulkhead/sidecar.yaml"]
 
 # The node proxy, last, so that it is the default target.
 FROM scratch AS node

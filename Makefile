@@ -17,7 +17,7 @@ help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build the executables into bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/bulkhead ./cmd/bulkhead-node ./cmd/bulkhead-cell ./cmd/bulkhead-attack
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/bulkhead ./cmd/bulkhead-node ./cmd/bulkhead-cell ./cmd/bulkhead-sidecar ./cmd/bulkhead-attack
 
 lab: build ## Run the crash drill in every placement, print the table, write out/
 	bin/bulkhead drill run crash

@@ -58,6 +58,11 @@ var forbidden = []struct{ from, to, why string }{
 	{"cmd/bulkhead-cell", "redirect/rules", "a cell has no business with capture rules"},
 	{"cmd/bulkhead-cell", "identity/ca", "a cell never signs"},
 	{"cmd/bulkhead-cell", "bench", "the data plane knows nothing of the lab"},
+	{"cmd/bulkhead-sidecar", "proxy/keeper", "a sidecar has no keeper"},
+	{"cmd/bulkhead-sidecar", "proxy/anchor", "a sidecar has no anchor"},
+	{"cmd/bulkhead-sidecar", "redirect/rules", "whoever injects a sidecar has the capture rules"},
+	{"cmd/bulkhead-sidecar", "identity/ca", "a sidecar asks a CA, it is none"},
+	{"cmd/bulkhead-sidecar", "bench", "the data plane knows nothing of the lab"},
 	{"cmd/bulkhead-node", "bench", "the node knows nothing of the lab"},
 	{"cmd/bulkhead-node", "identity/ca", "the node asks a CA, it is none"},
 	{"proxy/keeper", "identity/ca", "the keeper asks a CA, it is none"},
@@ -143,6 +148,17 @@ func TestDataPlaneStaysLight(t *testing.T) {
 					t.Errorf("bulkhead-cell links %s: %s", d, h.why)
 				}
 			}
+		}
+	}
+}
+
+// TestSidecarIsACell: what carries bytes is the same code; a sidecar links more, and
+// nothing less.
+func TestSidecarIsACell(t *testing.T) {
+	sidecar := list(t, "./cmd/bulkhead-sidecar")[0].Deps
+	for _, d := range list(t, "./cmd/bulkhead-cell")[0].Deps {
+		if strings.HasPrefix(d, module+"proxy") && !slices.Contains(sidecar, d) {
+			t.Errorf("bulkhead-cell links %s and bulkhead-sidecar does not", d)
 		}
 	}
 }

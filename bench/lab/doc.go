@@ -23,7 +23,7 @@
 //	   └─ worker   the lab itself; its network namespace is the fabric
 //	      ├─ bulkhead control      the CA, on a unix socket
 //	      ├─ bulkhead app          one per pod, in the pod's network namespace
-//	      ├─ bulkhead-cell sidecar one per pod (sidecar), or
+//	      ├─ bulkhead-sidecar      one per pod (sidecar), or
 //	      └─ bulkhead-node         one per node (all other isolations), PID 1 of a pid
 //	                               namespace as in a container: what it started dies with it
 //

@@ -96,7 +96,7 @@ func New(o Options) (*Lab, error) {
 		}
 		o.Bin = filepath.Dir(self)
 	}
-	for _, name := range []string{"bulkhead", "bulkhead-node", "bulkhead-cell"} {
+	for _, name := range []string{"bulkhead", "bulkhead-node", "bulkhead-cell", "bulkhead-sidecar"} {
 		if _, err := os.Stat(filepath.Join(o.Bin, name)); err != nil {
 			return nil, &Misuse{fmt.Sprintf("%s is missing beside this executable in %s: run make build", name, o.Bin)}
 		}

@@ -57,7 +57,7 @@ func build() (string, error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return dir, err
 	}
-	c := exec.Command("go", "build", "-o", dir, "./cmd/bulkhead", "./cmd/bulkhead-node", "./cmd/bulkhead-cell", "./bench/lab/testdata/fetch")
+	c := exec.Command("go", "build", "-o", dir, "./cmd/bulkhead", "./cmd/bulkhead-node", "./cmd/bulkhead-cell", "./cmd/bulkhead-sidecar", "./bench/lab/testdata/fetch")
 	c.Dir, c.Env = filepath.Join("..", ".."), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("go build: %w\n%s", err, out)

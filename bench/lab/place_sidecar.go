@@ -17,7 +17,7 @@ import (
 // flows are stopped before a subject is displaced, so that it is hardly ever used.
 const Drain = 2 * time.Second
 
-// sidecarConfig is the file of `bulkhead-cell sidecar`.
+// sidecarConfig is the file of `bulkhead-sidecar`.
 type sidecarConfig struct {
 	Workload string   `json:"workload"`
 	Mesh     string   `json:"mesh"`
@@ -106,7 +106,7 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 	spec := jail.Spec{
 		Netns: -1, Files: -1, NoFile: sidecarWall.files, Caps: []string{"net_raw"}, NoNewPrivs: true,
 		NoRaw: jail.Probe().Seccomp == nil, // a manifest's seccompProfile (docs/trust.md)
-		Argv:  []string{cell, "sidecar", "--config", config},
+		Argv:  []string{cell, "--config", config},
 	}
 	if l.manyUIDs {
 		spec.UID, spec.GID = sidecarUID, sidecarUID

@@ -15,11 +15,19 @@ func (l *Lab) cellProgram(owner string) string {
 // linkCell makes the link, unless it is there: what Swap put there stays.
 func (l *Lab) linkCell(owner string) (string, error) {
 	path := l.cellProgram(owner)
-	err := os.Symlink(l.bin("bulkhead-cell"), path)
+	err := os.Symlink(l.dataPlaneOf(owner), path)
 	if errors.Is(err, os.ErrExist) {
 		err = nil
 	}
 	return path, at("program", owner, err)
+}
+
+// dataPlaneOf is the true executable: a node has cells, a pod its sidecar.
+func (l *Lab) dataPlaneOf(owner string) string {
+	if _, pod := l.topology.Pod(owner); pod {
+		return l.bin("bulkhead-sidecar")
+	}
+	return l.bin("bulkhead-cell")
 }
 
 // Swap has the next process that is started to serve a pod be another program; an empty
@@ -30,7 +38,7 @@ func (l *Lab) Swap(pod, program string) error {
 		return err
 	}
 	if program == "" {
-		program = l.bin("bulkhead-cell")
+		program = l.dataPlaneOf(owner)
 	}
 	path := l.cellProgram(owner)
 	if err := os.Symlink(program, path+".new"); err != nil {

@@ -10,10 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/cmd/internal/dataplane"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
-	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
-	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
 // channelFD is where the anchor puts the cell's end of the channel.
@@ -25,7 +23,7 @@ func newChannelCommand() *cobra.Command {
 		Use:    "channel",
 		Short:  "Serve what the keeper says over descriptor 3",
 		Hidden: true,
-		Args:   misuseArgs(cobra.NoArgs),
+		Args:   dataplane.Args(cobra.NoArgs),
 		RunE:   func(c *cobra.Command, _ []string) error { return runChannel(c.Context(), name) },
 	}
 	c.Flags().StringVar(&name, "name", "cell", "the cell's name in logs")
@@ -34,12 +32,12 @@ func newChannelCommand() *cobra.Command {
 
 func runChannel(ctx context.Context, name string) error {
 	if kind, err := unix.GetsockoptInt(channelFD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_SEQPACKET {
-		return &misuse{fmt.Errorf("no channel on descriptor %d: a keeper starts this command", channelFD)}
+		return &dataplane.Misuse{Err: fmt.Errorf("no channel on descriptor %d: a keeper starts this command", channelFD)}
 	}
 	unix.CloseOnExec(channelFD)
-	logs := newLogs(os.Stderr, name)
-	defer logs.close()
-	log := logs.log
+	logs := dataplane.NewLogs(os.Stderr, name)
+	defer logs.Close()
+	log := logs.Log
 	feed, err := cell.NewChannel(os.NewFile(channelFD, "channel"), name, log)
 	if err != nil {
 		return err
@@ -49,7 +47,7 @@ func runChannel(ctx context.Context, name string) error {
 	talk, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go readChannel(talk, feed, ended)
-	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: transport, Log: log, Access: logs.access, Drain: feed.Drain, Doze: true})
+	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: dataplane.Transport, Log: log, Access: logs.Access, Drain: feed.Drain, Doze: true})
 	hangUp()
 	if channelErr := <-ended; errors.Is(err, cell.ErrFeedGone) && !errors.Is(channelErr, io.EOF) {
 		return errors.Join(err, channelErr)
@@ -61,6 +59,3 @@ func runChannel(ctx context.Context, name string) error {
 func readChannel(ctx context.Context, feed *cell.Channel, ended chan<- error) {
 	ended <- feed.Run(ctx)
 }
-
-// transport is how tunnels of one workload are made.
-func transport(a *budget.Account) tunnel.Transport { return h2.New(h2.Options{Account: a}) }

@@ -1,75 +1,31 @@
-// Command bulkhead-cell is the data plane: jailed on a node, where its keeper
-// starts it, and alone in a pod, where it is the sidecar.
+// Command bulkhead-cell is the data plane on a node: its keeper starts it, jailed, and
+// tells it over a channel what to serve. Alone in a pod it is bulkhead-sidecar.
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/cmd/internal/dataplane"
 )
 
-// Exit codes: misuse is the caller's to mend, a failure is not.
-const (
-	exitFailure = 1
-	exitMisuse  = 2
-)
+func init() { dataplane.Name("bulkhead-cell") }
 
-// misuse is an error that the caller can mend by calling differently.
-type misuse struct{ error }
-
-func main() { os.Exit(run(os.Args[1:])) }
-
-func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	root := newRoot()
-	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
-	}
-	lines := telemetry.NewLines(os.Stderr) // which somebody may have stopped reading: that must not keep a process from its end
-	fmt.Fprintln(lines, "bulkhead-cell:", err)
-	lines.Close()
-	var m *misuse
-	if errors.As(err, &m) {
-		return exitMisuse
-	}
-	return exitFailure
-}
+func main() { os.Exit(dataplane.Main(newRoot(), os.Args[1:])) }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "bulkhead-cell",
-		Short: "The data plane: captures TCP connections of pods and carries them over mTLS", Version: version,
-		Long: `bulkhead-cell is the data plane of Bulkhead. On a node its keeper starts it ("channel");
-alone in a pod it is the sidecar ("sidecar --config FILE"). Both run the same code.`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Args:          misuseArgs(cobra.NoArgs),
+		Short: "The data plane of a node: captures TCP connections of pods and carries them over mTLS", Version: version,
+		Long: `bulkhead-cell is the data plane of Bulkhead on a node: the keeper of bulkhead-node starts it ("channel").
+Alone in a pod the same code is bulkhead-sidecar.`,
+		Args: dataplane.Args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			return &misuse{errors.New(`say "sidecar --config FILE"; "channel" is for the keeper (see --help)`)}
+			return &dataplane.Misuse{Err: errors.New(`a keeper starts this ("channel"); in a pod use bulkhead-sidecar`)}
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &misuse{err} })
-	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newChannelCommand(), newSidecarCommand())
+	root.AddCommand(newChannelCommand())
 	return root
-}
-
-// misuseArgs marks errors of an argument check as misuse.
-func misuseArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return &misuse{err}
-		}
-		return nil
-	}
 }

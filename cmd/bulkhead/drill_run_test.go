@@ -24,7 +24,7 @@ const hang = 10 * time.Minute
 // TestDrillsInALab builds the executables once, drills with them, and benches.
 func TestDrillsInALab(t *testing.T) {
 	bin := t.TempDir()
-	c := exec.Command("go", "build", "-o", bin, ".", "../bulkhead-node", "../bulkhead-cell", "../bulkhead-attack")
+	c := exec.Command("go", "build", "-o", bin, ".", "../bulkhead-node", "../bulkhead-cell", "../bulkhead-sidecar", "../bulkhead-attack")
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

@@ -73,7 +73,7 @@ var executables = sync.OnceValues(func() (string, error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return "", err
 	}
-	c := exec.Command("go", "build", "-o", dir+"/", "../../cmd/bulkhead-node", "../../cmd/bulkhead-cell")
+	c := exec.Command("go", "build", "-o", dir+"/", "../../cmd/bulkhead-node", "../../cmd/bulkhead-cell", "../../cmd/bulkhead-sidecar")
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)

@@ -37,7 +37,7 @@ func (p *pod) canLeave(to Isolation) error {
 		return nil
 	}
 	if err := rules.Listening(p.netns, redirect.SidecarPorts); err != nil {
-		return fmt.Errorf("pod %s has no sidecar that could serve it (start bulkhead-cell sidecar in it first): %w", p.UID, err)
+		return fmt.Errorf("pod %s has no sidecar that could serve it (start bulkhead-sidecar in it first): %w", p.UID, err)
 	}
 	return nil
 }

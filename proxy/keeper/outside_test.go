@@ -25,7 +25,7 @@ func (n *node) startSidecar(t *testing.T) (stop func()) {
 	}
 	ready := filepath.Join(n.dir, "sidecar.ready")
 	n.write(t, "sidecar.yaml", fmt.Sprintf("workload: a/server\nmesh: %[1]s/mesh.yaml\nca: {socket: %[1]s/ca.sock, token: %[1]s/token}\ndrain: 1s\nready: %[2]s\n", n.dir, ready))
-	c := exec.Command(filepath.Join(bin, "bulkhead-cell"), "sidecar", "--config", filepath.Join(n.dir, "sidecar.yaml"))
+	c := exec.Command(filepath.Join(bin, "bulkhead-sidecar"), "--config", filepath.Join(n.dir, "sidecar.yaml"))
 	c.Stdout, c.Stderr = n.stderr, n.stderr
 	if err := n.B.Do(c.Start); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 	"sigs.k8s.io/yaml"
 
+	"github.com/bulkhead-mesh/bulkhead/cmd/internal/dataplane"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
@@ -38,16 +39,16 @@ type sidecarConfig struct {
 	drain   time.Duration
 }
 
-func newSidecarCommand() *cobra.Command {
+func newRoot() *cobra.Command {
 	var path string
 	c := &cobra.Command{
-		Use:   "sidecar --config FILE",
-		Short: "Serve the one pod in whose network namespace this runs",
-		Args:  misuseArgs(cobra.NoArgs),
+		Use:   "bulkhead-sidecar --config FILE",
+		Short: "The data plane of one pod: serves the pod in whose network namespace this runs", Version: version,
+		Args: dataplane.Args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			config, err := loadSidecar(path)
 			if err != nil {
-				return &misuse{err}
+				return &dataplane.Misuse{Err: err}
 			}
 			return runSidecar(c.Context(), config)
 		},
@@ -81,9 +82,9 @@ func loadSidecar(path string) (sidecarConfig, error) {
 }
 
 func runSidecar(ctx context.Context, c sidecarConfig) error {
-	logs := newLogs(os.Stderr, "sidecar/"+c.Workload)
-	defer logs.close()
-	log := logs.log
+	logs := dataplane.NewLogs(os.Stderr, "sidecar/"+c.Workload)
+	defer logs.Close()
+	log := logs.Log
 	served := func(err error) {
 		if err == nil && c.Ready != "" {
 			err = os.WriteFile(c.Ready, []byte("ready\n"), 0o644)
@@ -100,7 +101,7 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go watchMesh(watch, feed, ended)
-	err := cell.Run(ctx, cell.Config{Feed: feed, Transport: transport, Log: log, Access: logs.access, Drain: func() time.Duration { return c.drain }})
+	err := cell.Run(ctx, cell.Config{Feed: feed, Transport: dataplane.Transport, Log: log, Access: logs.Access, Drain: func() time.Duration { return c.drain }})
 	endOrders() // before the feed's end closes what orders are sent on
 	stop()
 	<-ended

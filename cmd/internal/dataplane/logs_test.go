@@ -1,4 +1,4 @@
-package main
+package dataplane
 
 import (
 	"bytes"
@@ -13,15 +13,15 @@ import (
 func TestAStuckLogStopsNobody(t *testing.T) {
 	r, w := io.Pipe()
 	defer r.Close()
-	l := newLogs(w, "a/b")
+	l := NewLogs(w, "a/b")
 	stuck := make(chan error, 1)
 	go func() {
-		err := l.access.Handle(t.Context(), slog.NewRecord(time.Now(), slog.LevelInfo, "connection complete", 0))
-		l.access.(interface{ Flush() }).Flush()
+		err := l.Access.Handle(t.Context(), slog.NewRecord(time.Now(), slog.LevelInfo, "connection complete", 0))
+		l.Access.(interface{ Flush() }).Flush()
 		stuck <- err
 	}()
 	for range 10_000 { // 1 MiB and more: the queue drops in the end
-		l.log.Warn("accept failed", "error", "too many open files, and a long explanation of what that means to whom")
+		l.Log.Warn("accept failed", "error", "too many open files, and a long explanation of what that means to whom")
 	}
 	select {
 	case err := <-stuck:
@@ -34,7 +34,7 @@ func TestAStuckLogStopsNobody(t *testing.T) {
 		_, _ = io.Copy(&b, r)
 		read <- b.String()
 	}()
-	l.close()
+	l.Close()
 	if err := <-stuck; err != nil {
 		t.Error(err)
 	}

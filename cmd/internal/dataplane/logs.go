@@ -1,4 +1,4 @@
-package main
+package dataplane
 
 import (
 	"io"
@@ -7,27 +7,28 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
-// logs are what a cell says, all of it to one place that somebody may stop reading: a
+// Logs are what a cell says, all of it to one place that somebody may stop reading: a
 // container runtime whose disk is full, say. The pipe fills then, and who writes to it
 // waits. So nobody but two writers does, each behind a queue that drops and counts.
 //
 // It is two because access lines are queued as records, and become text only when the
 // pipe takes them; and each knows how much of its own was lost.
-type logs struct {
-	log    *slog.Logger
-	access slog.Handler // only for a telemetry.Sink
+type Logs struct {
+	Log    *slog.Logger
+	Access slog.Handler // only for a telemetry.Sink
 	lines  *telemetry.Lines
 }
 
-func newLogs(w io.Writer, name string) logs {
+// NewLogs makes the logs of the cell of that name.
+func NewLogs(w io.Writer, name string) Logs {
 	lines := telemetry.NewLines(w)
 	cell := slog.String("cell", name)
-	return logs{
-		log:    slog.New(slog.NewJSONHandler(lines, nil).WithAttrs([]slog.Attr{cell})),
-		access: telemetry.NewAccess(w, cell),
+	return Logs{
+		Log:    slog.New(slog.NewJSONHandler(lines, nil).WithAttrs([]slog.Attr{cell})),
+		Access: telemetry.NewAccess(w, cell),
 		lines:  lines,
 	}
 }
 
-// close writes what is queued, for at most a second.
-func (l logs) close() { l.lines.Close() }
+// Close writes what is queued, for at most a second.
+func (l Logs) Close() { l.lines.Close() }
