@@ -11,7 +11,7 @@ PKG     ?= ./...
 BENCH   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab bench bench-isolation instrument-check instrument-tools bench-tools test unit fuzz lint fmt report-check image-check clean
+.PHONY: help build lab bench bench-isolation instrument-check instrument-tools bench-tools test unit fuzz lint fmt conformance report-check image-check clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ lint: ## gofmt, go vet, staticcheck (pinned in .tools)
 
 fmt: ## Format the code
 	gofmt -w cmd proxy identity redirect bench
+
+conformance: ## Run the tests that show what a peer of ztunnel does, write docs/conformance.md
+	go run ./bench/conformance
 
 report-check: ## Open a report in Chromium at 390 and 1280 pixels, light and dark
 	BULKHEAD_BROWSER=1 go test ./bench/web -run TestInABrowser -count=1 -v

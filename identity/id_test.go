@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/identity"
 )
 
+// Conformance 33: what is a SPIFFE ID and what is none.
 func TestParse(t *testing.T) {
 	long := strings.Repeat("n", 2048)
 	tests := []struct {
@@ -130,6 +131,7 @@ func TestIDErrorIsShort(t *testing.T) {
 	}
 }
 
+// Conformance 33: no text breaks it.
 func FuzzParseID(f *testing.F) {
 	for _, s := range []string{
 		"spiffe://cluster.local/ns/namespace/sa/service-account", "spiffe://td/ns//sa/", "spiffe://td/ns/ns/sa/sa/",

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/identity"
 )
 
+// Conformance 30: leaf, chain and roots become one SVID.
 func TestNewSVID(t *testing.T) {
 	m := newMint(t, "td", 1)
 	leaf := m.leaf(t)
@@ -43,6 +44,7 @@ func TestSVIDEndsWithItsIntermediate(t *testing.T) {
 	}
 }
 
+// Conformance 30: what does not fit together is no SVID.
 func TestNewSVIDRefuses(t *testing.T) {
 	m, stranger := newMint(t, "td", 1), newMint(t, "td", 11)
 	roots := [][]byte{m.root.Raw}

@@ -99,6 +99,7 @@ func TestCertificateIsBuiltOncePerRotation(t *testing.T) {
 }
 
 // TestRefusals has one line per way to be refused: who refuses, with which type of error, and what the other side learns.
+// Conformance 28: refused at the end that verifies, with an alert for the other.
 func TestRefusals(t *testing.T) {
 	p := newPair(t)
 	m, foreign, namesake := p.mint, newMint(t, "other", 11), newMint(t, "td", 21)
@@ -210,6 +211,7 @@ func TestAnySAN(t *testing.T) {
 }
 
 // TestOwnSVID: an end whose own SVID is not there or has expired refuses to shake hands at all.
+// Conformance 29: no handshake with an own SVID that has expired.
 func TestOwnSVID(t *testing.T) {
 	late := t0.Add(2 * time.Hour)
 	tests := []struct {

@@ -33,6 +33,8 @@ func readAll(t *testing.T, r io.Reader) string {
 	return string(b)
 }
 
+// Conformance 15: a service's port is the endpoint's port at the other end.
+// Conformance 102: the client's own address arrives, and the record names the peer.
 func TestTheApplicationSeesTheClientsOwnAddress(t *testing.T) {
 	w := newTwo(t)
 	w.server.serve(t, 8080, whoami)
@@ -55,6 +57,7 @@ func TestTheApplicationSeesTheClientsOwnAddress(t *testing.T) {
 }
 
 // I1: what the client says is nowhere on the wire, and it is when nothing captures.
+// Conformance 102: captured: no byte in plaintext; not captured: the same bytes are seen.
 func TestNothingIsOnTheWireInPlaintext(t *testing.T) {
 	w := newTwo(t)
 	w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
@@ -127,6 +130,8 @@ func TestResetIsAReset(t *testing.T) {
 	}
 }
 
+// Conformance 102: 16 MiB there and back.
+// Conformance 109: through two proxies.
 func TestManyBytesBothWays(t *testing.T) {
 	w := newTwo(t)
 	w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
@@ -190,6 +195,7 @@ func TestNobodyListens(t *testing.T) {
 }
 
 // I2: a denied connection is not delivered, with or without a tunnel.
+// Conformance 23: a denied stream is answered with 401, and the record names the policy.
 func TestPolicy(t *testing.T) {
 	w := newTwo(t, mesh.Policy{Name: "no-8080", Namespace: "a", Scope: mesh.ScopeNamespace, Action: mesh.Deny, Rules: []mesh.Rule{{Match: mesh.Match{Ports: []uint16{8080}}}}})
 	w.server.serve(t, 8080, whoami)
@@ -216,6 +222,7 @@ func TestPlaintextFromOutsideTheMesh(t *testing.T) {
 }
 
 // An address outside the mesh is passed through, with the same record.
+// Conformance 1: an address outside the mesh gets the connection, with a record.
 func TestPassthrough(t *testing.T) {
 	w := newTwo(t)
 	l := listen(t, w.B, 7000) // B listens, but on an address that the mesh does not know
@@ -237,6 +244,7 @@ func TestPassthrough(t *testing.T) {
 }
 
 // Drain: an open connection may finish, and is cut at the deadline.
+// Conformance 98: cut at the deadline and not before.
 func TestDrainCutsAtTheDeadline(t *testing.T) {
 	w := newTwo(t)
 	w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
@@ -257,6 +265,7 @@ func TestDrainCutsAtTheDeadline(t *testing.T) {
 }
 
 // Cut does not wait: the pod is gone.
+// Conformance 101: cut without a wait.
 func TestCutDoesNotWait(t *testing.T) {
 	w := newTwo(t)
 	w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
@@ -272,7 +281,7 @@ func TestCutDoesNotWait(t *testing.T) {
 	}
 }
 
-// The proxy's own ports lead nowhere (ztunnel: malicious_calls_inpod).
+// Conformance 106: from a pod, over its own address, loopback, and its peer's.
 func TestOwnPortsLeadNowhere(t *testing.T) {
 	w := newTwo(t)
 	for _, to := range []netip.AddrPort{

@@ -91,6 +91,9 @@ func (w *two) request(t *testing.T, method, authority string, body io.Reader, ce
 	return tr.RoundTrip(r.WithContext(t.Context()))
 }
 
+// Conformance 20: the pod's own address, and a hostname.
+// Conformance 22: the port of a hostname becomes the endpoint's.
+// Conformance 24: the answer carries baggage.
 func TestAForeignPeerIsServed(t *testing.T) {
 	w := newTwo(t)
 	w.server.serve(t, 8080, func(c *net.TCPConn) {
@@ -124,13 +127,17 @@ func TestAForeignPeerIsRefused(t *testing.T) {
 		status                  int
 		words                   []string
 	}{
+		// Conformance 20: what is no CONNECT, or has no authority, is answered with 400.
 		{"a GET", http.MethodGet, at(w.B4, 8080).String(), 400, []string{"stage=connect", "is not CONNECT"}},
 		{"a bad authority", http.MethodConnect, "10.0.0.1:http", 400, []string{"stage=connect"}},
 		{"no port", http.MethodConnect, w.B4.String(), 400, []string{"stage=connect"}},
+		// Conformance 21: the address of somebody else.
 		{"not the pod's address", http.MethodConnect, "10.77.0.77:8080", 400, []string{"stage=resolve", "ip mismatch"}},
+		// Conformance 106: through a tunnel the proxy's own ports are answered with 503.
 		{"the proxy's outbound port", http.MethodConnect, at(w.B4, 15001).String(), 503, []string{"stage=resolve", "recursive"}},
 		{"the proxy's HBONE port", http.MethodConnect, at(w.B4, 15008).String(), 503, []string{"stage=resolve", "recursive"}},
 		{"a name that is not the pod's", http.MethodConnect, "other.a.svc.cluster.local:80", 503, []string{"stage=resolve", "not a service of this workload"}},
+		// Conformance 22: a port that the service lacks is answered with 503.
 		{"a port that the service lacks", http.MethodConnect, "server.a.svc.cluster.local:81", 503, []string{"stage=resolve", "has no port 81"}},
 		{"nobody listens", http.MethodConnect, at(w.B4, 4444).String(), 503, []string{"stage=deliver", "refused"}},
 	} {
@@ -208,7 +215,9 @@ func TestAForeignPeerWithoutAGoodSVIDIsRefused(t *testing.T) {
 	}{
 		{"no certificate", nil, []string{"stage=verify", "certificate"}},
 		{"signed by nobody we know", []tls.Certificate{forge(t, "spiffe://cluster.local/ns/a/sa/client", time.Now().Add(time.Hour), nil, nil)}, []string{"stage=verify"}},
+		// Conformance 29: an expired SVID of a client is refused.
 		{"an SVID of our CA that has expired", []tls.Certificate{w.expired(t)}, []string{"stage=verify", "expired"}},
+		// Conformance 28: a client of another trust domain is refused, and the record says at which stage.
 		{"another trust domain", []tls.Certificate{forge(t, "spiffe://evil.example/ns/a/sa/client", time.Now().Add(time.Hour), nil, nil)}, []string{"stage=verify"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -72,6 +72,7 @@ func receive(c *net.TCPConn, seed uint64, size int) error {
 	return nil
 }
 
+// Conformance 109: every byte, whatever the pieces.
 func TestRelayMovesEveryByte(t *testing.T) {
 	eachPath(t, func(t *testing.T, p *path) {
 		sizes := []int{0, 1, 1000, 70_000, 300_000, 3 << 20, 12 << 20}

@@ -205,6 +205,7 @@ func TestSignRefuses(t *testing.T) {
 }
 
 // TestExtensionsOfARequestAreNotCopied: a CSR may ask for a CA certificate; it gets a leaf.
+// Conformance 32: what else a request asks for is not signed.
 func TestExtensionsOfARequestAreNotCopied(t *testing.T) {
 	c, key, id := newCA(t, ca.Options{}), newKey(t), mustID(t, "spiffe://td/ns/a/sa/b")
 	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 )
 
+// Conformance 36: ready with the first SVID.
 func TestFirstSVID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSigner(t, time.Hour)
@@ -67,6 +68,7 @@ func TestEndsWithItsContext(t *testing.T) {
 	})
 }
 
+// Conformance 32: one critical SAN and no subject.
 func TestCSR(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 )
 
+// Conformance 29: a new SVID at half life.
 func TestRotatesAtHalfLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSigner(t, time.Hour)
@@ -41,6 +42,7 @@ func TestRotatesAtHalfLife(t *testing.T) {
 	})
 }
 
+// Conformance 41: the first pause after a success is the shortest again.
 func TestBackoff(t *testing.T) {
 	seconds := []float64{0.5, 1, 2, 4, 8, 16, 32, 64, 128, 150, 150, 150}
 	for _, test := range []struct{ jitter, factor float64 }{{0, 0.8}, {0.5, 1}, {1, 1.2}} {
@@ -97,6 +99,7 @@ func TestDefaultJitterSpreads(t *testing.T) {
 	})
 }
 
+// Conformance 42: kept until its end.
 func TestKeepsItsSVIDThroughAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSigner(t, time.Hour)
@@ -127,6 +130,8 @@ func TestKeepsItsSVIDThroughAnOutage(t *testing.T) {
 }
 
 // TestBadAnswers: what a Signer returns is checked, and a bad answer costs nothing that was there.
+// Conformance 34: an empty chain, and roots that are missing.
+// Conformance 35: another identity, or another's key.
 func TestBadAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		other, err := identity.New("td", "a", "other")

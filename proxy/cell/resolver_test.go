@@ -62,6 +62,7 @@ func TestResolverDropsOvertakenAnswers(t *testing.T) {
 }
 
 // Unknown waits five seconds and then fails; it is never passthrough (I1).
+// Conformance 66: it never comes, and the connection fails.
 func TestResolverUnknownFailsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &oracle{answer: func(int64) (mesh.Answer, error) { return mesh.Answer{Kind: mesh.Unknown}, nil }}
@@ -77,6 +78,7 @@ func TestResolverUnknownFailsClosed(t *testing.T) {
 	})
 }
 
+// Conformance 66: it comes while it is waited for.
 func TestResolverUnknownIsAskedAgainAfterAPush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &oracle{answer: func(n int64) (mesh.Answer, error) {

@@ -14,6 +14,7 @@ import (
 
 // The server drains: what is open finishes, what comes is refused, and both ends
 // close when the last stream has ended.
+// Conformance 97: open streams end by themselves.
 func TestServerDrains(t *testing.T) {
 	tn, s, a := acceptPair(t, Options{})
 	c, far := open(t, tn), a.next(t)
@@ -41,6 +42,7 @@ func TestServerDrains(t *testing.T) {
 }
 
 // A stream that crosses with the GOAWAY is refused, and HPACK keeps in step.
+// Conformance 53: what came too late was not begun.
 func TestStreamsAfterGoAwayAreRefused(t *testing.T) {
 	a := &accepted{streams: make(chan tunnel.Stream, 10), done: make(chan struct{})}
 	w, s := wireToServer(t, Options{}, a.handle)

@@ -213,7 +213,8 @@ func TestBlockedReadWakes(t *testing.T) {
 	}
 }
 
-// ztunnel, read_buffering: what has arrived stays readable when the tunnel goes.
+// What has arrived stays readable when the tunnel goes.
+// Conformance 57: of an unfinished answer the bytes and then the loss, of a finished one all.
 func TestReadBufferedAfterLoss(t *testing.T) {
 	tn, _, a := acceptPair(t, Options{})
 	unfinished, s1 := open(t, tn), a.next(t)

@@ -11,6 +11,7 @@ import (
 
 // What package tunnel promises of a pool, over real tunnels: the peer's GOAWAY reaches
 // it, a successor is there before the next stream, and the old stream goes on.
+// Conformance 53: a new tunnel is there before the next stream.
 func TestAPoolHasASuccessorForADrainedTunnel(t *testing.T) {
 	a := &accepted{streams: make(chan tunnel.Stream, 10), done: make(chan struct{})}
 	var mu sync.Mutex

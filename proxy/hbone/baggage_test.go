@@ -32,6 +32,7 @@ func TestBaggage(t *testing.T) {
 	}
 }
 
+// Conformance 25: the baggage of other proxies is read.
 func TestParseBaggageOfOthers(t *testing.T) {
 	for text, want := range map[string]Baggage{
 		" service.name = s ; prop=1 , other=x,": {Service: "s"},

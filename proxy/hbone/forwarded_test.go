@@ -6,6 +6,7 @@ import (
 )
 
 // ztunnel: build_forwarded, exact text.
+// Conformance 18: for is quoted and host is not.
 func TestForwardedEncode(t *testing.T) {
 	v4, v6 := netip.MustParseAddrPort("127.0.0.1:80"), netip.MustParseAddrPort("[::1]:80")
 	for want, f := range map[string]Forwarded{
@@ -25,6 +26,7 @@ func TestForwardedEncode(t *testing.T) {
 }
 
 // ztunnel: parse_forwarded_host variants.
+// Conformance 26: every form, and what is none.
 func TestParseForwarded(t *testing.T) {
 	src := netip.MustParseAddrPort("10.0.0.1:80")
 	for text, want := range map[string]Forwarded{
@@ -50,6 +52,7 @@ func TestParseForwarded(t *testing.T) {
 	}
 }
 
+// Conformance 26: no text breaks it.
 func FuzzParseForwarded(f *testing.F) {
 	for _, s := range []string{`for="10.0.0.1:80";host=a.b`, `for="[::1]:80", for=x`, `host="a"`, `by=x;proto=http`} {
 		f.Add(s)

@@ -24,6 +24,7 @@ func TestConfigDefaults(t *testing.T) {
 	}
 }
 
+// Conformance 111: what is wrong, and what to write instead.
 func TestConfigRejects(t *testing.T) {
 	for name, c := range map[string]struct{ from, to, want string }{
 		"unknown key":       {"node: node-1", "node: node-1\nnoode: x", "unknown field"},
@@ -102,6 +103,7 @@ func TestRestartDelay(t *testing.T) {
 	}
 }
 
+// Conformance 111: no file breaks it.
 func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(nodeFile))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -327,6 +327,8 @@ func (n *node) roundTrip() error {
 
 var isolations = []string{"shared", "namespace", "service-account", "workload"}
 
+// Conformance 82: two pods talk as soon as they are added.
+// Conformance 102: in every isolation, and nothing of it in plaintext.
 func TestPodsTalkInEveryIsolation(t *testing.T) {
 	for _, isolation := range isolations {
 		t.Run(isolation, func(t *testing.T) {
@@ -628,6 +630,7 @@ func TestWithoutAnAnchorNothingPasses(t *testing.T) {
 }
 
 // Adding a pod many times at once is adding it once.
+// Conformance 83: five times at once.
 func TestAddingAPodTwiceIsAddingItOnce(t *testing.T) {
 	n := startNode(t, "isolation: shared")
 	n.echo(t)
@@ -645,6 +648,7 @@ func TestAddingAPodTwiceIsAddingItOnce(t *testing.T) {
 }
 
 // A pod that was made anew under its old name is served in its new namespace.
+// Conformance 84: the new namespace is captured and the old is let go.
 func TestAPodMadeAnewReplacesTheOld(t *testing.T) {
 	n := startNode(t, "isolation: workload")
 	fresh, err := netns.New()

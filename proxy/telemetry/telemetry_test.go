@@ -58,6 +58,7 @@ func (s *Sink) finish(t *testing.T) <-chan struct{} {
 	return s.done
 }
 
+// Conformance 107: the record says what is known and nothing else.
 func TestTheLineSaysWhatIsKnown(t *testing.T) {
 	var out bytes.Buffer
 	s := NewSink(slog.NewTextHandler(&out, nil))

@@ -68,7 +68,7 @@ func wantTunnels(t *testing.T, d *dialer, n int) {
 	}
 }
 
-// ztunnel: connections_reused.
+// Conformance 49: one tunnel for streams one after the other.
 func TestTunnelsAreReused(t *testing.T) {
 	d := &dialer{limit: 100}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
@@ -79,7 +79,7 @@ func TestTunnelsAreReused(t *testing.T) {
 	})
 }
 
-// ztunnel: unique_keys_have_unique_connections.
+// Conformance 50: each part of the key makes a difference.
 func TestEachKeyHasItsOwnTunnel(t *testing.T) {
 	id := func(name string) identity.ID {
 		id, err := identity.New("cluster.local", "ns", name)
@@ -121,8 +121,7 @@ func TestDestinationsIsCanonical(t *testing.T) {
 	}
 }
 
-// ztunnel: connection_limits: 4 streams at 2 each are 2 tunnels; 5 more while those
-// are open are 3 new ones, one after the other or all at once.
+// Conformance 51: 4 streams at 2 each are 2 tunnels, 5 more are 3 new ones.
 func TestFullTunnelsMakeAnother(t *testing.T) {
 	d := &dialer{limit: 2}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
@@ -141,6 +140,7 @@ func TestFullTunnelsMakeAnother(t *testing.T) {
 	})
 }
 
+// Conformance 51: the same when all come at once.
 func TestFullTunnelsMakeAnotherAtOnce(t *testing.T) {
 	d := &dialer{limit: 2, takes: time.Second}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
@@ -152,7 +152,7 @@ func TestFullTunnelsMakeAnotherAtOnce(t *testing.T) {
 	})
 }
 
-// ztunnel: single_pool, one stream per tunnel.
+// Conformance 52: 50 streams, 50 tunnels, dialled side by side.
 func TestOneStreamPerTunnel(t *testing.T) {
 	d := &dialer{limit: 1, takes: time.Second}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
@@ -175,7 +175,7 @@ func TestPoolHasALimitOfItsOwn(t *testing.T) {
 	})
 }
 
-// ztunnel: server_goaway.
+// Conformance 53: the old tunnel lives as long as its stream.
 func TestGoAwayMakesAnother(t *testing.T) {
 	d := &dialer{limit: 100}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
@@ -194,7 +194,7 @@ func TestGoAwayMakesAnother(t *testing.T) {
 	})
 }
 
-// ztunnel: idle_eviction.
+// Conformance 54: after five minutes without a stream, counted from the last.
 func TestIdleTunnelsAreEvicted(t *testing.T) {
 	d := &dialer{limit: 100}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
@@ -217,7 +217,7 @@ func TestIdleTunnelsAreEvicted(t *testing.T) {
 	})
 }
 
-// ztunnel: idle_eviction_with_persistent.
+// Conformance 55: an hour is nothing to an open stream.
 func TestOpenStreamsKeepTheirTunnel(t *testing.T) {
 	d := &dialer{limit: 100}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
@@ -236,7 +236,7 @@ func TestOpenStreamsKeepTheirTunnel(t *testing.T) {
 	})
 }
 
-// ztunnel: stress, single, multi and many sources.
+// Conformance 56: 100 streams over 1 key, 300 over 3, 1000 over 100.
 func TestStress(t *testing.T) {
 	for name, c := range map[string]struct{ streams, keys int }{
 		"single": {100, 1}, "multi": {300, 3}, "many": {1000, 100},
@@ -252,6 +252,7 @@ func TestStress(t *testing.T) {
 	}
 }
 
+// Conformance 56: 200 at once, never more than the limit.
 func TestTunnelsNeverCarryMoreThanTheirLimit(t *testing.T) {
 	d := &dialer{limit: 7, takes: time.Millisecond}
 	inBubble(t, d, func(t *testing.T, p *Pool) {

@@ -61,6 +61,7 @@ func TestDialAcrossTheWire(t *testing.T) {
 	}
 }
 
+// Conformance 94: a dialled socket carries its mark.
 func TestDialMarks(t *testing.T) {
 	n := newNamespace(t)
 	listen(t, n, netns.ListenOptions{Port: 8080})

@@ -20,6 +20,7 @@ func here() string {
 	return inode
 }
 
+// Conformance 93: inside, and back.
 func TestDoRunsInsideAndComesBack(t *testing.T) {
 	n := newNamespace(t)
 	runtime.LockOSThread()
@@ -87,6 +88,7 @@ func threadsIn(t *testing.T, n *netns.Namespace) []string {
 	return in
 }
 
+// Conformance 93: also out of a panic.
 func TestPanicAndGoexitComeOutOfDo(t *testing.T) {
 	n := newNamespace(t)
 	for want, fn := range map[string]func() error{

@@ -54,6 +54,8 @@ func option(t *testing.T, c interface {
 	return value
 }
 
+// Conformance 94: a listener shares its port with nobody, custody makes that needless.
+// Conformance 96: a second listener is an error that names the namespace.
 func TestListenTakesItsPortOnce(t *testing.T) {
 	n := newNamespace(t)
 	l := listen(t, n, netns.ListenOptions{Port: 15001})
