@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
@@ -44,11 +45,14 @@ func (e *NoUpstreamError) Error() string {
 }
 
 // PolicyError is a denied connection.
-type PolicyError struct{ Reason string }
+type PolicyError struct{ Decision mesh.Decision }
 
 func (e *PolicyError) Error() string {
-	return "connection closed due to policy rejection: " + e.Reason
+	return "connection closed due to policy rejection: " + e.Decision.String()
 }
+
+// Reason is one word for logs and metrics.
+func (e *PolicyError) Reason() string { return string(e.Decision.Reason) }
 
 // HandshakeError means that there is a connection to a peer, but no TLS in it.
 type HandshakeError struct {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
@@ -21,7 +22,7 @@ func TestFlagOf(t *testing.T) {
 		err   error
 		want  telemetry.Flag
 	}{
-		{telemetry.StagePolicy, &refusal{401, &PolicyError{"no"}}, telemetry.FlagDeny},
+		{telemetry.StagePolicy, &refusal{401, &PolicyError{mesh.Decision{Reason: mesh.ReasonDenied, Policy: "a/no"}}}, telemetry.FlagDeny},
 		{telemetry.StageVerify, cause, telemetry.FlagTLS},
 		{telemetry.StageVerify, identity.ErrNoSVID, telemetry.FlagIdentity},
 		{telemetry.StageDeliver, &refusal{503, &netns.Error{Op: netns.OpConnect, Err: cause}}, telemetry.FlagConnect},

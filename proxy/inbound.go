@@ -216,8 +216,8 @@ func (w *Workload) servicePort(host string, port uint16) (uint16, error) {
 // decide applies the workload's policies.
 func (w *Workload) decide(r *telemetry.Record, c mesh.Connection) error {
 	r.Stage = telemetry.StagePolicy
-	if d := mesh.Decide(w.view.Load().Policies, c); !d.Allowed {
-		return &PolicyError{d.Reason}
+	if d := w.view.Load().Policies.Decide(c); !d.Allowed {
+		return &PolicyError{d}
 	}
 	return nil
 }

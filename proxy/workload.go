@@ -41,7 +41,7 @@ type Resolver interface {
 // workload runs.
 type View struct {
 	Services []mesh.Service // those that the workload is an endpoint of
-	Policies []mesh.Policy  // those that apply to it
+	Policies mesh.PolicySet // what its connections are judged by
 }
 
 // Config is all that the data path of a workload needs. Every field but View, Account
@@ -98,8 +98,19 @@ func New(c Config) *Workload {
 	return w
 }
 
-// SetView replaces what connections that begin from now on are judged by.
-func (w *Workload) SetView(v View) { w.view.Store(&v) }
+// SetView replaces what connections that begin from now on are judged by. It is for one
+// goroutine at a time.
+func (w *Workload) SetView(v View) {
+	var earlier *mesh.PolicySet
+	if old := w.view.Load(); old != nil {
+		earlier = &old.Policies
+	}
+	v.Policies = v.Policies.After(earlier)
+	w.view.Store(&v)
+}
+
+// Generation is that of the policies in force.
+func (w *Workload) Generation() string { return w.view.Load().Policies.Generation }
 
 // Cut makes the drain, now running or yet to come, end at once.
 func (w *Workload) Cut() { w.cutOnce.Do(func() { close(w.cut) }) }

@@ -36,7 +36,7 @@ type cell struct {
 	turns   *budget.Turns
 	memory  *memory
 	served  map[string]*served
-	told    map[string]telemetry.Counts // in the last pong with counts
+	told    *Pong // the last one with news
 	rest    rest
 	issuers map[identity.ID]*issuing
 	running sync.WaitGroup // each Add is one served.run or issuing.run goroutine
@@ -106,7 +106,7 @@ func (s *cell) handle(ctx context.Context, e Event) {
 		e.Strike()
 	case e.Ping != nil:
 		news := s.news()
-		if carried(news) {
+		if news != nil && carried(news.Counts) {
 			collection.wake()
 			s.memory.begin()
 		}

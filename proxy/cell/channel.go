@@ -12,10 +12,8 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
-	"github.com/bulkhead-mesh/bulkhead/proxy"
 	"github.com/bulkhead-mesh/bulkhead/proxy/channel"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
-	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
 // maxPending bounds the questions that wait for the keeper, so that a keeper that
@@ -36,9 +34,9 @@ type Channel struct {
 	drain  atomic.Int64 // of the last hello, in ns
 	faults atomic.Bool  // the last hello allows them
 	next   atomic.Uint64
-	pinged atomic.Uint64                             // the newest ping
-	answer func(map[string]telemetry.Counts, uint64) // pong, made once
-	packet []byte                                    // of pong; the loop's
+	pinged atomic.Uint64       // the newest ping
+	answer func(*Pong, uint64) // pong, made once
+	packet []byte              // of pong; the loop's
 
 	mu      sync.Mutex
 	pending map[uint64]*question
@@ -192,7 +190,7 @@ func assignment(s *Serve, files []*os.File) (*Assignment, error) {
 			return nil, &MalformedError{err}
 		}
 	}
-	a := &Assignment{Workload: w, View: proxy.View{Services: s.Services, Policies: s.Policies}, Ports: s.Ports, Budget: s.Budget, Tunnels: s.Tunnels, Patient: s.Patient, Listeners: map[string]*os.File{}}
+	a := &Assignment{Workload: w, View: s.view(), Ports: s.Ports, Budget: s.Budget, Tunnels: s.Tunnels, Patient: s.Patient, Listeners: map[string]*os.File{}}
 	for i, name := range s.Files {
 		switch {
 		case name == FileNetns && a.Netns == nil:

@@ -9,7 +9,6 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
-	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 )
@@ -30,9 +29,9 @@ type Event struct {
 	Serve      *Assignment
 	Drop       *Drop
 	Invalidate *Invalidate
-	Strike     func()                                                   // a fault that was ordered
-	Ping       func(counts map[string]telemetry.Counts, dropped uint64) // answer by calling it, at once; nil counts: as last time
-	Done       func(error)                                              // for Serve and Drop: called once when carried out
+	Strike     func()                           // a fault that was ordered
+	Ping       func(news *Pong, dropped uint64) // answer by calling it, at once; nil: as last time
+	Done       func(error)                      // for Serve and Drop: called once when carried out
 }
 
 // Assignment is a workload to serve, with its descriptors.

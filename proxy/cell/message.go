@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
@@ -18,7 +19,7 @@ import (
 )
 
 // ProtocolVersion is exchanged in the hello; ends that differ do not talk.
-const ProtocolVersion = 2
+const ProtocolVersion = 3
 
 // Message is one packet of the channel. Exactly one field is set.
 type Message struct {
@@ -65,13 +66,23 @@ type Serve struct {
 	Workload json.RawMessage `json:"workload"` // mesh.Workload.Wire
 	Services []mesh.Service  `json:"services,omitempty"`
 	Policies []mesh.Policy   `json:"policies,omitempty"`
-	Ports    redirect.Ports  `json:"ports"`
-	Budget   *budget.Limits  `json:"budget,omitempty"` // absent: off
-	Tunnels  tunnel.Config   `json:"tunnels,omitzero"`
-	Files    []string        `json:"files,omitempty"`
+	// Unknown are policies that the workload names and the keeper does not know: see
+	// mesh.PolicySet. Generation is the hash of the whole set.
+	Unknown    []string `json:"unknown,omitempty"`
+	Generation string   `json:"generation,omitempty"`
+
+	Ports   redirect.Ports `json:"ports"`
+	Budget  *budget.Limits `json:"budget,omitempty"` // absent: off
+	Tunnels tunnel.Config  `json:"tunnels,omitzero"`
+	Files   []string       `json:"files,omitempty"`
 	// Patient: another process serves the workload meanwhile. Nothing is accepted before
 	// the SVID is there; a Serve without it ends the patience.
 	Patient bool `json:"patient,omitempty"`
+}
+
+// view is what the workload's connections are judged by.
+func (s *Serve) view() proxy.View {
+	return proxy.View{Services: s.Services, Policies: mesh.PolicySet{Policies: s.Policies, Unknown: s.Unknown, Generation: s.Generation}}
 }
 
 // Drop asks the cell to stop serving a workload; open connections drain.
@@ -125,11 +136,13 @@ type Ping struct {
 }
 
 // Pong answers Ping. Counts are cumulative since the cell began, and a claim. Without
-// any they are what this keeper was told last.
+// any, all is as this keeper was told last.
 type Pong struct {
 	N       uint64                      `json:"n"`
 	Counts  map[string]telemetry.Counts `json:"counts,omitempty"` // by workload UID
 	Dropped uint64                      `json:"dropped,omitempty"`
+	// Views are the generations of the policies in force, by workload UID.
+	Views map[string]string `json:"views,omitempty"`
 }
 
 // Done reports that a Serve or Drop has been carried out, or why not.

@@ -48,11 +48,13 @@ func appendPong(b []byte, n, dropped uint64) []byte {
 	return append(b, tail...)
 }
 
-// pong answers the newest ping. Counts are nil when they are what was said last.
-func (c *Channel) pong(counts map[string]telemetry.Counts, dropped uint64) {
+// pong answers the newest ping. Without news there is what was said last.
+func (c *Channel) pong(news *Pong, dropped uint64) {
 	n := c.pinged.Load()
-	if counts != nil {
-		c.report(&Message{Pong: &Pong{N: n, Counts: counts, Dropped: dropped}})
+	if news != nil {
+		p := *news
+		p.N, p.Dropped = n, dropped
+		c.report(&Message{Pong: &p})
 		return
 	}
 	c.packet = appendPong(c.packet[:0], n, dropped)
@@ -61,18 +63,18 @@ func (c *Channel) pong(counts map[string]telemetry.Counts, dropped uint64) {
 	}
 }
 
-// news is what was counted, or nil when that is what was told last.
-func (s *cell) news() map[string]telemetry.Counts {
-	same := s.told != nil && len(s.told) == len(s.served)
+// news is what there is to tell, or nil when that is what was told last.
+func (s *cell) news() *Pong {
+	same := s.told != nil && len(s.told.Counts) == len(s.served)
 	for uid, v := range s.served {
-		same = same && v.counts() == s.told[uid]
+		same = same && v.counts() == s.told.Counts[uid] && v.work.Generation() == s.told.Views[uid]
 	}
 	if same {
 		return nil
 	}
-	s.told = make(map[string]telemetry.Counts, len(s.served))
+	s.told = &Pong{Counts: make(map[string]telemetry.Counts, len(s.served)), Views: make(map[string]string, len(s.served))}
 	for uid, v := range s.served {
-		s.told[uid] = v.counts()
+		s.told.Counts[uid], s.told.Views[uid] = v.counts(), v.work.Generation()
 	}
 	return s.told
 }

@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/channel"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
@@ -49,7 +51,7 @@ func loopOn(t *testing.T) (*served, *channel.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &served{counters: &telemetry.Counters{}, account: budget.NewAccount(budget.Limits{}, budget.NewTurns(1)), resolver: newResolver(feed, "a/web")}
+	v := &served{work: proxy.New(proxy.Config{View: proxy.View{Policies: mesh.PolicySet{Generation: "g1"}}}), counters: &telemetry.Counters{}, account: budget.NewAccount(budget.Limits{}, budget.NewTurns(1)), resolver: newResolver(feed, "a/web")}
 	s := &cell{Config: Config{Feed: feed}, sink: telemetry.NewSink(slog.DiscardHandler), served: map[string]*served{"a/web": v}, memory: newMemory()}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{}, 2)
@@ -121,6 +123,10 @@ func TestPongsTellWhatIsNew(t *testing.T) {
 	}
 	if p := ping(5); p.Counts != nil {
 		t.Errorf("and again, %v", p.Counts)
+	}
+	v.work.SetView(proxy.View{Policies: mesh.PolicySet{Generation: "g2"}})
+	if p := ping(6); p.Views["a/web"] != "g2" {
+		t.Errorf("the policies have changed, and the pong has %v", p.Views)
 	}
 }
 

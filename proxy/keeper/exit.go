@@ -137,6 +137,11 @@ func (k *Keeper) pong(x *process, p *cell.Pong) {
 			x.now[uid] = n
 		}
 	}
+	for uid, generation := range p.Views {
+		if _, ok := x.serves(uid); ok {
+			x.views[uid] = cut(generation)
+		}
+	}
 }
 
 func statusText(s unix.WaitStatus) string {

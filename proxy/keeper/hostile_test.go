@@ -115,7 +115,7 @@ func talk(t testing.TB, k *Keeper, uid string) *conversation {
 	}
 	t.Cleanup(func() { end.Close() })
 	c := newCell("workload/" + uid)
-	x := &process{cell: c, generation: 1, pods: map[string]*pod{}, now: map[string]telemetry.Counts{}}
+	x := &process{cell: c, generation: 1, pods: map[string]*pod{}, now: map[string]telemetry.Counts{}, views: map[string]string{}}
 	x.pods[uid] = newPod(Pod{UID: uid}, nil)
 	x.pods[uid].cell = c
 	o := &outbox{conn: conn, packets: make(chan packet, outboxDepth), done: make(chan struct{}), signing: make(chan struct{}, maxSigning), pushed: &c.pushed}

@@ -22,6 +22,7 @@ type process struct {
 	pinged     int // pings without pong
 	ping       uint64
 	now        map[string]telemetry.Counts // last pong, by workload
+	views      map[string]string           // last pong's generations of policies in force, by workload
 	lost       uint64                      // access lines dropped
 	stopping   bool                        // told to end
 	until      time.Time                   // when it must have, then
@@ -36,7 +37,7 @@ func (k *Keeper) newProcess(c *keptCell) *process {
 	c.generation++
 	return &process{
 		cell: c, generation: c.generation, uid: k.freeUID(), since: time.Now(),
-		pods: map[string]*pod{}, now: map[string]telemetry.Counts{},
+		pods: map[string]*pod{}, now: map[string]telemetry.Counts{}, views: map[string]string{},
 	}
 }
 

@@ -34,7 +34,8 @@ func (k *Keeper) sendServe(d *duty) {
 		p.report(err)
 		return
 	}
-	m := &cell.Serve{Workload: wire, Services: s.Services(w.UID), Policies: s.Policies(w), Ports: redirect.NodePorts, Patient: d.patient(), Budget: k.config.Budgets.For(w.UID), Tunnels: k.config.Tunnels}
+	policies := s.Policies(w)
+	m := &cell.Serve{Workload: wire, Services: s.Services(w.UID), Policies: policies.Policies, Unknown: policies.Unknown, Generation: policies.Generation, Ports: redirect.NodePorts, Patient: d.patient(), Budget: k.config.Budgets.For(w.UID), Tunnels: k.config.Tunnels}
 	var files []*os.File
 	if !x.cell.inPod() {
 		m.Files, files = append(m.Files, cell.FileNetns), append(files, p.netns.File())

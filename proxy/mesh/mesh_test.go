@@ -80,10 +80,10 @@ func TestResolveBeforeTheFirstSnapshotIsUnknown(t *testing.T) {
 
 func TestPoliciesOfAWorkload(t *testing.T) {
 	s := parse(t)
-	for uid, want := range map[string]string{"a/web": "deny-old", "a/db": "deny-old only-db", "b/old": ""} {
+	for uid, want := range map[string]string{"a/web": "deny-old", "a/db": "only-db deny-old", "b/old": ""} {
 		w, _ := s.Workload(uid)
 		var names []string
-		for _, p := range s.Policies(w) {
+		for _, p := range s.Policies(w).Policies {
 			names = append(names, p.Name)
 		}
 		if got := strings.Join(names, " "); got != want {
@@ -123,10 +123,10 @@ func TestDecide(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := Decide(c.policies, c.conn)
 			if d.Allowed != c.allowed {
-				t.Errorf("allowed %v (%s), want %v", d.Allowed, d.Reason, c.allowed)
+				t.Errorf("allowed %v (%s), want %v", d.Allowed, d, c.allowed)
 			}
-			if !d.Allowed && d.Reason == "" {
-				t.Error("denied without a reason")
+			if d.Allowed != (d.Reason == "") {
+				t.Errorf("allowed %v, reason %q", d.Allowed, d.Reason)
 			}
 		})
 	}

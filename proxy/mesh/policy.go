@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/bulkhead-mesh/bulkhead/identity"
 )
 
 // Action is what a policy does with a connection that matches it.
@@ -57,15 +55,15 @@ type Clause []Match
 // nothing; as a rule's own, it is not there. A positive identity field never matches a
 // peer without identity; a negative one does.
 type Match struct {
-	Principals         []string         `json:"principals,omitempty"` // trust-domain/ns/…/sa/…; a * at either end, or alone
+	Principals         []string         `json:"principals,omitempty"` // trust-domain/ns/…/sa/…; a * at one end, or alone
 	NotPrincipals      []string         `json:"notPrincipals,omitempty"`
-	Namespaces         []string         `json:"namespaces,omitempty"`
+	Namespaces         []string         `json:"namespaces,omitempty"` // of the peer's identity; a * as above
 	NotNamespaces      []string         `json:"notNamespaces,omitempty"`
 	ServiceAccounts    []ServiceAccount `json:"serviceAccounts,omitempty"`
 	NotServiceAccounts []ServiceAccount `json:"notServiceAccounts,omitempty"`
 	SourceIPs          []netip.Prefix   `json:"sourceIPs,omitempty"`
 	NotSourceIPs       []netip.Prefix   `json:"notSourceIPs,omitempty"`
-	DestinationIPs     []netip.Prefix   `json:"destinationIPs,omitempty"`
+	DestinationIPs     []netip.Prefix   `json:"destinationIPs,omitempty"` // the workload's own
 	NotDestinationIPs  []netip.Prefix   `json:"notDestinationIPs,omitempty"`
 	Ports              []uint16         `json:"ports,omitempty"` // destination port at the workload
 	NotPorts           []uint16         `json:"notPorts,omitempty"`
@@ -75,52 +73,6 @@ type Match struct {
 type ServiceAccount struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-}
-
-// Connection is what a policy may look at.
-type Connection struct {
-	Peer        identity.ID // zero: no mTLS identity
-	Source      netip.Addr
-	Destination netip.AddrPort
-}
-
-// Decision says whether a connection is delivered, and which policy said so.
-type Decision struct {
-	Allowed bool
-	Policy  string // namespace/name of the policy that decided; empty when none did
-	Reason  string // for the record, when denied
-}
-
-// Decide applies policies in ztunnel's order: any DENY that matches denies; with no
-// ALLOW at all the connection is allowed; any ALLOW that matches allows; else denied.
-func Decide(policies []Policy, c Connection) Decision {
-	hasAllow := false
-	for _, p := range policies {
-		if p.Action == Deny && p.matches(c) {
-			return Decision{Policy: p.Key(), Reason: "explicitly denied by: " + p.Key()}
-		}
-		hasAllow = hasAllow || p.Action == Allow
-	}
-	if !hasAllow {
-		return Decision{Allowed: true}
-	}
-	for _, p := range policies {
-		if p.Action == Allow && p.matches(c) {
-			return Decision{Allowed: true, Policy: p.Key()}
-		}
-	}
-	return Decision{Reason: "allow policies exist, but none allowed"}
-}
-
-func (p *Policy) selects(w Workload) bool {
-	switch p.Scope {
-	case ScopeGlobal:
-		return true
-	case ScopeNamespace:
-		return p.Namespace == w.Namespace
-	default:
-		return slices.Contains(p.Workloads, w.UID) || slices.Contains(w.Policies, p.Key())
-	}
 }
 
 func (p *Policy) validate() error {
@@ -140,42 +92,48 @@ func (p *Policy) validate() error {
 	default:
 		return fmt.Errorf("scope %q: use global, namespace or workload", p.Scope)
 	}
+	for i, r := range p.Rules {
+		if err := r.validate(); err != nil {
+			return fmt.Errorf("rules[%d]: %w", i, err)
+		}
+	}
 	return nil
 }
 
-func (p *Policy) matches(c Connection) bool {
-	return slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.matches(c) })
-}
-
-func (r *Rule) matches(c Connection) bool {
-	return r.Match.matches(c) && !slices.ContainsFunc(r.Clauses, func(l Clause) bool { return !l.matches(c) })
-}
-
-func (l Clause) matches(c Connection) bool {
-	return len(l) == 0 || slices.ContainsFunc(l, func(m Match) bool { return m.matches(c) })
-}
-
-func (r *Match) matches(c Connection) bool {
-	return fieldMatches(r.Principals, func(v string) bool { return matchPrincipal(v, c.Peer) }) &&
-		fieldMatches(r.Namespaces, func(v string) bool { return !c.Peer.IsZero() && v == c.Peer.Namespace() }) &&
-		fieldMatches(r.SourceIPs, func(v netip.Prefix) bool { return v.Contains(c.Source.Unmap()) }) &&
-		fieldMatches(r.Ports, func(v uint16) bool { return v == c.Destination.Port() })
-}
-
-// fieldMatches is true for a field that is not set, or when one of its values matches.
-func fieldMatches[T any](values []T, match func(T) bool) bool {
-	return len(values) == 0 || slices.ContainsFunc(values, match)
-}
-
-// matchPrincipal compares after stripping the scheme, as ztunnel does.
-func matchPrincipal(pattern string, peer identity.ID) bool {
-	if peer.IsZero() {
-		return false
+func (r *Rule) validate() error {
+	if err := r.Match.validate(); err != nil {
+		return err
 	}
-	pattern = strings.TrimPrefix(pattern, "spiffe://")
-	id := strings.TrimPrefix(peer.String(), "spiffe://")
-	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-		return strings.HasPrefix(id, prefix)
+	for i, l := range r.Clauses {
+		for j, m := range l {
+			if err := m.validate(); err != nil {
+				return fmt.Errorf("clauses[%d][%d]: %w", i, j, err)
+			}
+		}
 	}
-	return pattern == id
+	return nil
+}
+
+// validate rejects values that can match nothing: they are mistakes, and in a DENY each
+// would let somebody in.
+func (m *Match) validate() error {
+	for _, v := range slices.Concat(m.Principals, m.NotPrincipals, m.Namespaces, m.NotNamespaces) {
+		if v == "" || strings.Contains(strings.TrimPrefix(strings.TrimSuffix(v, "*"), "*"), "*") || v == "**" || len(v) > 1 && v[0] == '*' && strings.HasSuffix(v, "*") {
+			return fmt.Errorf("pattern %q: a * stands at one end, or alone", v)
+		}
+	}
+	for _, v := range slices.Concat(m.ServiceAccounts, m.NotServiceAccounts) {
+		if v.Namespace == "" || v.Name == "" {
+			return fmt.Errorf("service account %q of namespace %q: both are required", v.Name, v.Namespace)
+		}
+	}
+	for _, v := range slices.Concat(m.SourceIPs, m.NotSourceIPs, m.DestinationIPs, m.NotDestinationIPs) {
+		if !v.IsValid() || v.Addr().Is4In6() {
+			return fmt.Errorf("address range %s: use an IPv4 or IPv6 range, such as 10.0.0.0/8", v)
+		}
+	}
+	if slices.Contains(slices.Concat(m.Ports, m.NotPorts), 0) {
+		return fmt.Errorf("a port must be between 1 and 65535")
+	}
+	return nil
 }

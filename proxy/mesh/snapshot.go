@@ -16,6 +16,8 @@ type File struct {
 	Workloads   []Workload `json:"workloads"`
 	Services    []Service  `json:"services"`
 	Policies    []Policy   `json:"policies"`
+	// PeerAuthentications say where plaintext is refused; without any it is not.
+	PeerAuthentications []PeerAuthentication `json:"peerAuthentications,omitempty"`
 }
 
 // Snapshot is one complete, immutable view of the mesh.
@@ -25,7 +27,7 @@ type Snapshot struct {
 	byAddress map[netip.Addr]*Workload // workload addresses
 	byVIP     map[netip.Addr]*Service
 	services  []Service
-	policies  []Policy
+	policies  *policyIndex
 }
 
 // Load reads and parses a mesh file.
@@ -48,18 +50,24 @@ func Parse(b []byte, version uint64) (*Snapshot, error) {
 	if err := yaml.UnmarshalStrict(b, &f); err != nil {
 		return nil, err
 	}
+	if err := f.checkPolicies(); err != nil {
+		return nil, err
+	}
 	return New(f, version)
 }
 
 // New builds a snapshot; version must grow with every new snapshot of one holder.
 func New(f File, version uint64) (*Snapshot, error) {
+	f, err := f.desugar()
+	if err != nil {
+		return nil, err
+	}
 	s := &Snapshot{
 		version:   version,
 		workloads: make(map[string]*Workload, len(f.Workloads)),
 		byAddress: make(map[netip.Addr]*Workload, 2*len(f.Workloads)),
 		byVIP:     make(map[netip.Addr]*Service, 2*len(f.Services)),
 		services:  f.Services,
-		policies:  f.Policies,
 	}
 	for i := range f.Workloads {
 		if err := s.addWorkload(f.TrustDomain, f.Workloads[i]); err != nil {
@@ -71,10 +79,8 @@ func New(f File, version uint64) (*Snapshot, error) {
 			return nil, fmt.Errorf("services[%d] %q: %w", i, f.Services[i].Name, err)
 		}
 	}
-	for i := range f.Policies {
-		if err := f.Policies[i].validate(); err != nil {
-			return nil, fmt.Errorf("policies[%d] %q: %w", i, f.Policies[i].Name, err)
-		}
+	if s.policies, err = newPolicyIndex(f.Policies); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -129,17 +135,8 @@ func (s *Snapshot) Workload(uid string) (Workload, bool) {
 	return *w, true
 }
 
-// Policies returns the policies that apply to a workload (ztunnel: those of its
-// namespace, the global ones, and those that select it).
-func (s *Snapshot) Policies(w Workload) []Policy {
-	var out []Policy
-	for _, p := range s.policies {
-		if p.selects(w) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
+// Policies is what the connections of a workload are judged by.
+func (s *Snapshot) Policies(w Workload) PolicySet { return s.policies.of(&w) }
 
 // Services returns the services that have the workload as an endpoint; they are
 // what an HBONE authority with a host name may mean at this workload.
