@@ -38,7 +38,7 @@ func runChannel(ctx context.Context, name string) error {
 	logs := dataplane.NewLogs(os.Stderr, name)
 	defer logs.Close()
 	log := logs.Log
-	feed, err := cell.NewChannel(os.NewFile(channelFD, "channel"), name, log)
+	feed, err := cell.NewChannel(os.NewFile(channelFD, "channel"), name, log, logs.Level)
 	if err != nil {
 		return err
 	}

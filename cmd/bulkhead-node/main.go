@@ -126,7 +126,7 @@ func runAnchor(ctx context.Context, path string, faults bool) error {
 	defer lines.Close()
 	return anchor.Run(ctx, anchor.Options{
 		KeeperArgv: argv,
-		Logger:     newLogger(lines, "anchor", c.Node),
+		Logger:     newLogger(lines, slog.LevelInfo, "anchor", c.Node),
 		Grace:      time.Duration(c.Drain) + 2*time.Second,
 	})
 }
@@ -155,10 +155,10 @@ func newKeeperCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			conf.AllowFaults = faults
+			conf.AllowFaults, conf.Level = faults, new(slog.LevelVar)
 			lines := telemetry.NewLines(os.Stderr)
 			defer lines.Close()
-			return keeper.Run(c.Context(), conf, newLogger(lines, "keeper", conf.Node))
+			return keeper.Run(c.Context(), conf, newLogger(lines, conf.Level, "keeper", conf.Node))
 		},
 	}
 	c.Flags().StringVar(&config, "config", "", "the node's YAML file")
@@ -166,6 +166,6 @@ func newKeeperCommand() *cobra.Command {
 	return c
 }
 
-func newLogger(w io.Writer, role, node string) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, nil)).With("role", role, "node", node)
+func newLogger(w io.Writer, level slog.Leveler, role, node string) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})).With("role", role, "node", node)
 }

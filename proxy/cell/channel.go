@@ -30,6 +30,7 @@ type Channel struct {
 	conn   *channel.Conn
 	name   string
 	log    *slog.Logger
+	level  *slog.LevelVar // of log; nil: it cannot be changed
 	events chan Event
 	drain  atomic.Int64 // of the last hello, in ns
 	faults atomic.Bool  // the last hello allows them
@@ -48,13 +49,14 @@ type question struct {
 	reply chan *Message // one, buffered
 }
 
-// NewChannel takes over the cell's end; name is for the hello.
-func NewChannel(f *os.File, name string, log *slog.Logger) (*Channel, error) {
+// NewChannel takes over the cell's end; name is for the hello, and level is what the
+// keeper changes when it is asked to (nil: nothing).
+func NewChannel(f *os.File, name string, log *slog.Logger, level *slog.LevelVar) (*Channel, error) {
 	conn, err := channel.New(f)
 	if err != nil {
 		return nil, fmt.Errorf("channel: %w", err)
 	}
-	c := &Channel{conn: conn, name: name, log: log, events: make(chan Event, 64), pending: map[uint64]*question{}}
+	c := &Channel{conn: conn, name: name, log: log, level: level, events: make(chan Event, 64), pending: map[uint64]*question{}}
 	c.answer = c.pong
 	return c, nil
 }
@@ -109,6 +111,8 @@ func (c *Channel) receive(ctx context.Context, b []byte, files []*os.File) error
 		c.resolved(m.Signed.ID, m)
 	case m.Limits != nil:
 		m.Limits.apply()
+	case m.Level != nil:
+		return c.setLevel(m.Level.Name)
 	default:
 		e, err := c.event(m, files)
 		if err != nil {
@@ -160,6 +164,9 @@ func (c *Channel) hello(ctx context.Context, h *Hello) error {
 	if h.Version != ProtocolVersion {
 		return fmt.Errorf("channel: the keeper speaks version %d, this cell %d: run the same build", h.Version, ProtocolVersion)
 	}
+	if err := c.setLevel(h.Level); err != nil {
+		return err
+	}
 	c.drain.Store(int64(h.Drain))
 	c.faults.Store(h.Faults)
 	c.mu.Lock()
@@ -174,6 +181,20 @@ func (c *Channel) hello(ctx context.Context, h *Hello) error {
 		}
 	}
 	return c.emit(ctx, Event{Invalidate: &Invalidate{}})
+}
+
+// setLevel takes the level of the log from the keeper; no name is info.
+func (c *Channel) setLevel(name string) error {
+	var l slog.Level
+	if name != "" {
+		if err := l.UnmarshalText([]byte(name)); err != nil {
+			return &MalformedError{err}
+		}
+	}
+	if c.level != nil {
+		c.level.Set(l)
+	}
+	return nil
 }
 
 // assignment pairs the descriptors of a Serve with their names.

@@ -35,6 +35,7 @@ type Message struct {
 	Ping       *Ping        `json:"ping,omitempty"`
 	Fault      *fault.Order `json:"fault,omitempty"` // only after a hello that allows it
 	Limits     *Limits      `json:"limits,omitempty"`
+	Level      *Level       `json:"level,omitempty"`
 
 	// Cell to keeper.
 	Resolve *Resolve `json:"resolve,omitempty"`
@@ -50,6 +51,7 @@ type Hello struct {
 	Cell    string        `json:"cell"`
 	Drain   time.Duration `json:"drain,omitempty"`  // keeper to cell
 	Faults  bool          `json:"faults,omitempty"` // keeper to cell: it may order faults
+	Level   string        `json:"level,omitempty"`  // keeper to cell: of its log; absent: info
 }
 
 // Names of the descriptors that may come with a Serve.
@@ -130,6 +132,11 @@ type Limits struct {
 	Memory int64 `json:"memory,omitempty"` // for the runtime, in bytes; 0: no limit
 }
 
+// Level is from which level on the cell logs: debug, info, warn or error.
+type Level struct {
+	Name string `json:"name"`
+}
+
 // Ping asks for a sign of life; Pong carries what was counted so far.
 type Ping struct {
 	N uint64 `json:"n"`
@@ -194,7 +201,7 @@ func (m *Message) fields() int {
 	n := 0
 	for _, set := range []bool{
 		m.Hello != nil, m.Serve != nil, m.Drop != nil, m.Invalidate != nil, m.Answer != nil, m.Signed != nil,
-		m.Ping != nil, m.Limits != nil, m.Fault != nil, m.Resolve != nil, m.Sign != nil, m.Pong != nil, m.Done != nil,
+		m.Ping != nil, m.Limits != nil, m.Level != nil, m.Fault != nil, m.Resolve != nil, m.Sign != nil, m.Pong != nil, m.Done != nil,
 	} {
 		if set {
 			n++

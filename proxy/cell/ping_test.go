@@ -43,7 +43,7 @@ func loopOn(t *testing.T) (*served, *channel.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	feed, err := NewChannel(ours, "x", slog.New(slog.DiscardHandler))
+	feed, err := NewChannel(ours, "x", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

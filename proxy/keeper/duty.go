@@ -136,6 +136,8 @@ type podLabel struct {
 	By      map[string]bool `json:"by,omitempty"`      // the processes that may serve it; true: it drains there
 	Instead FailureAction   `json:"instead,omitempty"` // what its rules do now; empty: capture
 	Placed  Isolation       `json:"placed,omitempty"`  // whose rules it has, when not a cell's on the node
+	Member  string          `json:"member,omitempty"`  // the group that it belongs to
+	Joined  int64           `json:"joined,omitempty"`  // since when, of CLOCK_MONOTONIC
 }
 
 // note writes down with the anchor what the keeper knows of a pod.
@@ -143,7 +145,7 @@ func (k *Keeper) note(p *pod) {
 	if p.dropped != nil {
 		return // on its way out
 	}
-	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Instead: p.failing.action, Placed: p.placed}
+	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Instead: p.failing.action, Placed: p.placed, Member: p.member, Joined: monotonic() - int64(time.Since(p.joined))}
 	for x, d := range p.duties {
 		l.By[x.name()] = d.dropping
 	}

@@ -57,7 +57,7 @@ func newTalkingKeeper(t testing.TB) (*Keeper, *signer, *lockedBuffer) {
 	t.Helper()
 	ca, log := &signer{asks: map[identity.ID]int{}}, &lockedBuffer{}
 	k := &Keeper{
-		log: slog.New(slog.NewTextHandler(log, nil)), signer: ca,
+		log: slog.New(slog.NewTextHandler(log, nil)), level: new(slog.LevelVar), signer: ca,
 		calls: make(chan func()), ended: make(chan struct{}),
 		pods: map[string]*pod{}, cells: map[string]*keptCell{}, processes: map[string]*process{},
 	}

@@ -41,6 +41,8 @@ type Keeper struct {
 	handOver func()             // ends this keeper, not its cells
 	running  sync.WaitGroup     // each Add is one named goroutine of the keeper
 	adding   singleflight.Group // by pod UID
+	since    time.Time          // this keeper's begin
+	level    *slog.LevelVar     // of its own lines and its cells'
 	// recaptured counts the pods' rules that somebody else had changed.
 	recaptured atomic.Int64
 
@@ -49,6 +51,7 @@ type Keeper struct {
 	cells     map[string]*keptCell // by group
 	processes map[string]*process  // by name, that run
 	listeners inspections
+	meshSince time.Time // of the snapshot
 }
 
 // ErrAnchorGone ends a keeper whose anchor has ended.
@@ -61,10 +64,13 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 		return err
 	}
 	k := &Keeper{
-		config: c, log: log, anchor: client,
+		config: c, log: log, anchor: client, since: time.Now(), level: c.Level,
 		signer: caclient.New(c.CA.Socket, c.CA.Token),
 		calls:  make(chan func()), ended: make(chan struct{}),
 		pods: map[string]*pod{}, cells: map[string]*keptCell{}, processes: map[string]*process{},
+	}
+	if k.level == nil {
+		k.level = new(slog.LevelVar)
 	}
 	if err := k.prepare(); err != nil {
 		return err
@@ -210,6 +216,7 @@ func (k *Keeper) do(f func()) bool {
 func (k *Keeper) use(s *mesh.Snapshot) {
 	k.snapshot.Store(s)
 	k.do(func() {
+		k.meshSince = time.Now()
 		for _, x := range k.processes {
 			x.tell(&cell.Message{Invalidate: &cell.Invalidate{Version: s.Version()}})
 		}
@@ -239,6 +246,7 @@ func (k *Keeper) assign(p *pod) {
 	}
 	p.cell = c
 	c.pods[p.UID] = p
+	p.join(group)
 	switch {
 	case c.outside():
 		c.state = cellState(isolationOf(group))

@@ -45,6 +45,8 @@ type pod struct {
 	err       error           // what the cell said, once served is closed
 	dropped   chan struct{}   // set while the pod is being removed
 	rules     capture
+	member    string        // the group that it belongs to, and since when
+	joined    time.Time     //
 	moving    chan struct{} // one slot: moves of a pod are one after another
 
 	// Owned by the loop.
@@ -62,6 +64,13 @@ func newPod(d Pod, ns *netns.Namespace) *pod {
 	return &pod{
 		Pod: d, netns: ns, listeners: map[string]bool{}, served: make(chan struct{}),
 		moving: make(chan struct{}, 1), duties: map[*process]*duty{}, rules: capture{plan: planOf("", "")},
+	}
+}
+
+// join notes since when the pod shares a cell with others of its group.
+func (p *pod) join(group string) {
+	if p.member != group {
+		p.member, p.joined = group, time.Now()
 	}
 }
 

@@ -15,16 +15,18 @@ import (
 // pipe takes them; and each knows how much of its own was lost.
 type Logs struct {
 	Log    *slog.Logger
-	Access slog.Handler // only for a telemetry.Sink
+	Level  *slog.LevelVar // of Log
+	Access slog.Handler   // only for a telemetry.Sink
 	lines  *telemetry.Lines
 }
 
 // NewLogs makes the logs of the cell of that name.
 func NewLogs(w io.Writer, name string) Logs {
 	lines := telemetry.NewLines(w)
-	cell := slog.String("cell", name)
+	cell, level := slog.String("cell", name), new(slog.LevelVar)
 	return Logs{
-		Log:    slog.New(slog.NewJSONHandler(lines, nil).WithAttrs([]slog.Attr{cell})),
+		Level:  level,
+		Log:    slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: level}).WithAttrs([]slog.Attr{cell})),
 		Access: telemetry.NewAccess(w, cell),
 		lines:  lines,
 	}

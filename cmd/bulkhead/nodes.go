@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
+)
+
+// nodes are the keepers that a command asks: those of --admin, or those of the running lab.
+type nodes struct {
+	at     []string
+	asJSON bool
+}
+
+const adminUsage = "admin socket of a node's keeper, or a directory with such sockets; repeat it for several nodes (default: the nodes of the running lab)"
+
+func (n *nodes) flags(c *cobra.Command) {
+	c.Flags().StringArrayVar(&n.at, "admin", nil, adminUsage)
+	c.Flags().BoolVar(&n.asJSON, "json", false, "print JSON")
+}
+
+// sockets are the paths to ask, at least one.
+func (n *nodes) sockets() ([]string, error) {
+	if len(n.at) == 0 {
+		return labSockets()
+	}
+	var all []string
+	for _, path := range n.at {
+		fi, err := os.Stat(path)
+		switch {
+		case err != nil:
+			return nil, usageError{fmt.Errorf("--admin: %w", err)}
+		case fi.Mode()&os.ModeSocket != 0:
+			all = append(all, path)
+		case fi.IsDir():
+			found, err := filepath.Glob(filepath.Join(path, "*.sock"))
+			if err != nil || len(found) == 0 {
+				return nil, usageError{fmt.Errorf("--admin: %s has no *.sock in it", path)}
+			}
+			all = append(all, found...)
+		default:
+			return nil, usageError{fmt.Errorf("--admin: %s is neither a socket nor a directory", path)}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// labSockets are those of the running lab, which are in a directory of its own.
+func labSockets() ([]string, error) {
+	dir, err := base()
+	if err != nil {
+		return nil, err
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*", "admin-*.sock"))
+	if err != nil || len(found) == 0 {
+		return nil, usageError{errors.New("no lab with node proxies runs here: start one with bulkhead lab up, or name a keeper's admin socket with --admin")}
+	}
+	return found, nil
+}
+
+// ask calls every keeper, and is done with the first that fails: half an answer to "who
+// shares what" would be taken for the whole.
+func (n *nodes) ask(ctx context.Context, each func(ctx context.Context, socket string, a *admin.Client) error) error {
+	sockets, err := n.sockets()
+	if err != nil {
+		return err
+	}
+	for _, s := range sockets {
+		if err := each(ctx, s, admin.New(s)); err != nil {
+			return ofKeeper(s, err)
+		}
+	}
+	return nil
+}
+
+// collect gets one thing of every keeper.
+func collect[T any](ctx context.Context, n *nodes, path string) (all []T, err error) {
+	err = n.ask(ctx, func(ctx context.Context, _ string, a *admin.Client) error {
+		var one T
+		if err := a.Call(ctx, "GET", path, nil, &one); err != nil {
+			return err
+		}
+		all = append(all, one)
+		return nil
+	})
+	return all, err
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
+)
+
+var noon = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+
+func twoNodes() []admin.Node {
+	return []admin.Node{
+		{Node: "node-1", PID: 4, Since: noon.Add(-time.Hour), Isolation: "shared", Mesh: admin.Mesh{Version: 3, Since: noon.Add(-time.Minute)}, Cells: []admin.Cell{{
+			Name: "shared", State: "up", PID: 9, Since: noon.Add(-time.Hour), Health: admin.Well, Restarts: 1,
+			Workloads: []admin.Workload{{UID: "a/one", Identity: "spiffe://c/ns/a/sa/one", Since: noon.Add(-time.Hour), Open: 2}, {UID: "a/two", Since: noon.Add(-time.Second), Instead: "passthrough"}},
+			Peers:     []admin.Peer{{Workload: "b/three", Node: "node-2", Open: 2}},
+			Survival:  &admin.Survival{Until: noon.Add(30 * time.Minute), Identity: "spiffe://c/ns/a/sa/one"},
+		}}},
+		{Node: "node-2", Since: noon, Cells: []admin.Cell{{Name: "none/b/three", State: "none", Health: "not this node's: none", Workloads: []admin.Workload{{UID: "b/three"}}}}},
+	}
+}
+
+func TestWhoIsAboutWhatWasAsked(t *testing.T) {
+	for what, want := range map[string]string{"node-2": "node-2", "shared": "node-1", "a/two": "node-1", "b/three": "node-2"} {
+		got, err := about(twoNodes(), what)
+		if err != nil || len(got) != 1 || got[0].Node != want {
+			t.Errorf("%s: %+v, %v", what, got, err)
+		}
+	}
+	if _, err := about(twoNodes(), "a"); !isMisuse(err) {
+		t.Errorf("an unknown name: %v", err)
+	}
+}
+
+func TestWhoForPeople(t *testing.T) {
+	var out strings.Builder
+	if err := writeWho(&out, twoNodes(), noon); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"NODE node-1: isolation shared, keeper 4 up 1h0m0s, mesh version 3 for 1m0s",
+		"CELL shared (pid 9): up for 1h0m0s, well, restarts 1",
+		"survival budget: 30m0s without CA or control (the SVID of spiffe://c/ns/a/sa/one ends first)",
+		"PLAINTEXT, NO POLICY", "the mesh does not know it", "b/three", "TALKS WITH",
+		"survival budget: none, no process of this node serves it",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+// --admin takes sockets and directories of them, and nothing else.
+func TestWhichKeepersAreAsked(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a.sock", "b.sock"} {
+		l, err := net.Listen("unix", filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := nodes{at: []string{dir, filepath.Join(dir, "a.sock")}}
+	if got, err := n.sockets(); err != nil || len(got) != 2 {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, bad := range []string{filepath.Join(dir, "file"), filepath.Join(dir, "gone"), t.TempDir()} {
+		n.at = []string{bad}
+		if got, err := n.sockets(); !isMisuse(err) {
+			t.Errorf("%s: %v, %v", bad, got, err)
+		}
+	}
+}
