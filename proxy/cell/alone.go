@@ -41,11 +41,11 @@ func (a *Alone) Events() <-chan Event { return a.events }
 // Run watches the mesh file until ctx ends.
 func (a *Alone) Run(ctx context.Context) {
 	defer close(a.events)
-	mesh.Watch(ctx, a.path, a.log, func(s *mesh.Snapshot) { a.use(ctx, s) })
+	mesh.Watch(ctx, a.path, a.log, func(s *mesh.Snapshot, e mesh.Effect) { a.use(ctx, s, e) })
 }
 
 // use makes a snapshot the current one and refreshes what depends on it.
-func (a *Alone) use(ctx context.Context, s *mesh.Snapshot) {
+func (a *Alone) use(ctx context.Context, s *mesh.Snapshot, e mesh.Effect) {
 	a.snapshot.Store(s)
 	w, ok := s.Workload(a.uid)
 	if !ok {
@@ -53,6 +53,9 @@ func (a *Alone) use(ctx context.Context, s *mesh.Snapshot) {
 		return
 	}
 	a.emit(ctx, Event{Invalidate: &Invalidate{Version: s.Version()}})
+	if !e.Concerns(w) {
+		return
+	}
 	a.emit(ctx, Event{Done: a.serving, Serve: &Assignment{
 		Workload: w, View: proxy.View{Services: s.Services(a.uid), Policies: s.Policies(w)}, Ports: redirect.SidecarPorts,
 		Budget: a.budgets.For(a.uid), Tunnels: a.tunnels,

@@ -98,8 +98,12 @@ func (s *cell) handle(ctx context.Context, e Event) {
 		if e.Invalidate.Version == 0 {
 			s.told = nil // another keeper has been told nothing
 		}
-		for _, v := range s.served {
-			v.resolver.invalidate(e.Invalidate.Version)
+		for uid, v := range s.served {
+			if addresses, all := e.Invalidate.of(uid); all {
+				v.resolver.invalidate(e.Invalidate.Version)
+			} else {
+				v.resolver.outdate(e.Invalidate.Version, addresses)
+			}
 		}
 	case e.Strike != nil:
 		collection.wake() // what fails has its real memory limit

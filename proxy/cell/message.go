@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy"
@@ -93,9 +94,21 @@ type Drop struct {
 	Now bool   `json:"now,omitempty"` // cut instead of drain: the pod is gone
 }
 
-// Invalidate makes answers older than Version worthless.
+// Invalidate makes answers older than Version worthless: those for the addresses, and
+// all of the workloads; without either, all answers.
 type Invalidate struct {
-	Version uint64 `json:"version"`
+	Version   uint64       `json:"version"`
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+	Workloads []string     `json:"workloads,omitempty"` // by UID: they themselves have changed
+}
+
+// MaxInvalid is how many addresses or workloads one Invalidate may name: a packet has
+// an end.
+const MaxInvalid = 1000
+
+// of is what an Invalidate says to one workload.
+func (i *Invalidate) of(uid string) (addresses []netip.Addr, all bool) {
+	return i.Addresses, len(i.Addresses) == 0 && len(i.Workloads) == 0 || slices.Contains(i.Workloads, uid)
 }
 
 // Resolve asks where dst is, on behalf of a workload of the cell.

@@ -2,6 +2,7 @@ package cell
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -92,8 +93,32 @@ func (r *resolver) invalidate(version uint64) {
 	if version != 0 && version <= r.oldest {
 		return
 	}
-	r.oldest = version
 	clear(r.answers)
+	r.renew(version)
+}
+
+// outdate forgets the answers for some addresses. An answer to any question that is
+// older and still on its way is asked for once more: to tell them apart is not worth
+// remembering every address that was ever outdated.
+func (r *resolver) outdate(version uint64, addresses []netip.Addr) {
+	if len(addresses) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	gone := make(map[netip.Addr]bool, len(addresses))
+	for _, a := range addresses {
+		gone[a] = true
+	}
+	maps.DeleteFunc(r.answers, func(dst netip.AddrPort, a mesh.Answer) bool {
+		return a.Version < version && gone[dst.Addr().Unmap()]
+	})
+	r.renew(max(version, r.oldest))
+}
+
+// renew has everybody who waits for an answer ask again.
+func (r *resolver) renew(oldest uint64) {
+	r.oldest = oldest
 	close(r.changed)
 	r.changed = make(chan struct{})
 }

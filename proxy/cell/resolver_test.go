@@ -106,3 +106,61 @@ func TestResolverForgetsVersionsOfAnotherKeeper(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A push makes a workload ask again only for the addresses that it names.
+func TestResolverForgetsOnlyWhatAPushNames(t *testing.T) {
+	o := &oracle{answer: func(n int64) (mesh.Answer, error) { return mesh.Answer{Kind: mesh.NotMesh, Version: uint64(n)}, nil }}
+	r := newResolver(o, "a/web")
+	elsewhere := netip.MustParseAddrPort("10.0.0.2:80")
+	ask := func() {
+		for _, dst := range []netip.AddrPort{somewhere, elsewhere} {
+			if _, err := r.Resolve(t.Context(), dst); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	ask()
+	r.outdate(2, nil)
+	ask()
+	if o.asked.Load() != 2 {
+		t.Errorf("asked %d times after a push that names nothing, want 2", o.asked.Load())
+	}
+	r.outdate(3, []netip.Addr{elsewhere.Addr()})
+	ask()
+	if o.asked.Load() != 3 {
+		t.Errorf("asked %d times after a push that names one of two, want 3", o.asked.Load())
+	}
+}
+
+// An answer that a push overtook is not kept, even if the push names another address.
+func TestResolverAsksAgainForWhatAPushOvertook(t *testing.T) {
+	var r *resolver
+	o := &oracle{answer: func(n int64) (mesh.Answer, error) {
+		if n == 1 {
+			r.outdate(2, []netip.Addr{somewhere.Addr()})
+		}
+		return mesh.Answer{Kind: mesh.Mesh, Version: uint64(n)}, nil
+	}}
+	r = newResolver(o, "a/web")
+	if a, err := r.Resolve(t.Context(), somewhere); err != nil || a.Version != 2 {
+		t.Errorf("answer of version %d, %v; want the one that is newer than the push", a.Version, err)
+	}
+}
+
+func TestInvalidateMeansAllOrWhatItNames(t *testing.T) {
+	one := []netip.Addr{somewhere.Addr()}
+	for name, c := range map[string]struct {
+		i         Invalidate
+		all       bool
+		addresses int
+	}{
+		"everything":       {Invalidate{Version: 1}, true, 0},
+		"addresses":        {Invalidate{Version: 1, Addresses: one}, false, 1},
+		"another workload": {Invalidate{Version: 1, Workloads: []string{"b/other"}}, false, 0},
+		"this workload":    {Invalidate{Version: 1, Workloads: []string{"b/other", "a/web"}}, true, 0},
+	} {
+		if addresses, all := c.i.of("a/web"); all != c.all || len(addresses) != c.addresses {
+			t.Errorf("%s: %d addresses, all %v", name, len(addresses), all)
+		}
+	}
+}

@@ -37,6 +37,8 @@ func (k *Keeper) resolve(x *process, q *cell.Resolve) *cell.Answer {
 	if _, ok := x.serves(q.UID); !ok {
 		return &cell.Answer{ID: q.ID, Error: fmt.Sprintf("this cell does not serve %q", cut(q.UID))}
 	}
+	// Noted before the snapshot is read: a push either finds the note, or its snapshot is read.
+	x.asked.note(q.Dst.Addr())
 	return &cell.Answer{ID: q.ID, Answer: k.snapshot.Load().Resolve(q.UID, q.Dst)}
 }
 

@@ -82,7 +82,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	k.life, endLife = context.WithCancel(context.WithoutCancel(ctx))
 	defer endLife()
 	k.adopt(inventory)
-	k.running.Go(func() { mesh.Watch(ctx, c.Mesh, log, func(s *mesh.Snapshot) { k.use(s) }) })
+	k.running.Go(func() { mesh.Watch(ctx, c.Mesh, log, k.use) })
 	if c.path != "" {
 		k.running.Go(func() { k.watchConfig(ctx) })
 	}
@@ -212,16 +212,20 @@ func (k *Keeper) do(f func()) bool {
 	}
 }
 
-// use makes a snapshot the current one and tells the cells.
-func (k *Keeper) use(s *mesh.Snapshot) {
+// use makes a snapshot the current one and tells the cells what of it is news to them.
+func (k *Keeper) use(s *mesh.Snapshot, e mesh.Effect) {
 	k.snapshot.Store(s)
 	k.do(func() {
 		k.meshSince = time.Now()
 		for _, x := range k.processes {
-			x.tell(&cell.Message{Invalidate: &cell.Invalidate{Version: s.Version()}})
+			for _, m := range x.outdated(s.Version(), e) {
+				x.tell(&cell.Message{Invalidate: m})
+			}
 		}
 		for _, p := range k.pods {
-			k.assign(p)
+			if w, ok := s.Workload(p.UID); !ok || e.Concerns(w) {
+				k.assign(p)
+			}
 		}
 	})
 }

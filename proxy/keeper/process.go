@@ -28,6 +28,8 @@ type process struct {
 	until      time.Time                   // when it must have, then
 	foreign    bool                        // of another protocol version: not spoken with
 
+	asked asked
+
 	mu   sync.Mutex
 	pods map[string]*pod // that it may act for: from its Serve to the end of their drain
 }

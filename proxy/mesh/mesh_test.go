@@ -181,12 +181,12 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for uid, w := range s.workloads {
+		for w := range s.EveryWorkload() {
 			if w.Identity.IsZero() || len(w.Addresses) == 0 {
-				t.Errorf("workload %q without identity or address was accepted", uid)
+				t.Errorf("workload %q without identity or address was accepted", w.UID)
 			}
 			for _, a := range w.Addresses {
-				s.Resolve(uid, netip.AddrPortFrom(a, 80))
+				s.Resolve(w.UID, netip.AddrPortFrom(a, 80))
 			}
 		}
 	})

@@ -57,83 +57,50 @@ func (s PolicySet) After(earlier *PolicySet) PolicySet {
 	return held
 }
 
-// policyIndex finds the policies of a workload without a look at those of others.
-type policyIndex struct {
-	byKey       map[string]*indexedPolicy
-	byNamespace map[string][]*indexedPolicy // of scope namespace
-	byWorkload  map[string][]*indexedPolicy // of scope workload, by the UIDs in their own list
-	global      []*indexedPolicy
-}
-
+// indexedPolicy is a policy of a snapshot.
 type indexedPolicy struct {
 	Policy
 	sum [sha256.Size]byte // of its content
 }
 
-func newPolicyIndex(policies []Policy) (*policyIndex, error) {
-	x := &policyIndex{byKey: make(map[string]*indexedPolicy, len(policies)), byNamespace: map[string][]*indexedPolicy{}, byWorkload: map[string][]*indexedPolicy{}}
-	for i, p := range policies {
-		if err := x.add(p); err != nil {
-			return nil, fmt.Errorf("policies[%d] %q: %w", i, p.Name, err)
-		}
-	}
-	return x, nil
-}
-
-func (x *policyIndex) add(p Policy) error {
+func indexed(p Policy) (*indexedPolicy, error) {
 	if err := p.validate(); err != nil {
-		return err
+		return nil, err
 	}
-	if x.byKey[p.Key()] != nil {
-		return fmt.Errorf("%s appears twice", p.Key())
-	}
-	content := p
-	content.Workloads = nil // whom it selects is no part of what it says
-	b, err := json.Marshal(content)
+	p.Workloads = nil // whom it selects is no part of what it says
+	b, err := json.Marshal(p)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	e := &indexedPolicy{p, sha256.Sum256(b)}
-	x.byKey[p.Key()] = e
-	switch p.Scope {
-	case ScopeGlobal:
-		x.global = append(x.global, e)
-	case ScopeNamespace:
-		x.byNamespace[p.Namespace] = append(x.byNamespace[p.Namespace], e)
-	case ScopeWorkload:
-		for _, uid := range p.Workloads {
-			x.byWorkload[uid] = append(x.byWorkload[uid], e)
-		}
-	}
-	return nil
+	return &indexedPolicy{p, sha256.Sum256(b)}, nil
 }
 
-// of is the set of a workload: the global policies, those of its namespace, and those
-// that select it.
-func (x *policyIndex) of(w *Workload) PolicySet {
-	all := slices.Concat(x.global, x.byNamespace[w.Namespace], x.byWorkload[w.UID])
-	var s PolicySet
+// Policies is what the connections of a workload are judged by: the global policies,
+// those of its namespace, and those that it names.
+func (s *Snapshot) Policies(w Workload) PolicySet {
+	all := slices.Concat(s.namespaces.at(everyNamespace), s.namespaces.at(w.Namespace))
+	var set PolicySet
 	for _, key := range w.Policies {
-		if e := x.byKey[key]; e != nil {
+		if e := s.policies.at(key); e != nil {
 			all = append(all, e)
 		} else {
-			s.Unknown = append(s.Unknown, key)
+			set.Unknown = append(set.Unknown, key)
 		}
 	}
 	slices.SortFunc(all, func(a, b *indexedPolicy) int { return cmp.Compare(a.Key(), b.Key()) })
 	all = slices.Compact(all)
-	slices.Sort(s.Unknown)
-	s.Unknown = slices.Compact(s.Unknown)
+	slices.Sort(set.Unknown)
+	set.Unknown = slices.Compact(set.Unknown)
 	h := sha256.New()
 	for _, e := range all {
-		s.Policies = append(s.Policies, e.Policy)
+		set.Policies = append(set.Policies, e.Policy)
 		h.Write(e.sum[:])
 	}
-	for _, key := range s.Unknown {
+	for _, key := range set.Unknown {
 		fmt.Fprintf(h, "unknown %q\n", key)
 	}
-	s.Generation = hex.EncodeToString(h.Sum(nil)[:8])
-	return s
+	set.Generation = hex.EncodeToString(h.Sum(nil)[:8])
+	return set
 }
 
 // checkPolicies wants a file to have the policies that its workloads name. Only over xDS

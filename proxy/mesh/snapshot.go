@@ -2,125 +2,27 @@ package mesh
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
-	"fmt"
+	"iter"
 	"net/netip"
-	"os"
-
-	"sigs.k8s.io/yaml"
+	"slices"
 )
 
-// File is the strict YAML form of the mesh. Unknown keys are errors.
-type File struct {
-	TrustDomain string     `json:"trustDomain"`
-	Workloads   []Workload `json:"workloads"`
-	Services    []Service  `json:"services"`
-	Policies    []Policy   `json:"policies"`
-	// PeerAuthentications say where plaintext is refused; without any it is not.
-	PeerAuthentications []PeerAuthentication `json:"peerAuthentications,omitempty"`
-}
-
-// Snapshot is one complete, immutable view of the mesh.
+// Snapshot is one complete, immutable view of the mesh. It shares what did not change
+// with the one that it was made of.
 type Snapshot struct {
 	version   uint64
-	workloads map[string]*Workload     // by UID
-	byAddress map[netip.Addr]*Workload // workload addresses
-	byVIP     map[netip.Addr]*Service
-	services  []Service
-	policies  *policyIndex
-}
-
-// Load reads and parses a mesh file.
-func Load(path string, version uint64) (*Snapshot, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("mesh file: %w", err)
-	}
-	s, err := Parse(b, version)
-	if err != nil {
-		return nil, fmt.Errorf("mesh file %s: %w", path, err)
-	}
-	return s, nil
-}
-
-// Parse builds a snapshot out of a mesh file. It rejects the file as a whole:
-// half a mesh would turn workloads into unknown addresses.
-func Parse(b []byte, version uint64) (*Snapshot, error) {
-	var f File
-	if err := yaml.UnmarshalStrict(b, &f); err != nil {
-		return nil, err
-	}
-	if err := f.checkPolicies(); err != nil {
-		return nil, err
-	}
-	return New(f, version)
-}
-
-// New builds a snapshot; version must grow with every new snapshot of one holder.
-func New(f File, version uint64) (*Snapshot, error) {
-	f, err := f.desugar()
-	if err != nil {
-		return nil, err
-	}
-	s := &Snapshot{
-		version:   version,
-		workloads: make(map[string]*Workload, len(f.Workloads)),
-		byAddress: make(map[netip.Addr]*Workload, 2*len(f.Workloads)),
-		byVIP:     make(map[netip.Addr]*Service, 2*len(f.Services)),
-		services:  f.Services,
-	}
-	for i := range f.Workloads {
-		if err := s.addWorkload(f.TrustDomain, f.Workloads[i]); err != nil {
-			return nil, fmt.Errorf("workloads[%d] %q: %w", i, f.Workloads[i].UID, err)
-		}
-	}
-	for i := range f.Services {
-		if err := s.addService(&s.services[i]); err != nil {
-			return nil, fmt.Errorf("services[%d] %q: %w", i, f.Services[i].Name, err)
-		}
-	}
-	if s.policies, err = newPolicyIndex(f.Policies); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-func (s *Snapshot) addWorkload(trustDomain string, w Workload) error {
-	if err := w.complete(trustDomain); err != nil {
-		return err
-	}
-	if len(w.Addresses) == 0 {
-		return fmt.Errorf("at least one address is required")
-	}
-	if _, dup := s.workloads[w.UID]; dup {
-		return fmt.Errorf("uid appears twice")
-	}
-	s.workloads[w.UID] = &w
-	for _, a := range w.Addresses {
-		if other, dup := s.byAddress[a]; dup {
-			return fmt.Errorf("address %s belongs to %s already", a, other.UID)
-		}
-		s.byAddress[a] = &w
-	}
-	return nil
-}
-
-func (s *Snapshot) addService(v *Service) error {
-	if err := v.validate(); err != nil {
-		return err
-	}
-	for _, uid := range v.Endpoints {
-		if s.workloads[uid] == nil {
-			return fmt.Errorf("endpoint %q is no workload of this file", uid)
-		}
-	}
-	for _, a := range v.Addresses {
-		if s.byAddress[a] != nil || s.byVIP[a] != nil {
-			return fmt.Errorf("address %s is in use already", a)
-		}
-		s.byVIP[a] = v
-	}
-	return nil
+	workloads table[string, *Workload] // by UID
+	byAddress table[netip.Addr, []*Workload]
+	services  table[string, *Service] // by key
+	byVIP     table[netip.Addr, []*Service]
+	byPrefix  table[netip.Prefix, []*Service]
+	lengths   prefixLengths
+	// endpoints are by the key of their service, which may not be known (yet).
+	endpoints  table[string, []*Workload]
+	policies   table[string, *indexedPolicy]   // by key
+	namespaces table[string, []*indexedPolicy] // those of scope namespace, and the global ones: see everyNamespace
 }
 
 // Version is the number given to New.
@@ -128,29 +30,107 @@ func (s *Snapshot) Version() uint64 { return s.version }
 
 // Workload finds a workload by UID.
 func (s *Snapshot) Workload(uid string) (Workload, bool) {
-	w, ok := s.workloads[uid]
-	if !ok {
-		return Workload{}, false
+	if w := s.workloads.at(uid); w != nil {
+		return *w, true
 	}
-	return *w, true
+	return Workload{}, false
 }
 
-// Policies is what the connections of a workload are judged by.
-func (s *Snapshot) Policies(w Workload) PolicySet { return s.policies.of(&w) }
+// EveryWorkload yields all of them, in no order; a nil snapshot has none. What is
+// yielded must not be changed.
+func (s *Snapshot) EveryWorkload() iter.Seq[*Workload] {
+	if s == nil {
+		s = &Snapshot{}
+	}
+	return s.workloads.values()
+}
+
+// EveryService yields all of them, like EveryWorkload.
+func (s *Snapshot) EveryService() iter.Seq[*Service] {
+	if s == nil {
+		s = &Snapshot{}
+	}
+	return s.services.values()
+}
+
+// EveryPolicy yields all of them, like EveryWorkload.
+func (s *Snapshot) EveryPolicy() iter.Seq[*Policy] {
+	if s == nil {
+		s = &Snapshot{}
+	}
+	return func(yield func(*Policy) bool) {
+		for p := range s.policies.values() {
+			if !yield(&p.Policy) {
+				return
+			}
+		}
+	}
+}
 
 // Services returns the services that have the workload as an endpoint; they are
 // what an HBONE authority with a host name may mean at this workload.
 func (s *Snapshot) Services(uid string) []Service {
+	w := s.workloads.at(uid)
+	if w == nil {
+		return nil
+	}
 	var out []Service
-	for _, v := range s.services {
-		for _, e := range v.Endpoints {
-			if e == uid {
-				out = append(out, v)
-				break
-			}
+	for key := range w.Services {
+		if v := s.service(key); v != nil {
+			out = append(out, *v)
+		}
+	}
+	slices.SortFunc(out, func(a, b Service) int { return cmp.Compare(a.Key(), b.Key()) })
+	return out
+}
+
+// workloadsAt are those that have the address, in any network, by UID.
+func (s *Snapshot) workloadsAt(a netip.Addr) []*Workload { return s.byAddress.at(a) }
+
+// servicesAt are those that have exactly this virtual address, by key.
+func (s *Snapshot) servicesAt(a netip.Addr) []*Service { return s.byVIP.at(a) }
+
+// servicesOver are those that have a range which contains the address, longest first.
+func (s *Snapshot) servicesOver(a netip.Addr) []*Service {
+	var out []*Service
+	for bits := range s.lengths.of(a) {
+		if p, err := a.Prefix(bits); err == nil {
+			out = append(out, s.byPrefix.at(p)...)
 		}
 	}
 	return out
+}
+
+func (s *Snapshot) service(key string) *Service            { return s.services.at(key) }
+func (s *Snapshot) endpointsOf(service string) []*Workload { return s.endpoints.at(service) }
+
+// prefixLengths counts the ranges of each length, so that a lookup tries only those.
+type prefixLengths struct {
+	v4 [33]int32
+	v6 [129]int32
+}
+
+func (l *prefixLengths) add(p netip.Prefix, n int32) {
+	if p.Addr().Is4() {
+		l.v4[p.Bits()] += n
+	} else {
+		l.v6[p.Bits()] += n
+	}
+}
+
+// of yields the lengths in use for a's family, longest first.
+func (l *prefixLengths) of(a netip.Addr) iter.Seq[int] {
+	counts := l.v6[:]
+	if a.Is4() {
+		counts = l.v4[:]
+	}
+	return func(yield func(int) bool) {
+		for bits, n := range slices.Backward(counts) {
+			if n > 0 && !yield(bits) {
+				return
+			}
+		}
+	}
 }
 
 func strict(b []byte, v any) error {

@@ -3,6 +3,7 @@ package mesh
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -13,21 +14,28 @@ import (
 // a kubelet swaps a symlink two directories up, which inotify on the file misses.
 const watchInterval = time.Second
 
-// Watch loads path and calls use with every version of it that parses, until ctx
-// ends. A version that does not parse is logged and changes nothing: what was
-// known stays known. A file that does not exist yet is waited for.
-func Watch(ctx context.Context, path string, log *slog.Logger, use func(*Snapshot)) {
+// Watch loads path and calls use with every version of it that parses, and with what
+// is different in it, until ctx ends. A version that does not parse is logged and
+// changes nothing: what was known stays known. A file that does not exist yet is
+// waited for.
+func Watch(ctx context.Context, path string, log *slog.Logger, use func(*Snapshot, Effect)) {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	var last fs.FileInfo
+	var known *Snapshot
 	for version := uint64(1); ; {
 		if fi, err := os.Stat(path); err == nil && changed(last, fi) {
 			last = fi
-			if s, err := Load(path, version); err != nil {
+			s, effect, err := known.reload(path, version)
+			if err != nil {
 				log.Error("mesh file not used", "error", err)
 			} else {
+				if known == nil {
+					effect = Everything() // even an empty mesh is news: what is not in it is not in the mesh
+				}
+				known = s
 				version++
-				use(s)
+				use(s, effect)
 			}
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			log.Error("mesh file", "error", err)
@@ -38,6 +46,18 @@ func Watch(ctx context.Context, path string, log *slog.Logger, use func(*Snapsho
 			return
 		}
 	}
+}
+
+func (s *Snapshot) reload(path string, version uint64) (*Snapshot, Effect, error) {
+	f, err := loadFile(path)
+	if err != nil {
+		return nil, Effect{}, err
+	}
+	next, effect, err := s.Replace(f, version)
+	if err != nil {
+		return nil, Effect{}, fmt.Errorf("mesh file %s: %w", path, err)
+	}
+	return next, effect, nil
 }
 
 func changed(old, new fs.FileInfo) bool {

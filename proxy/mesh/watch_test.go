@@ -17,7 +17,7 @@ func TestWatchKeepsWhatItKnows(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		Watch(ctx, path, slog.New(slog.DiscardHandler), func(s *Snapshot) { got <- s })
+		Watch(ctx, path, slog.New(slog.DiscardHandler), func(s *Snapshot, _ Effect) { got <- s })
 	}()
 	write := func(text string, at time.Time) {
 		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
@@ -37,8 +37,8 @@ func TestWatchKeepsWhatItKnows(t *testing.T) {
 	}
 	write("nonsense: true", now.Add(time.Second))
 	write("trustDomain: cluster.local", now.Add(2*time.Second))
-	if s := <-got; s.Version() != 2 || len(s.workloads) != 0 {
-		t.Errorf("got version %d with %d workloads, want the last file", s.Version(), len(s.workloads))
+	if s := <-got; s.Version() != 2 || s.workloads.size != 0 {
+		t.Errorf("got version %d with %d workloads, want the last file", s.Version(), s.workloads.size)
 	}
 	cancel()
 	<-done
