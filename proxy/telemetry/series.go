@@ -47,6 +47,7 @@ func (r *Record) key() Key {
 type Series struct {
 	key    Key
 	slot   int
+	born   uint64        // the table's clock
 	said   hbone.Baggage // key.Baggage
 	opened atomic.Uint64
 	closed [flags]atomic.Uint64
@@ -66,8 +67,9 @@ type Series struct {
 
 // Tally is what a series has counted since it began.
 type Tally struct {
-	Slot int  `json:"slot"`
-	Key  *Key `json:"key,omitempty"` // absent: that of the slot's last tally
+	Slot int    `json:"slot"`
+	Born uint64 `json:"born"`          // tells the series that had the slot apart
+	Key  *Key   `json:"key,omitempty"` // absent: it was said before
 	Numbers
 	Failures []Failures `json:"failures,omitempty"` // those of Failed, by what failed
 }

@@ -49,7 +49,8 @@ func (t *Table) begin(k Key) *Series {
 		delete(t.series, old.key)
 		slot = old.slot
 	}
-	s := &Series{key: k, slot: slot}
+	t.clock++
+	s := &Series{key: k, slot: slot, born: t.clock}
 	s.said, _ = hbone.ParseBaggage(k.Baggage) // what cannot be read says nothing
 	if slot == len(t.slots) {
 		t.slots = append(t.slots, nil)
@@ -90,7 +91,7 @@ func (t *Table) News(tell func(Tally) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range t.slots {
-		now := Tally{Slot: s.slot, Numbers: s.numbers()}
+		now := Tally{Slot: s.slot, Born: s.born, Numbers: s.numbers()}
 		if s.told != nil && now.Numbers == s.told.Numbers {
 			continue
 		}
