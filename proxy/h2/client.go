@@ -79,8 +79,7 @@ func (c *conn) recvAnswer(id uint32, end bool, f *fields) error {
 		return c.lateFrame(err)
 	}
 	if s.answered {
-		// Only DATA may follow on a connected stream (RFC 9113 section 8.5).
-		return &streamError{id, http2.ErrCodeProtocol, "HEADERS after the answer"}
+		return s.moreHeaders()
 	}
 	status, malformed := f.answer()
 	switch {

@@ -155,6 +155,10 @@ func TestStreamErrors(t *testing.T) {
 			w.must(w.fr.WriteData(1, true, nil))
 			w.must(w.fr.WriteData(1, false, []byte("x")))
 		}, http2.ErrCodeStreamClosed},
+		"HEADERS after END_STREAM": {func(w *wire) {
+			w.must(w.fr.WriteData(1, true, nil))
+			w.headers(1, true, "a", "b")
+		}, http2.ErrCodeStreamClosed},
 		"trailers":       {func(w *wire) { w.headers(1, true, "a", "b") }, http2.ErrCodeProtocol},
 		"zero increment": {func(w *wire) { w.must(w.fr.WriteWindowUpdate(1, 0)) }, http2.ErrCodeProtocol},
 	} {

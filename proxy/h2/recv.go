@@ -189,3 +189,12 @@ func (c *conn) recvReset(f *http2.RSTStreamFrame) error {
 	s.resetByPeer(f.ErrCode)
 	return nil
 }
+
+// moreHeaders is what HEADERS after the head of a stream deserve: only DATA may follow on a connected one (RFC 9113
+// section 8.5), and nothing after END_STREAM (section 5.1). The caller holds mu.
+func (s *stream) moreHeaders() error {
+	if s.recvEnded {
+		return &streamError{s.id, http2.ErrCodeStreamClosed, "HEADERS after END_STREAM"}
+	}
+	return &streamError{s.id, http2.ErrCodeProtocol, "HEADERS after the head"}
+}

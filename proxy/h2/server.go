@@ -24,11 +24,11 @@ func (c *conn) recvRequest(id uint32, end bool, f *fields) error {
 		return protocolError("HEADERS on stream %d", id)
 	}
 	if id <= c.lastID {
-		if c.streams[id] == nil {
+		s := c.streams[id]
+		if s == nil {
 			return c.lateFrame(nil) // on a stream that we have reset
 		}
-		// Only DATA may follow on a connected stream (RFC 9113 section 8.5).
-		return &streamError{id, http2.ErrCodeProtocol, "HEADERS after the request"}
+		return s.moreHeaders()
 	}
 	c.lastID = id
 	c.recv.grantLate()
