@@ -1,0 +1,112 @@
+package wds
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+	"istio.io/istio/pkg/workloadapi"
+	"istio.io/istio/pkg/workloadapi/security"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+)
+
+// The types of resources, as xDS names them.
+const (
+	AddressType = "type.googleapis.com/istio.workload.Address"
+	PolicyType  = "type.googleapis.com/istio.security.Authorization"
+)
+
+// Batch is a change that is made of resources. The zero value is empty.
+type Batch struct {
+	Change mesh.Change
+	words  map[string]string
+}
+
+// Add takes one resource, by its name in xDS.
+func (b *Batch) Add(typ, name string, value []byte) error {
+	switch typ {
+	case AddressType:
+		return b.address(name, value)
+	case PolicyType:
+		return b.policy(name, value)
+	}
+	return fmt.Errorf("type %s is not of this mesh", typ)
+}
+
+// Remove takes the name of a resource that is gone.
+func (b *Batch) Remove(typ, name string) {
+	switch typ {
+	case AddressType: // the name says not which of the two it is; only one of them is there
+		b.Change.RemoveWorkload(name)
+		b.Change.RemoveService(name)
+	case PolicyType:
+		b.Change.RemovePolicy(name)
+	}
+}
+
+func (b *Batch) address(name string, value []byte) error {
+	var m workloadapi.Address
+	if err := proto.Unmarshal(value, &m); err != nil {
+		return err
+	}
+	switch t := m.Type.(type) {
+	case *workloadapi.Address_Workload:
+		w, err := b.workload(t.Workload)
+		if err == nil {
+			err = sameName(name, w.UID)
+		}
+		if err != nil {
+			return err
+		}
+		return b.Change.SetWorkload(w)
+	case *workloadapi.Address_Service:
+		v, err := b.service(t.Service)
+		if err == nil {
+			err = sameName(name, v.Key())
+		}
+		if err != nil {
+			return err
+		}
+		return b.Change.SetService(v)
+	}
+	return fmt.Errorf("an address that is neither a workload nor a service")
+}
+
+func (b *Batch) policy(name string, value []byte) error {
+	var m security.Authorization
+	if err := proto.Unmarshal(value, &m); err != nil {
+		return err
+	}
+	p, err := b.authorization(&m)
+	if err == nil {
+		err = sameName(name, p.Key())
+	}
+	if err != nil {
+		return err
+	}
+	return b.Change.SetPolicy(p)
+}
+
+// sameName: a resource is removed by the name that it came under.
+func sameName(name, content string) error {
+	if name != content {
+		return fmt.Errorf("its content is that of %q", content)
+	}
+	return nil
+}
+
+// word is s, once for all resources of the batch: a mesh has few names of nodes,
+// namespaces and accounts, and 100,000 workloads that each would keep its own copy.
+func (b *Batch) word(s string) string {
+	if s == "" {
+		return ""
+	}
+	if known, ok := b.words[s]; ok {
+		return known
+	}
+	if b.words == nil {
+		b.words = map[string]string{}
+	}
+	b.words[s] = s
+	return s
+}
