@@ -37,12 +37,23 @@ func (e *OwnPortError) Error() string {
 	return fmt.Sprintf("attempted recursive call to ourselves: %s", e.Address)
 }
 
-// NoUpstreamError means that the mesh knows the service but nobody serves it.
-type NoUpstreamError struct{ Service, Reason string }
+// NoUpstreamError means that the mesh knows the destination, but not how to get there.
+type NoUpstreamError struct {
+	Destination netip.AddrPort
+	Service     string // host name, if the destination is a service's
+	Refusal     mesh.Refusal
+	Text        string
+}
 
 func (e *NoUpstreamError) Error() string {
-	return fmt.Sprintf("%s: %s", e.Service, e.Reason)
+	if e.Service == "" {
+		return fmt.Sprintf("%s: %s", e.Destination, e.Text)
+	}
+	return fmt.Sprintf("%s: %s", e.Service, e.Text)
 }
+
+// Reason is the record's word for it.
+func (e *NoUpstreamError) Reason() string { return string(e.Refusal) }
 
 // PolicyError is a denied connection.
 type PolicyError struct{ Decision mesh.Decision }

@@ -3,9 +3,9 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
-	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,42 +56,41 @@ func (w *Workload) classify(r *telemetry.Record, dst netip.AddrPort) error {
 	return nil
 }
 
-// route asks where dst is and picks an endpoint. An address outside the mesh is
+// route asks where dst is: at one endpoint or more. An address outside the mesh is
 // its own endpoint, over plain TCP: passthrough.
-func (w *Workload) route(ctx context.Context, r *telemetry.Record, dst netip.AddrPort) (mesh.Endpoint, error) {
+func (w *Workload) route(ctx context.Context, r *telemetry.Record, dst netip.AddrPort) (mesh.Answer, error) {
 	r.Stage = telemetry.StageResolve
 	a, err := w.Resolver.Resolve(ctx, dst)
 	if err != nil {
-		return mesh.Endpoint{}, err
+		return a, err
 	}
 	r.Service = a.Service
 	switch {
 	case a.Kind == mesh.NotMesh:
-		return mesh.Endpoint{Address: dst, Protocol: mesh.TCP}, nil
+		a.Endpoints = []mesh.Endpoint{{Address: dst, Protocol: mesh.TCP}}
 	case a.Kind != mesh.Mesh:
-		return mesh.Endpoint{}, ErrUnknownDestination
+		return a, ErrUnknownDestination
 	case len(a.Endpoints) == 0:
-		return mesh.Endpoint{}, &NoUpstreamError{a.Service, a.Reason}
+		return a, &NoUpstreamError{Destination: dst, Service: a.Service, Refusal: a.Refusal, Text: a.Reason}
 	}
-	i := a.Choose(func(int) bool { return false }, rand.Uint64N)
-	e := a.Endpoints[i]
-	r.PeerUID = e.Workload
-	return e, nil
+	return a, nil
 }
 
 // connect opens the far leg: a stream in a tunnel, or a plain connection. It gives up
 // when the application does.
-func (w *Workload) connect(ctx context.Context, r *telemetry.Record, e mesh.Endpoint, app *net.TCPConn) (Leg, error) {
+func (w *Workload) connect(ctx context.Context, r *telemetry.Record, a mesh.Answer, app *net.TCPConn) (Leg, error) {
 	ctx, end := whileClientWaits(ctx, app)
 	defer end()
-	leg, err := w.farLeg(ctx, r, e)
+	leg, err := w.reach(ctx, r, &a)
 	if err != nil && context.Cause(ctx) == ErrAbandoned {
 		return nil, ErrAbandoned // what failed for it did so because of that
 	}
 	return leg, err
 }
 
-func (w *Workload) farLeg(ctx context.Context, r *telemetry.Record, e mesh.Endpoint) (Leg, error) {
+// farLeg is connect at one endpoint, in the time that ctx leaves.
+func (w *Workload) farLeg(ctx context.Context, r *telemetry.Record, a *mesh.Answer, e mesh.Endpoint) (Leg, error) {
+	r.PeerUID, r.Peer, r.HBONE = e.Workload, identity.ID{}, netip.AddrPort{} // not those of an earlier try
 	if e.Protocol != mesh.HBONE {
 		return w.passthrough(ctx, r, e.Address)
 	}
@@ -100,22 +99,29 @@ func (w *Workload) farLeg(ctx context.Context, r *telemetry.Record, e mesh.Endpo
 	r.Next, r.Peer = e.Address, e.Identity
 	r.Traceparent = hbone.NewTraceparent()
 	head := hbone.Connect(hbone.FromAddrPort(e.Address), hbone.Header{
-		Baggage: w.baggage, Forwarded: hbone.ForwardedFor(r.Source), Traceparent: r.Traceparent,
+		Baggage: w.baggage, Forwarded: hbone.Forwarded{For: r.Source, Host: a.Service}.Encode(), Traceparent: r.Traceparent,
 	})
 	key := tunnel.Key{
 		Source:      w.Config.Workload.Identity,
-		Destination: tunnel.Destinations(e.Identity),
+		Destination: destinations(a, e),
 		Address:     r.HBONE,
 		SourceIP:    w.sourceFor(r.Source.Addr(), e.Address.Addr()),
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, openTimeout, ErrNoAnswer)
-	defer cancel()
 	stream, said, err := w.pool.Open(ctx, key, head)
 	if err != nil {
 		return nil, err // never a Leg that holds a nil stream
 	}
 	r.PeerBaggage = said.Baggage
 	return stream, nil
+}
+
+// destinations are the identities that an endpoint may show: its own, or those that
+// speak for the whole service.
+func destinations(a *mesh.Answer, e mesh.Endpoint) string {
+	if len(a.Names) == 0 {
+		return tunnel.Destinations(e.Identity)
+	}
+	return tunnel.Destinations(append(slices.Clone(a.Names), e.Identity)...)
 }
 
 // passthrough dials plainly: the destination is outside the mesh, or is a

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
@@ -38,6 +40,9 @@ type two struct {
 	caDir          string
 	snapshot       *mesh.Snapshot
 	client, server *pod
+	// Of pods that are still to be started.
+	tunnels  tunnel.Config
+	impostor identity.ID // they have this identity and not their own
 }
 
 // pod is one workload with its data path in this process.
@@ -72,6 +77,26 @@ func (l *lockedBuffer) String() string {
 func newTwo(t testing.TB, policies ...mesh.Policy) *two {
 	t.Helper()
 	p := sandbox.NewPair(t)
+	w := newWorld(t, p, mesh.File{
+		TrustDomain: "cluster.local",
+		Workloads: []mesh.Workload{
+			{UID: "a/client", Name: "client", Namespace: "a", ServiceAccount: "client", Addresses: []netip.Addr{p.A4, p.A6}, Protocol: mesh.HBONE},
+			{UID: "a/server", Name: "server", Namespace: "a", ServiceAccount: "server", Addresses: []netip.Addr{p.B4, p.B6}, Protocol: mesh.HBONE},
+		},
+		Services: []mesh.Service{{
+			Name: "server", Namespace: "a", Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.1")},
+			Ports: []mesh.Port{{Port: 80, Target: 8080}}, Endpoints: []string{"a/server"},
+		}},
+		Policies: policies,
+	})
+	w.client = w.start(t, "a/client", p.A)
+	w.server = w.start(t, "a/server", p.B)
+	return w
+}
+
+// newWorld is a mesh whose pods are still to be started.
+func newWorld(t testing.TB, p *sandbox.Pair, file mesh.File) *two {
+	t.Helper()
 	w := &two{Pair: p, caDir: t.TempDir()}
 	founded := ca.Options{TrustDomain: "cluster.local", Now: func() time.Time { return time.Now().Add(-3 * time.Hour) }}
 	old, err := ca.New(founded) // three hours ago, so that it can have signed what has expired
@@ -84,23 +109,9 @@ func newTwo(t testing.TB, policies ...mesh.Policy) *two {
 	if w.authority, err = ca.Load(w.caDir, ca.Options{TrustDomain: "cluster.local"}); err != nil {
 		t.Fatal(err)
 	}
-	w.snapshot, err = mesh.New(mesh.File{
-		TrustDomain: "cluster.local",
-		Workloads: []mesh.Workload{
-			{UID: "a/client", Name: "client", Namespace: "a", ServiceAccount: "client", Addresses: []netip.Addr{p.A4, p.A6}, Protocol: mesh.HBONE},
-			{UID: "a/server", Name: "server", Namespace: "a", ServiceAccount: "server", Addresses: []netip.Addr{p.B4, p.B6}, Protocol: mesh.HBONE},
-		},
-		Services: []mesh.Service{{
-			Name: "server", Namespace: "a", Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.1")},
-			Ports: []mesh.Port{{Port: 80, Target: 8080}}, Endpoints: []string{"a/server"},
-		}},
-		Policies: policies,
-	}, 1)
-	if err != nil {
+	if w.snapshot, err = mesh.New(file, 1); err != nil {
 		t.Fatal(err)
 	}
-	w.client = w.start(t, "a/client", p.A)
-	w.server = w.start(t, "a/server", p.B)
 	return w
 }
 
@@ -117,11 +128,11 @@ func (w *two) startOn(t testing.TB, uid string, ns *netns.Namespace, a *budget.A
 		t.Fatalf("no workload %s", uid)
 	}
 	p := &pod{ns: ns, workload: workload, lines: &lockedBuffer{}}
-	p.source = w.issue(t, workload.Identity)
+	p.source = w.issue(t, cmp.Or(w.impostor, workload.Identity))
 	sink := telemetry.NewSink(slog.NewTextHandler(p.lines, nil))
 	p.work = proxy.New(proxy.Config{
 		Workload: workload, View: proxy.View{Policies: w.snapshot.Policies(workload), Services: w.snapshot.Services(uid)},
-		Ports: redirect.NodePorts, Netns: ns, Source: p.source, Resolver: resolver{w.snapshot, uid}, Transport: h2.New(h2.Options{Account: a}), Account: a,
+		Ports: redirect.NodePorts, Netns: ns, Source: p.source, Resolver: resolver{w.snapshot, uid}, Transport: h2.New(h2.Options{Account: a}), Account: a, Tunnels: w.tunnels,
 		Sink: sink, Counters: &telemetry.Counters{}, Log: slog.New(slog.NewTextHandler(p.lines, nil)), Drain: time.Second,
 	})
 	l := proxy.Listeners{Outbound: listen(t, ns, redirect.NodePorts.Outbound), Plaintext: listen(t, ns, redirect.NodePorts.Plaintext), HBONE: listen(t, ns, redirect.NodePorts.HBONE)}

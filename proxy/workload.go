@@ -83,6 +83,7 @@ type Workload struct {
 	pool      *tunnel.Pool
 	serverTLS *tls.Config
 	baggage   string
+	aside     aside
 	view      atomic.Pointer[View]
 	cut       chan struct{} // closed by Cut
 	cutOnce   sync.Once
@@ -92,6 +93,7 @@ type Workload struct {
 // New prepares a workload; Run makes it work.
 func New(c Config) *Workload {
 	w := &Workload{Config: c, serverTLS: identity.ServerTLS(c.Source), baggage: baggageOf(c.Workload), cut: make(chan struct{})}
+	w.aside = aside{of: c.Workload.UID, log: c.Log, count: c.Counters}
 	w.Tunnels.KeyExchange.Set(w.serverTLS)
 	w.pool = tunnel.NewPool(w.dialTunnel, tunnel.PoolOptions{Off: c.Tunnels.Pool.Off})
 	w.SetView(c.View)

@@ -22,7 +22,7 @@ func (k *Keeper) exited(e anchor.Event) {
 	delete(k.processes, e.Name)
 	k.drop(heldChannel + e.Name)
 	for uid, n := range x.now {
-		c.before[uid] = c.before[uid].Add(n)
+		c.before[uid] = c.before[uid].Add(n.Past())
 	}
 	x.out = nil
 	if e.Status != 0 {

@@ -12,6 +12,11 @@ import (
 type Counters struct {
 	Opened, Closed, Failed, Sent, Received, Panics atomic.Uint64
 
+	// Retries counts tries at another endpoint after one failed, SetAside the endpoints that
+	// were set aside for it (each time anew); Aside is how many are now.
+	Retries, SetAside atomic.Uint64
+	Aside             atomic.Int64
+
 	// Queue is how long connections and tunnels waited for the workload's budget, Handshake
 	// how long TLS with a peer took (either side), and Connect how long it took from an
 	// accepted connection to one that carries bytes.
@@ -33,6 +38,10 @@ type Counts struct {
 	// Budget is what the workload was refused and made to wait for, by its account.
 	Budget budget.Counts `json:"budget,omitzero"`
 
+	Retries  uint64 `json:"retries,omitempty"`
+	SetAside uint64 `json:"setAside,omitempty"`
+	Aside    int64  `json:"aside,omitempty"` // endpoints set aside now
+
 	Queue     Times `json:"queue,omitzero"`
 	Handshake Times `json:"handshake,omitzero"`
 	Connect   Times `json:"connect,omitzero"`
@@ -44,6 +53,7 @@ func (c *Counters) Counts() Counts {
 	return Counts{
 		Opened: c.Opened.Load(), Closed: c.Closed.Load(), Failed: c.Failed.Load(),
 		Sent: c.Sent.Load(), Received: c.Received.Load(), Panics: c.Panics.Load(),
+		Retries: c.Retries.Load(), SetAside: c.SetAside.Load(), Aside: c.Aside.Load(),
 		Queue: c.Queue.Times(), Handshake: c.Handshake.Times(), Connect: c.Connect.Times(),
 	}
 }
@@ -53,8 +63,16 @@ func (a Counts) Add(b Counts) Counts {
 	return Counts{
 		a.Opened + b.Opened, a.Closed + b.Closed, a.Failed + b.Failed,
 		a.Sent + b.Sent, a.Received + b.Received, a.Panics + b.Panics, a.Budget.Add(b.Budget),
+		a.Retries + b.Retries, a.SetAside + b.SetAside, a.Aside + b.Aside,
 		a.Queue.Add(b.Queue), a.Handshake.Add(b.Handshake), a.Connect.Add(b.Connect),
 	}
+}
+
+// Past is what is left of the counts of a process that has ended: what it had set aside
+// nobody has now.
+func (a Counts) Past() Counts {
+	a.Aside = 0
+	return a
 }
 
 // StillOpen is how many connections have begun and not ended, as far as that is known.

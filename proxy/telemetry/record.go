@@ -51,6 +51,7 @@ type Record struct {
 	PeerBaggage string         // what the other end says of itself
 	Service     string
 	Traceparent string
+	Tries       int   // endpoints tried, when outbound
 	Status      int   // HTTP status of the CONNECT, 0 when there was none
 	Sent        int64 // bytes towards the destination
 	Received    int64
@@ -73,6 +74,7 @@ const (
 	keyDirection   = "direction"
 	keyStage       = "stage"
 	keyStatus      = "status"
+	keyTries       = "tries" // only when more than one
 	keySent        = "bytes_sent"
 	keyReceived    = "bytes_recv"
 	keyDuration    = "duration"
@@ -88,7 +90,7 @@ func (r *Record) line(now time.Time) slog.Record {
 	if r.Err != nil {
 		level, message = slog.LevelError, "connection failed"
 	}
-	a := make([]slog.Attr, 0, 17) // as many as there are keys
+	a := make([]slog.Attr, 0, 18) // as many as there are keys
 	a = append(a, slog.String(keyDirection, string(r.Direction)), slog.String(keyWorkload, r.Workload), slog.String(keyStage, string(r.Stage)))
 	a = addAddr(a, keySource, r.Source)
 	a = addAddr(a, keyDestination, r.Destination)
@@ -102,6 +104,9 @@ func (r *Record) line(now time.Time) slog.Record {
 	a = addText(a, keyTrace, r.Traceparent)
 	if r.Status != 0 {
 		a = append(a, slog.Int(keyStatus, r.Status))
+	}
+	if r.Tries > 1 {
+		a = append(a, slog.Int(keyTries, r.Tries))
 	}
 	a = append(a, slog.Int64(keySent, r.Sent), slog.Int64(keyReceived, r.Received), slog.Duration(keyDuration, now.Sub(r.Start)))
 	if r.Err != nil {

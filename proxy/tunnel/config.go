@@ -13,6 +13,9 @@ type Config struct {
 	// measurement, where a proxy without a pool is compared with others that have none:
 	// each connection then costs a handshake, at both ends and in the budget.
 	Pool Switch `json:"pool,omitzero"`
+	// Retry off fails a connection whose endpoint cannot be reached, however many others
+	// there are, and sets none aside. It is ztunnel's behaviour, to compare with.
+	Retry Switch `json:"retry,omitzero"`
 }
 
 // Switch is on unless somebody wrote off.
