@@ -178,3 +178,114 @@ func TestOutranks(t *testing.T) {
 		t.Errorf("order %v", got)
 	}
 }
+
+// sharing is a mesh in which addresses and names are shared.
+const sharing = `
+trustDomain: td
+workloads:
+- {uid: app/client, name: client, namespace: app, addresses: [10.0.0.1], protocol: HBONE}
+- {uid: other/client, name: client, namespace: other, addresses: [10.0.0.2], protocol: HBONE}
+- {uid: third/client, name: client, namespace: third, addresses: [10.0.0.3], protocol: HBONE}
+- {uid: app/web, name: web, namespace: app, addresses: [10.0.0.4], protocol: HBONE, services: {
+    other/web.example: [{port: 80, target: 1080}], app/web.example: [{port: 80, target: 2080}], third/web.example: [], app/named.example: [{port: 82, target: 3082}], app/gone.example: []}}
+services:
+- {name: a, namespace: app, hostname: web.example, addresses: [10.96.0.1], ports: [{port: 80, target: 1}]}
+- {name: b, namespace: other, hostname: web.example, addresses: [10.96.0.1], ports: [{port: 80, target: 2}], visibility: namespace}
+- {name: c, namespace: third, hostname: web.example, addresses: [10.96.0.2], prefixes: [10.96.0.0/24], ports: [{port: 80, target: 3}]}
+- {name: d, namespace: fourth, hostname: web.example, addresses: [10.96.0.2], ports: [{port: 80, target: 4}], canonical: true}
+- {name: e, namespace: app, hostname: named.example, addresses: [], ports: [{port: 81}, {port: 82}]}
+`
+
+// Conformance 74: of services that share an address the asker's own is meant, then a canonical one, of those that it may see.
+func TestServicesThatShareAnAddress(t *testing.T) {
+	s, err := Parse([]byte(sharing), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, from, dst, want string }{
+		{"own namespace", "app/client", "10.96.0.1:80", "app/web.example"},
+		{"own namespace, visible there only", "other/client", "10.96.0.1:80", "other/web.example"},
+		{"the one that is visible", "third/client", "10.96.0.1:80", "app/web.example"},
+		{"canonical", "app/client", "10.96.0.2:80", "fourth/web.example"},
+		{"own namespace before canonical", "third/client", "10.96.0.2:80", "third/web.example"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			from, _ := s.Workload(c.from)
+			q := question{s: s, from: &from, addr: netip.MustParseAddrPort(c.dst).Addr(), port: 80}
+			if v := q.service(); v == nil || v.Key() != c.want {
+				t.Errorf("got %+v, want %s", v, c.want)
+			}
+		})
+	}
+}
+
+// Conformance 67: a service is served at the endpoint's own ports, else at the service's targets, and not at names that it lacks.
+func TestServicesAsTheirEndpointServesThem(t *testing.T) {
+	s, err := Parse([]byte(sharing), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range s.Services("app/web") {
+		got = append(got, fmt.Sprint(v.Key(), v.Ports))
+	}
+	want := []string{"app/named.example[{82 3082 }]", "app/web.example[{80 2080 }]", "other/web.example[{80 1080 }]", "third/web.example[{80 3 }]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// Conformance 72: endpoints that came before their service wait for it, and leave with it or before it.
+func TestEndpointsWaitForTheirService(t *testing.T) {
+	var workloads, service, gone, noWorkload Change
+	for _, w := range []Workload{
+		{UID: "app/client", Name: "client", Namespace: "app", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
+		{UID: "app/web", Name: "web", Namespace: "app", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.2")}, Protocol: HBONE, Services: map[string][]Port{"app/web.example": nil}},
+		{UID: "app/sick", Name: "sick", Namespace: "app", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.3")}, Protocol: HBONE, Unhealthy: true, Services: map[string][]Port{"app/web.example": nil}},
+	} {
+		if err := workloads.SetWorkload(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := service.SetService(Service{Name: "web", Namespace: "app", Host: "web.example", Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.1")}, Ports: []Port{{Port: 80, Target: 8080}}}); err != nil {
+		t.Fatal(err)
+	}
+	gone.RemoveService("app/web.example")
+	noWorkload.RemoveWorkload("app/web")
+	var s *Snapshot
+	for i, step := range []struct {
+		change Change
+		want   string
+	}{
+		{workloads, "not-mesh"},
+		{service, "app/web=10.0.0.2:8080/HBONE*1@0"}, // the one that is not healthy was waiting, too
+		{gone, "not-mesh"},
+		{service, "app/web=10.0.0.2:8080/HBONE*1@0"},
+		{noWorkload, "refused no-upstream"},
+	} {
+		s, _ = s.With(step.change, uint64(i+1))
+		if got := told(s.Resolve("app/client", netip.MustParseAddrPort("10.96.0.1:80"))); got != step.want {
+			t.Errorf("step %d: %s, want %s", i, got, step.want)
+		}
+	}
+}
+
+// Two workloads with one address are legal over xDS; the same one is meant everywhere.
+func TestWorkloadsThatShareAnAddress(t *testing.T) {
+	for range 20 { // maps have no order
+		var c Change
+		for _, w := range []Workload{
+			{UID: "c//Pod/app/web", Protocol: HBONE}, {UID: "c//Pod/app/plain"}, {UID: "c/networking.istio.io/WorkloadEntry/app/web", Protocol: HBONE},
+			{UID: "app/client"}, {UID: "c//Pod/app/host", Protocol: HBONE, HostNetwork: true}, {UID: "a//Pod/app/elsewhere", Protocol: HBONE, Network: "elsewhere"},
+		} {
+			w.Name, w.Namespace, w.Addresses = "x", "app", []netip.Addr{netip.MustParseAddr("10.0.0.1")}
+			if err := c.SetWorkload(w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, _ := (*Snapshot)(nil).With(c, 1)
+		if got := told(s.Resolve("app/client", netip.MustParseAddrPort("10.0.0.1:80"))); got != "c//Pod/app/web=10.0.0.1:80/HBONE*1@0" {
+			t.Fatal(got)
+		}
+	}
+}

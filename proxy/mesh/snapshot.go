@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"iter"
 	"net/netip"
@@ -65,23 +64,6 @@ func (s *Snapshot) EveryPolicy() iter.Seq[*Policy] {
 			}
 		}
 	}
-}
-
-// Services returns the services that have the workload as an endpoint; they are
-// what an HBONE authority with a host name may mean at this workload.
-func (s *Snapshot) Services(uid string) []Service {
-	w := s.workloads.at(uid)
-	if w == nil {
-		return nil
-	}
-	var out []Service
-	for key := range w.Services {
-		if v := s.service(key); v != nil {
-			out = append(out, *v)
-		}
-	}
-	slices.SortFunc(out, func(a, b Service) int { return cmp.Compare(a.Key(), b.Key()) })
-	return out
 }
 
 // workloadsAt are those that have the address, in any network, by UID.
