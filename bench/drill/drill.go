@@ -28,6 +28,7 @@ type Drill struct {
 	dir      string
 	run      *measure.Run
 	requests *measure.RequestsWriter
+	looks    *measure.LooksWriter
 	tracker  *tracker
 	begun    int // turns
 
@@ -84,6 +85,7 @@ func (d *Drill) Begin(t lab.Topology, dir string) error {
 	if err := measure.WriteRun(dir, d.run); err != nil {
 		return err
 	}
+	d.looks = measure.NewLooksWriter(dir)
 	var err error
 	d.requests, err = measure.NewRequestsWriter(dir)
 	return err
@@ -111,7 +113,7 @@ func (d *Drill) Turn(ctx context.Context, l Lab, repeat, subject int) error {
 // End closes the record; what failed before makes it an aborted one, and is returned, too.
 func (d *Drill) End(failed error) (*measure.Run, error) {
 	d.run.Aborted = aborted(failed)
-	return d.run, errors.Join(failed, d.requests.Close(), measure.WriteRun(d.dir, d.run))
+	return d.run, errors.Join(failed, d.requests.Close(), d.looks.Close(), measure.WriteRun(d.dir, d.run))
 }
 
 func aborted(err error) string {

@@ -55,6 +55,8 @@ func newFakeLab() *fakeLab {
 	return &fakeLab{top: lab.Default(), base: time.Now(), records: make(chan load.Record, 1024), started: 80 * time.Millisecond}
 }
 
+func (l *fakeLab) AdminSockets() []string { return nil }
+
 const pid = 4711
 
 func (l *fakeLab) now() int64 { return int64(time.Since(l.base)) + int64(time.Hour) }

@@ -18,6 +18,8 @@ type Lab interface {
 	Traffic
 	fault.Links
 	spoof.Lab
+	// AdminSockets are those that an operator would ask.
+	AdminSockets() []string
 }
 
 // Placement puts data planes into the lab and takes them out.

@@ -17,6 +17,11 @@ func (t *turn) segment(ctx context.Context, f fault.Fault, shortest, longest tim
 	if err := t.baseline(ctx, &seg); err != nil {
 		return err
 	}
+	watching, err := t.watchOver(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, watching.end()) }()
 	t.enter(f.Name())
 	injected, err := t.inject(ctx, f)
 	var cannot *fault.NotEnforceableError

@@ -76,6 +76,7 @@ func (k *Keeper) routes() http.Handler {
 	m.HandleFunc("GET /who", k.getWho)
 	m.HandleFunc("GET /logging", k.getLogging)
 	m.HandleFunc("POST /logging", k.postLogging)
+	m.HandleFunc("GET /vitals", k.getVitals)
 	m.HandleFunc("POST /move", k.postMove)
 	m.HandleFunc("POST /replace", k.postReplace)
 	m.HandleFunc("POST /faults", k.postFault)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
 
 type cellState string
@@ -27,6 +28,7 @@ type keptCell struct {
 	group      string
 	generation int // of the newest process
 	deaths     deaths
+	death      *vitals.Death // the last that this keeper saw
 	state      cellState
 	since      time.Time
 	current    *process        // the newest; nil while it is away

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
 
 // exited takes the anchor's word that a process has ended.
@@ -35,6 +36,7 @@ func (k *Keeper) exited(e anchor.Event) {
 	if x.stopping {
 		k.log.Info("cell ended", "cell", c.group, "generation", x.generation, "status", status)
 	} else {
+		c.death = &vitals.Death{At: time.Now(), Status: status, Killed: x.killed}
 		k.log.Error("cell died", "cell", c.group, "generation", x.generation, "status", status, "lived", time.Since(x.since).Round(time.Millisecond))
 	}
 	if c.current == x {

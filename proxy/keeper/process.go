@@ -25,6 +25,7 @@ type process struct {
 	views      map[string]string           // last pong's generations of policies in force, by workload
 	lost       uint64                      // access lines dropped
 	stopping   bool                        // told to end
+	killed     string                      // why the keeper killed it; empty: it did not
 	until      time.Time                   // when it must have, then
 	foreign    bool                        // of another protocol version: not spoken with
 

@@ -86,6 +86,9 @@ func (p *pod) report(err error) {
 // kill ends a process by its name in the anchor.
 func (k *Keeper) kill(x *process, sig unix.Signal, why string) {
 	k.log.Warn("cell signalled", "cell", x.cell.group, "generation", x.generation, "pid", x.pid, "signal", sig.String(), "why", why)
+	if sig == unix.SIGKILL {
+		x.killed = why
+	}
 	if err := k.anchor.Signal(x.name(), sig); err != nil {
 		k.log.Error("anchor", "signal", x.name(), "error", err)
 	}

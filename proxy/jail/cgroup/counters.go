@@ -18,6 +18,16 @@ func (g *Group) CPU() (time.Duration, error) {
 	return time.Duration(n), err
 }
 
+// Throttled is the time that processes of the group were kept from a CPU by its limit.
+func (g *Group) Throttled() (time.Duration, error) {
+	if g.version == 2 {
+		n, err := g.counter("cpu", "cpu.stat", "throttled_usec")
+		return time.Duration(n) * time.Microsecond, err
+	}
+	n, err := g.counter("cpu", "cpu.stat", "throttled_time")
+	return time.Duration(n), err
+}
+
 // Memory is what is charged to the group now, in bytes: anonymous memory, page cache
 // and socket buffers.
 func (g *Group) Memory() (int64, error) {

@@ -1,0 +1,148 @@
+package triage
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
+)
+
+// silentPings is how many pings in a row a cell does not answer before that means
+// something: one may be on its way while somebody looks.
+const silentPings = 2
+
+// cells looks at one cell of a source.
+func (d *diagnosis) cells(s *Source, c *Cell) {
+	v := s.vitals(c.Name)
+	if v == nil {
+		return
+	}
+	path := Path{KindCell, s.name() + " " + c.Name}
+	if s.sidecar() {
+		path.Name = c.Name
+	}
+	if d.died(s, c, path) {
+		return
+	}
+	if v.Unanswered >= silentPings {
+		since := d.lasting(s.Socket, func(s *Source) bool { v := s.vitals(c.Name); return v != nil && v.Unanswered > 0 })
+		d.add(Finding{
+			Path: path, Class: Hang, Since: since, Victims: d.sharers(c.Workloads),
+			Evidence: []string{fmt.Sprintf("pid %d runs and did not answer %d pings", v.PID, v.Unanswered)},
+			Next:     "bulkhead-node replace, or wait: a keeper with liveness kills it after its misses",
+		})
+		return
+	}
+	d.halfDead(s, c, path)
+	d.starved(s, c, path)
+	d.descriptors(s, c, path)
+	d.replaced(s, c, path)
+}
+
+// died says that a process of the cell ended within the window, and of what.
+func (d *diagnosis) died(s *Source, c *Cell, path Path) bool {
+	v := s.vitals(c.Name)
+	deaths, since := d.rose(s.Socket, func(s *Source) float64 {
+		if c := s.cell(c.Name); c != nil {
+			return float64(c.Restarts)
+		}
+		return 0
+	})
+	if before, at := d.before(s.Socket); before == nil || before.cell(c.Name) == nil {
+		deaths = 0
+	} else if v.Death != nil && v.Death.At.After(at) {
+		deaths, since = max(deaths, 1), v.Death.At
+	}
+	away := c.State != "up" && c.State != "none" && c.State != "stopping"
+	if deaths == 0 && !away && !c.Looping {
+		return false
+	}
+	f := Finding{Path: path, Class: Crash, Since: since, Victims: d.sharers(c.Workloads), Next: "bulkhead who " + c.Name + "; the cell's last words are in the node's log"}
+	f.Evidence = append(f.Evidence, fmt.Sprintf("%d deaths in all, %d of them in the window; it is %s", c.Restarts, int(deaths), c.State))
+	if v.Death != nil {
+		f.Evidence = append(f.Evidence, "the last one: "+v.Death.String())
+	}
+	f.Class = classOfDeath(c, v.Death, d.oomKilled(s, c))
+	switch f.Class {
+	case CrashLoop:
+		f.Next = "bulkhead move WORKLOAD --to workload: give the one that you suspect, or one that is innocent, a cell of its own"
+	case MemoryWall:
+		f.Next = "raise walls.workload.memory of the node, or bulkhead move the greediest workload --to workload"
+	}
+	d.add(f)
+	return true
+}
+
+func (d *diagnosis) oomKilled(s *Source, c *Cell) bool {
+	n, _ := d.rose(s.Socket, func(s *Source) float64 {
+		if c := s.cell(c.Name); c != nil {
+			return float64(c.OOMKills)
+		}
+		return 0
+	})
+	return n > 0
+}
+
+// classOfDeath: a loop explains more than one death does.
+func classOfDeath(c *Cell, death *vitals.Death, oom bool) Class {
+	switch {
+	case c.Looping:
+		return CrashLoop
+	case oom || death != nil && death.OutOfMemory():
+		return MemoryWall
+	case death != nil && death.Killed != "":
+		return Hang
+	}
+	return Crash
+}
+
+// Half-dead: connections pile up at the cell's door although it answers pings. On a busy
+// machine a few wait at any moment, so it is those that wait that count, and for how long.
+const (
+	halfDeadAfter = 900 * time.Millisecond
+	halfDeadLeast = 8 // connections
+)
+
+func (d *diagnosis) halfDead(s *Source, c *Cell, path Path) {
+	waiting := func(s *Source) bool { return waitingAt(s, c.Workloads) > 0 }
+	if since := d.lasting(s.Socket, waiting); !since.IsZero() && d.now.At.Sub(since) >= halfDeadAfter && waitingAt(s, c.Workloads) >= halfDeadLeast {
+		d.add(Finding{
+			Path: path, Class: HalfDead, Since: since, Victims: d.sharers(c.Workloads),
+			Evidence: []string{fmt.Sprintf("%d connections wait at its door, some of them since %v; it answers pings", waitingAt(s, c.Workloads), d.now.At.Sub(since).Round(100*time.Millisecond))},
+			Next:     "bulkhead-node replace",
+		})
+	}
+}
+
+// waitingAt is how many connections wait at the doors of workloads.
+func waitingAt(s *Source, workloads []string) (n uint32) {
+	for _, uid := range workloads {
+		p := s.pod(uid)
+		if p == nil {
+			continue
+		}
+		for _, door := range p.Doors {
+			if vitals.OurPort(door.Port) {
+				n += door.Waiting
+			}
+		}
+	}
+	return n
+}
+
+// replaced says that the cell has another process, and nobody died.
+func (d *diagnosis) replaced(s *Source, c *Cell, path Path) {
+	before, _ := d.before(s.Socket)
+	if before == nil {
+		return
+	}
+	was := before.cell(c.Name)
+	if was == nil || was.Generation >= c.Generation || was.PID == c.PID {
+		return
+	}
+	d.add(Finding{
+		Path: path, Class: Replaced, Victims: d.sharers(c.Workloads),
+		Evidence: []string{fmt.Sprintf("pid %d took over from %d, and nobody died; %d earlier processes drain", c.PID, was.PID, len(c.Draining))},
+		Next:     "nothing: long-lived connections end at the deadline of the drain and come back",
+	})
+}

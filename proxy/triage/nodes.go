@@ -1,0 +1,97 @@
+package triage
+
+import "fmt"
+
+// nodes looks at a source as a whole. It says whether that explains its cells.
+func (d *diagnosis) nodes(s *Source) bool {
+	before, at := d.before(s.Socket)
+	if s.Problem != "" {
+		d.silent(s, before)
+		return true
+	}
+	if before == nil || before.Vitals.PID == s.Vitals.PID && before.Vitals.Started.Equal(s.Vitals.Started) {
+		return false
+	}
+	if s.sidecar() {
+		d.sidecarRestarted(s, before)
+		return true
+	}
+	f := Finding{Path: Path{KindKeeper, s.name()}, Class: Crash, Since: s.Vitals.Started,
+		Evidence: []string{fmt.Sprintf("the keeper is another process, %d after %d, since %s", s.Vitals.PID, before.Vitals.PID, s.Vitals.Started.Format("15:04:05.0"))},
+		Next:     "nothing is lost: cells carry on; the keeper's last words are in the node's log"}
+	if begunAnew(s, before) {
+		f.Path.Kind, f.Class = KindNode, Restarted
+		f.Evidence = append(f.Evidence, "so is every cell: the anchor ended, or the machine did")
+		f.Next = "the anchor's last words, or the machine's, say why: journalctl -k"
+		f.Victims = d.sharers(uids(before))
+	}
+	if f.Since.Before(at) {
+		f.Since = at
+	}
+	d.add(f)
+	return f.Class == Restarted
+}
+
+// begunAnew says whether no cell has the process that it had.
+func begunAnew(s, before *Source) bool {
+	if len(before.Cells) == 0 {
+		return false
+	}
+	for _, c := range before.Cells {
+		now := s.cell(c.Name)
+		if now != nil && now.PID == c.PID && now.PID != 0 {
+			return false
+		}
+		if now != nil && now.Restarts > c.Restarts {
+			return false // this cell died alone
+		}
+	}
+	return true
+}
+
+func uids(s *Source) (all []string) {
+	for _, p := range s.Pods {
+		all = append(all, p.UID)
+	}
+	return all
+}
+
+// silentLooks is how many looks in a row a socket must be silent: a keeper that is replaced
+// needs a moment.
+const silentLooks = 2
+
+// silent is a socket that does not answer: a keeper that is away, or a sidecar.
+func (d *diagnosis) silent(s *Source, before *Source) {
+	looks, since := 0, d.now.At
+	for i := len(d.window) - 1; i >= 0; i-- {
+		if o := d.window[i].source(s.Socket); o == nil || o.Problem == "" {
+			break
+		}
+		looks, since = looks+1, d.window[i].At
+	}
+	if looks < silentLooks {
+		return
+	}
+	f := Finding{Path: Path{KindKeeper, s.Socket}, Class: Silent, Since: since, Evidence: []string{fmt.Sprintf("%d times in a row: %s", looks, s.Problem)}}
+	switch {
+	case before == nil:
+		f.Next = "is the path right, and may you open it?"
+	case before.sidecar():
+		f.Path = Path{KindCell, before.Cells[0].Name}
+		f.Victims = d.sharers(uids(before))
+		f.Next = "kubectl logs of the pod's sidecar, the one before as well"
+	default:
+		f.Path.Name = before.name()
+		f.Next = "bulkhead-node status on " + before.name()
+	}
+	d.add(f)
+}
+
+// sidecarRestarted: a sidecar that is another process has died, since nothing else replaces it.
+func (d *diagnosis) sidecarRestarted(s, before *Source) {
+	d.add(Finding{
+		Path: Path{KindCell, s.Cells[0].Name}, Class: Crash, Since: s.Vitals.Started, Victims: d.sharers(uids(before)),
+		Evidence: []string{fmt.Sprintf("pid %d since %s, before that it was %d", s.Vitals.PID, s.Vitals.Started.Format("15:04:05.0"), before.Vitals.PID)},
+		Next:     "kubectl logs --previous of the pod's sidecar",
+	})
+}

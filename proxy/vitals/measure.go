@@ -1,0 +1,51 @@
+package vitals
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
+)
+
+// Measure fills in what the kernel counts of the cell's processes. group may be nil: then
+// nothing but descriptors is known. What cannot be read stays zero.
+func (c *Cell) Measure(group *cgroup.Group) {
+	c.Files = descriptors(c.PID)
+	if group == nil {
+		return
+	}
+	c.CPU, _ = group.CPU()
+	c.CPULimit, _ = group.CPULimit()
+	c.Throttled, _ = group.Throttled()
+	c.Memory, _ = group.Memory()
+	c.MemoryMost, _ = group.MemoryLimit()
+}
+
+// descriptors counts those of a process without reading the list of them, which belongs
+// to the process alone when that is not dumpable: since Linux 6.2 the size of the directory
+// is their number. Before, it is 0, and so are they.
+func descriptors(pid int) int {
+	if pid <= 0 {
+		return 0
+	}
+	st, err := os.Stat(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		return 0
+	}
+	return int(st.Size())
+}
+
+// Look is the pod that lives in a namespace, on a node.
+func Look(uid, node string, ns Namespace) Pod {
+	sockets, err := Sockets(ns)
+	if err != nil {
+		return Pod{UID: uid, Node: node, Problem: err.Error()}
+	}
+	addresses, err := Addresses(ns)
+	p := Summarize(uid, sockets, addresses)
+	p.Node = node
+	if err != nil {
+		p.Problem = err.Error()
+	}
+	return p
+}
