@@ -13,7 +13,8 @@ type Result struct {
 	Void     Void          `json:"void"`
 	Seen     []Seen        `json:"seen"`
 	Findings []Finding     `json:"findings"`
-	Invalid  []string      `json:"invalid"` // why the numbers must not be used; empty: they may
+	Triage   []Triage      `json:"triage,omitempty"` // of the segments that somebody watched; set by whoever has the looks
+	Invalid  []string      `json:"invalid"`          // why the numbers must not be used; empty: they may
 }
 
 // Outcome is one judged segment. Flows are ids, ascending.

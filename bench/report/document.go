@@ -31,6 +31,11 @@ func Read(dir string) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	looks, err := measure.ReadLooks(dir)
+	if err != nil {
+		return nil, err
+	}
+	res.Triage = measure.JudgeTriage(run, res, looks)
 	heats, err := measure.Heats(run, requests, res.Late)
 	if err != nil {
 		return nil, err

@@ -16,8 +16,8 @@ import (
 const (
 	slowLeast  = 20 * time.Millisecond // inside of a zone a round trip takes less than one
 	slowTimes  = 4                     // the least that the same tunnels saw within minutes
-	lossShare  = 0.01 // a busy machine answers late enough for one of 200 to be sent again
-	lossLeast  = 3    // pairs that sent something again: one alone may be a receiver's pause
+	lossShare  = 0.01                  // a busy machine answers late enough for one of 200 to be sent again
+	lossLeast  = 3                     // pairs that sent something again: one alone may be a receiver's pause
 	brokenPart = 0.5
 	lossSpan   = 4 * time.Second
 )

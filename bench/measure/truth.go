@@ -1,0 +1,73 @@
+package measure
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/triage"
+)
+
+// truths are what an operator should be told in each drill: any of these is right. Where
+// telemetry cannot tell two causes apart, or a fault does one thing after another, there
+// are several. A fault that is not here is not scored.
+var truths = map[string][]triage.Finding{
+	Crash:               {ofCell(triage.Crash)},
+	"crash-loop":        {ofCell(triage.CrashLoop)},
+	"hang":              {ofCell(triage.Hang)},
+	"half-dead":         {ofCell(triage.HalfDead)},
+	"slow":              {ofCell(triage.Starved)},
+	"panic":             {ofCell(triage.Panic)},
+	"poison":            {ofCell(triage.Crash), ofCell(triage.CrashLoop)}, // the poison ends every process that serves it
+	"memory-leak":       {ofCell(triage.MemoryWall)},
+	"cpu-hog":           {ofCell(triage.Starved)},
+	"fd-leak":           {ofCell(triage.Descriptors)},
+	"fd-flood":          {ofCell(triage.Descriptors), of(triage.KindWorkload, triage.OverBudget)},
+	"noisy-neighbour":   {ofCell(triage.Starved), of(triage.KindWorkload, triage.OverBudget)},
+	"noisy-bulk":        {ofCell(triage.Starved), of(triage.KindWorkload, triage.OverBudget)},
+	"noisy-connections": {ofCell(triage.Starved), of(triage.KindWorkload, triage.OverBudget)},
+	"noisy-handshakes":  {ofCell(triage.Starved), of(triage.KindWorkload, triage.OverBudget)},
+	"slow-reader":       {ofCell(triage.Starved), of(triage.KindWorkload, triage.OverBudget)},
+	"log-stall":         {of(triage.KindLog, triage.Stuck)},
+	"backlog":           {ofCell(triage.Hang), ofCell(triage.HalfDead)}, // it stands still until its door is full
+	"app-hog":           {of(triage.KindApplication, triage.NotServing), of(triage.KindApplication, triage.Starved)},
+	"app-oom":           {of(triage.KindApplication, triage.Gone)},
+	"keeper-crash":      {of(triage.KindKeeper, triage.Crash)},
+	"anchor-crash":      {of(triage.KindNode, triage.Restarted)},
+	"node-restart":      {of(triage.KindNode, triage.Restarted)},
+	"replace":           {ofCell(triage.Replaced)},
+	"partition":         {of(triage.KindLink, triage.Unreachable)},
+	"latency":           {of(triage.KindLink, triage.Slow)},
+	"loss":              {of(triage.KindLink, triage.Lossy)},
+	"mtu":               {of(triage.KindLink, triage.Lossy), of(triage.KindLink, triage.Unreachable)},
+	"flap":              {of(triage.KindLink, triage.Unreachable), of(triage.KindLink, triage.Lossy)},
+	"rules-flushed":     {of(triage.KindCapture, triage.RulesGone)},
+}
+
+func ofCell(c triage.Class) triage.Finding { return of(triage.KindCell, c) }
+
+func of(k triage.Kind, c triage.Class) triage.Finding {
+	return triage.Finding{Path: triage.Path{Kind: k}, Class: c}
+}
+
+// right says whether a finding names what the drill did: the kind of path and the class,
+// and the path itself: the one that leads to the culprit.
+func (r *Run) right(f triage.Finding) bool {
+	return slices.ContainsFunc(truths[r.Drill], func(t triage.Finding) bool {
+		return t.Path.Kind == f.Path.Kind && t.Class == f.Class && r.leads(f)
+	})
+}
+
+// leads says whether the finding's path is the culprit's.
+func (r *Run) leads(f triage.Finding) bool {
+	node := r.workload(r.Culprit).Node
+	switch f.Path.Kind {
+	case triage.KindCell:
+		alone := strings.HasSuffix(f.Path.Name, "/"+r.Culprit) // its sidecar, or its cell for it alone
+		return alone || strings.HasPrefix(f.Path.Name, node+" ") && slices.Contains(f.Victims, r.Culprit)
+	case triage.KindKeeper:
+		return slices.Contains(r.Nodes, f.Path.Name) // keeper-crash is of all nodes
+	case triage.KindLink:
+		return slices.Contains(strings.Split(f.Path.Name, " - "), node)
+	}
+	return f.Path.Name == node || f.Path.Name == r.Culprit || strings.HasPrefix(f.Path.Name, node+" ")
+}
