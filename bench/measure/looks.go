@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -29,45 +28,50 @@ type Look struct {
 // maxLook is a line's length: a keeper's answer is at most 8 MiB, and these are far from it.
 const maxLook = 64 << 20
 
-// ReadLooks reads the looks of the record in dir; without the file there are none.
-func ReadLooks(dir string) ([]Look, error) {
-	f, err := os.Open(filepath.Join(dir, LooksFile))
-	if errors.Is(err, os.ErrNotExist) {
+// ReadLooks reads the looks of the record in dir, without their observations; where there
+// is no such file there are none.
+func ReadLooks(dir string) (all []Look, err error) {
+	err = EachLook(filepath.Join(dir, LooksFile), func(l Look) error {
+		l.Observation = nil
+		all = append(all, l)
+		return nil
+	})
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	looks, err := readLooks(f)
-	if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", LooksFile, err)
 	}
-	return looks, nil
+	return all, nil
 }
 
-func readLooks(r io.Reader) (all []Look, err error) {
-	z, err := gzip.NewReader(r)
+// EachLook reads a file of looks, in its order, one at a time: together they are large.
+func EachLook(path string, each func(Look) error) error {
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return err
 	}
 	lines := bufio.NewScanner(z)
 	lines.Buffer(nil, maxLook)
-	for lines.Scan() {
-		var l struct { // without the observation, which is most of it
-			T        int64
-			Took     int64
-			Findings []triage.Finding
+	for n := 1; lines.Scan(); n++ {
+		var l Look
+		err := json.Unmarshal(lines.Bytes(), &l)
+		if err == nil && (l.T < 0 || l.T > maxTime || l.Took < 0 || l.Took > maxTime) {
+			err = errors.New("times out of bounds")
 		}
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
+		if err == nil {
+			err = each(l)
 		}
-		if l.T < 0 || l.T > maxTime || l.Took < 0 || l.Took > maxTime {
-			return nil, fmt.Errorf("line %d: times out of bounds", len(all)+1)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
 		}
-		all = append(all, Look{T: l.T, Took: l.Took, Findings: l.Findings})
 	}
-	return all, lines.Err()
+	return lines.Err()
 }
 
 // LooksWriter writes the file. It makes none before the first look; one goroutine at a

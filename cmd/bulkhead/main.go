@@ -95,7 +95,7 @@ fault reaches when the data plane is shared, and when it is not.
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newVersionCommand(), newLabCommand(), newDrillCommand(), newBenchCommand(), newReportCommand(), newCompareCommand(), newTrustCommand(),
-		newWhoCommand(), newMoveCommand(), newLogCommand(), newControlCommand(), newAppCommand(), newCrowdCommand(), newHogCommand(), newEngineCommand(), newInitCommand(), newBoxCommand(), newWorkerCommand(), newPeerCommand())
+		newWhoCommand(), newMoveCommand(), newTriageCommand(), newLogCommand(), newControlCommand(), newAppCommand(), newCrowdCommand(), newHogCommand(), newEngineCommand(), newInitCommand(), newBoxCommand(), newWorkerCommand(), newPeerCommand())
 	t.note(root)
 	return root
 }

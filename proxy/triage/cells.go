@@ -96,21 +96,42 @@ func classOfDeath(c *Cell, death *vitals.Death, oom bool) Class {
 	return Crash
 }
 
-// Half-dead: connections pile up at the cell's door although it answers pings. On a busy
-// machine a few wait at any moment, so it is those that wait that count, and for how long.
+// Half-dead: the cell answers pings, and connections pile up: at its door, or inside of it,
+// where they begin and none of them ends. On a busy machine a few wait at any moment, and some
+// workloads only have connections that last, so it takes a number of them, some time, and a workload
+// whose connections used to end.
 const (
 	halfDeadAfter = 900 * time.Millisecond
-	halfDeadLeast = 8 // connections
+	halfDeadLeast = 8   // connections
+	endingShare   = 0.8 // of those that had begun before
+	keptSpan      = 2500 * time.Millisecond
 )
 
 func (d *diagnosis) halfDead(s *Source, c *Cell, path Path) {
+	f := Finding{Path: path, Class: HalfDead, Victims: d.sharers(c.Workloads), Next: "bulkhead-node replace"}
 	waiting := func(s *Source) bool { return waitingAt(s, c.Workloads) > 0 }
 	if since := d.lasting(s.Socket, waiting); !since.IsZero() && d.now.At.Sub(since) >= halfDeadAfter && waitingAt(s, c.Workloads) >= halfDeadLeast {
-		d.add(Finding{
-			Path: path, Class: HalfDead, Since: since, Victims: d.sharers(c.Workloads),
-			Evidence: []string{fmt.Sprintf("%d connections wait at its door, some of them since %v; it answers pings", waitingAt(s, c.Workloads), d.now.At.Sub(since).Round(100*time.Millisecond))},
-			Next:     "bulkhead-node replace",
-		})
+		f.Since = since
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%d connections wait at its door, some of them since %v; it answers pings", waitingAt(s, c.Workloads), d.now.At.Sub(since).Round(100*time.Millisecond)))
+	}
+	was, at := d.since(s.Socket, keptSpan)
+	if was == nil || d.now.At.Sub(at) < halfDeadAfter {
+		return
+	}
+	for _, uid := range c.Workloads {
+		label := fmt.Sprintf("workload=%q", uid)
+		opened, closed := was.sum("bulkhead_connections_opened_total", label), was.sum("bulkhead_connections_closed_total", label)
+		begun, ended := s.sum("bulkhead_connections_opened_total", label)-opened, s.sum("bulkhead_connections_closed_total", label)-closed
+		if begun < halfDeadLeast || ended != 0 || closed < endingShare*opened || opened == 0 {
+			continue
+		}
+		if f.Since.IsZero() {
+			f.Since = at
+		}
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%.0f connections of %s began within %v and none ended, of which %.0f %% did before; it answers pings", begun, uid, d.now.At.Sub(at).Round(100*time.Millisecond), 100*closed/opened))
+	}
+	if len(f.Evidence) > 0 {
+		d.add(f)
 	}
 }
 

@@ -60,14 +60,20 @@ func (d *diagnosis) before(socket string) (*Source, time.Time) {
 	return nil, time.Time{}
 }
 
-// previous is the newest answer of a socket but the last.
-func (d *diagnosis) previous(socket string) (*Source, time.Time) {
+// since is the oldest answer of a socket that is not older than a span; where only older
+// ones are, the newest of those.
+func (d *diagnosis) since(socket string, span time.Duration) (found *Source, at time.Time) {
 	for i := len(d.window) - 2; i >= 0; i-- {
-		if s := d.window[i].source(socket); s != nil && s.Problem == "" {
-			return s, d.window[i].At
+		s := d.window[i].source(socket)
+		if s == nil || s.Problem != "" {
+			continue
 		}
+		if found != nil && d.now.At.Sub(d.window[i].At) > span {
+			break
+		}
+		found, at = s, d.window[i].At
 	}
-	return nil, time.Time{}
+	return found, at
 }
 
 // lasting is since when something has been so without a break, by the answers of a socket,

@@ -14,7 +14,7 @@ import (
 // acknowledges whatever its processes do: what it does not acknowledge is the network's
 // doing, or the machine's, and nobody else's.
 const (
-	slowLeast  = 20 * time.Millisecond // inside of a zone a round trip takes less than one
+	slowLeast  = 45 * time.Millisecond // a kernel may delay an acknowledgement for 40 when its process does not answer
 	slowTimes  = 4                     // the least that the same tunnels saw within minutes
 	lossShare  = 0.01                  // a busy machine answers late enough for one of 200 to be sent again
 	lossLeast  = 3                     // pairs that sent something again: one alone may be a receiver's pause
@@ -68,7 +68,7 @@ func (d *diagnosis) links() {
 func (d *diagnosis) pairs() (all []*pair) {
 	for i := range d.now.Sources {
 		s := &d.now.Sources[i]
-		then := d.ago(s.Socket, lossSpan)
+		then, _ := d.since(s.Socket, lossSpan)
 		for _, p := range s.Vitals.Pods {
 			for _, peer := range p.Peers {
 				to, known := d.places[peer.Address]
@@ -86,17 +86,6 @@ func (d *diagnosis) pairs() (all []*pair) {
 		}
 	}
 	return all
-}
-
-// ago is the answer of a socket some time ago, or the oldest.
-func (d *diagnosis) ago(socket string, span time.Duration) *Source {
-	for i := range d.window[:len(d.window)-1] {
-		if s := d.window[i].source(socket); s != nil && s.Problem == "" && d.now.At.Sub(d.window[i].At) <= span {
-			return s
-		}
-	}
-	s, _ := d.before(socket)
-	return s
 }
 
 func peerOf(s *Source, uid string, peer vitals.Peer) *vitals.Peer {

@@ -7,8 +7,12 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
 
-// notAccepting is how long connections may wait at an application's door.
-const notAccepting = 900 * time.Millisecond
+// Connections may wait at an application's door for a moment, and on a busy machine a few
+// wait at any moment.
+const (
+	notAccepting      = 900 * time.Millisecond
+	notAcceptingLeast = 8
+)
 
 // pods looks at the application of a pod.
 func (d *diagnosis) pods(s *Source, p *vitals.Pod) {
@@ -23,7 +27,7 @@ func (d *diagnosis) pods(s *Source, p *vitals.Pod) {
 		return n
 	}
 	since := d.lasting(s.Socket, func(s *Source) bool { return atDoors(s) > 0 })
-	if since.IsZero() || d.now.At.Sub(since) < notAccepting {
+	if since.IsZero() || d.now.At.Sub(since) < notAccepting || atDoors(s) < notAcceptingLeast {
 		return
 	}
 	d.add(Finding{

@@ -9,10 +9,14 @@ import (
 
 // A cell is starved when its limit kept it from a CPU for a good part of the window's end. Bursts
 // are throttled a little everywhere, in 100 ms periods.
-const starvedShare = 0.25
+const (
+	starvedShare = 0.25
+	starvedSpan  = 2 * time.Second // in a long time a shortage would be diluted
+	greedyShare  = 0.6             // of its limit: a neighbour's hunger or the machine's may keep it from all of that
+)
 
 func (d *diagnosis) starved(s *Source, c *Cell, path Path) {
-	before, at := d.recent(s.Socket)
+	before, at := d.since(s.Socket, starvedSpan)
 	if before == nil {
 		return
 	}
@@ -22,26 +26,15 @@ func (d *diagnosis) starved(s *Source, c *Cell, path Path) {
 		return
 	}
 	share := float64(v.Throttled-was.Throttled) / float64(passed)
-	if share < starvedShare {
+	cores := float64(v.CPU-was.CPU) / float64(passed)
+	if share < starvedShare && (v.CPULimit == 0 || cores < greedyShare*v.CPULimit) {
 		return
 	}
-	cores := float64(v.CPU-was.CPU) / float64(passed)
 	d.add(Finding{
 		Path: path, Class: Starved, Since: at, Victims: d.sharers(c.Workloads),
-		Evidence: []string{fmt.Sprintf("its CPU limit of %.2f cores held it up for %.0f %% of the last %v; it used %.2f", v.CPULimit, 100*share, passed.Round(100*time.Millisecond), cores)},
+		Evidence: []string{fmt.Sprintf("of the last %v its limit of %.2f cores held it up for %.0f %%, threads added up; it used %.2f", passed.Round(100*time.Millisecond), v.CPULimit, 100*share, cores)},
 		Next:     "bulkhead who " + c.Name + "; raise walls.workload.cpu, or bulkhead move the greediest workload --to workload",
 	})
-}
-
-// recent is the answer of a socket about a second ago: a shortage shows in a short time,
-// and would be diluted in a long one.
-func (d *diagnosis) recent(socket string) (*Source, time.Time) {
-	for i := len(d.window) - 2; i >= 0; i-- {
-		if s := d.window[i].source(socket); s != nil && s.Problem == "" && d.now.At.Sub(d.window[i].At) >= 900*time.Millisecond {
-			return s, d.window[i].At
-		}
-	}
-	return d.before(socket)
 }
 
 // descriptorsShare is the part of its descriptors beyond which a cell is about to have none.

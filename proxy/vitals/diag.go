@@ -30,7 +30,7 @@ type Socket struct {
 	Waiting, Room uint32
 
 	RTT, MinRTT   time.Duration // smoothed, and the least of the last minutes
-	Sent, Resent  uint32        // segments in all, and those sent again
+	Sent, Resent  uint32        // segments in all, and those that were sent again because they were lost
 	Unanswered    uint32        // segments that are not acknowledged
 	Tries         uint8         // of the oldest of them, after the first
 	Unheard       time.Duration // since the last acknowledgement
@@ -146,6 +146,7 @@ func (s *Socket) tcpInfo(b []byte) {
 	s.Unheard = time.Duration(u32(56)) * time.Millisecond
 	s.RTT = time.Duration(u32(68)) * time.Microsecond
 	s.Resent = u32(100)
+	s.Resent -= min(s.Resent, u32(216)) // the peer had them already: it was only late to say so
 	s.Sent = u32(136)
 	s.MinRTT = time.Duration(u32(148)) * time.Microsecond
 }

@@ -3,6 +3,10 @@ package vitals
 import (
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 )
@@ -28,11 +32,35 @@ func descriptors(pid int) int {
 	if pid <= 0 {
 		return 0
 	}
-	st, err := os.Stat(fmt.Sprintf("/proc/%d/fd", pid))
+	shown, err := shownAs(pid)
+	if err != nil {
+		return 0
+	}
+	st, err := os.Stat(fmt.Sprintf("/proc/%d/fd", shown))
 	if err != nil {
 		return 0
 	}
 	return int(st.Size())
+}
+
+// shownAs is the number under which /proc shows a process: that of the PID namespace that
+// /proc was mounted for, which need not be ours. A handle of the process knows it.
+func shownAs(pid int) (int, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	b, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if n, ok := strings.CutPrefix(line, "Pid:"); ok {
+			return strconv.Atoi(strings.TrimSpace(n))
+		}
+	}
+	return 0, os.ErrNotExist
 }
 
 // Look is the pod that lives in a namespace, on a node.
