@@ -1,0 +1,153 @@
+package measure
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulkhead-mesh/bulkhead/bench/load"
+	"github.com/bulkhead-mesh/bulkhead/proxy/triage"
+)
+
+func found(kind triage.Kind, name string, class triage.Class, victims ...string) triage.Finding {
+	return triage.Finding{Path: triage.Path{Kind: kind, Name: name}, Class: class, Victims: victims}
+}
+
+func lookAt(after time.Duration, all ...triage.Finding) Look {
+	return Look{T: tFault + int64(after), Took: 3 * ms, Findings: all}
+}
+
+// What counts as named: the culprit's path, in its class, in time.
+func TestTriageIsJudgedAgainstTheRecord(t *testing.T) {
+	right := found(triage.KindCell, "n1 shared", triage.Crash, "a/x", "c/z", "d/w")
+	for name, tc := range map[string]struct {
+		looks []Look
+		want  Triage
+	}{
+		"named by the second look": {
+			[]Look{lookAt(0), lookAt(second, right), lookAt(2*second, right)},
+			Triage{Looks: 3, Named: true, After: second, Said: []Said{{"cell n1 shared", "crash", true, second}}, Victims: []string{"a/x", "c/z", "d/w"}, Found: 2},
+		},
+		"the wrong class, then the right one": {
+			[]Look{lookAt(second, found(triage.KindCell, "n1 shared", triage.HalfDead, "a/x")), lookAt(2*second, right)},
+			Triage{Looks: 2, Named: true, After: 2 * second, Said: []Said{{"cell n1 shared", "half-dead", false, second}, {"cell n1 shared", "crash", true, 2 * second}}, Victims: []string{"a/x", "c/z", "d/w"}, Found: 2},
+		},
+		"another node's cell": {
+			[]Look{lookAt(second, found(triage.KindCell, "n2 shared", triage.Crash, "c/z", "a/x"))},
+			Triage{Looks: 1, Said: []Said{{"cell n2 shared", "crash", false, second}}, Victims: []string{}},
+		},
+		"a cell of the node that does not serve the culprit": {
+			[]Look{lookAt(second, found(triage.KindCell, "n1 namespace/b", triage.Crash, "b/y"))},
+			Triage{Looks: 1, Said: []Said{{"cell n1 namespace/b", "crash", false, second}}, Victims: []string{}},
+		},
+		"its own sidecar": {
+			[]Look{lookAt(second, found(triage.KindCell, "sidecar/a/x", triage.Crash, "a/x"))},
+			Triage{Looks: 1, Named: true, After: second, Said: []Said{{"cell sidecar/a/x", "crash", true, second}}, Victims: []string{"a/x"}, Found: 1},
+		},
+		"nothing was said": {[]Look{lookAt(second)}, Triage{Looks: 1, Said: []Said{}, Victims: []string{}}},
+		"looks after the segment do not count": {
+			[]Look{lookAt(second), lookAt(time.Hour, right)},
+			Triage{Looks: 1, Said: []Said{}, Victims: []string{}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(Crash)
+			s.fail(0, 0, hundred, load.Refused) // a/x -> c/z
+			tc.want.Subject, tc.want.Kind, tc.want.Scored, tc.want.Took = "shared", Crash, true, 3*ms
+			tc.want.Hit = []string{"a/x", "c/z"}
+			got := JudgeTriage(s.run, s.judge(t), tc.looks)
+			if d := cmp.Diff([]Triage{tc.want}, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// Without a fault everything that is said is wrong, and an unknown fault is not scored.
+func TestTriageOfNullsAndUnknownFaults(t *testing.T) {
+	for _, kind := range []string{Null, "nobody-knows"} {
+		s := newStory(kind)
+		got := JudgeTriage(s.run, s.judge(t), []Look{lookAt(second, found(triage.KindCell, "n1 shared", triage.Crash, "a/x"))})
+		if len(got) != 1 || got[0].Scored || got[0].Named || got[0].Beside() != 1 || got[0].Quiet() {
+			t.Errorf("%s: %+v", kind, got)
+		}
+	}
+}
+
+func TestTriageWithoutLooks(t *testing.T) {
+	s := newStory(Crash)
+	if got := JudgeTriage(s.run, s.judge(t), nil); got != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestLooksThereAndBack(t *testing.T) {
+	dir := t.TempDir()
+	if all, err := ReadLooks(dir); err != nil || all != nil {
+		t.Fatalf("no file: %v, %v", all, err)
+	}
+	w := NewLooksWriter(dir)
+	want := []Look{lookAt(0), lookAt(second, found(triage.KindLink, "n1 - n2", triage.Lossy, "a/x"))}
+	for i, l := range want {
+		l.Observation = &triage.Observation{At: time.Unix(int64(i), 0).UTC(), Sources: []triage.Source{{Socket: "/n1"}}}
+		if err := w.Write(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadLooks(dir)
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	n := 0
+	if err := EachLook(filepath.Join(dir, LooksFile), func(l Look) error { n += len(l.Observation.Sources); return nil }); n != 2 || err != nil {
+		t.Errorf("%d sources, %v", n, err)
+	}
+}
+
+func TestLooksThatAreNone(t *testing.T) {
+	for name, text := range map[string]string{"no gzip": "{}", "no JSON": "\x1f", "a time before all": ""} {
+		dir := t.TempDir()
+		b := []byte(text)
+		if name == "a time before all" {
+			b = zipped(`{"t":-1}` + "\n")
+		}
+		if err := os.WriteFile(filepath.Join(dir, LooksFile), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := ReadLooks(dir); err == nil {
+			t.Errorf("%s: %v", name, all)
+		}
+	}
+}
+
+// Every drill of the table can be told: its class and kind are words that triage has, and a
+// finding of them that leads to the culprit is right.
+func TestTruthsAreReachable(t *testing.T) {
+	for drill, all := range truths {
+		s := newStory(drill)
+		for _, f := range all {
+			f.Victims = []string{"a/x"}
+			switch f.Path.Kind {
+			case triage.KindCell:
+				f.Path.Name = "n1 shared"
+			case triage.KindWorkload, triage.KindApplication:
+				f.Path.Name = "a/x"
+			default:
+				f.Path.Name = "n1"
+			}
+			if !s.run.right(f) {
+				t.Errorf("%s: %s is not right", drill, f.Says())
+			}
+			f.Path.Name = "n2 - n3"
+			if s.run.right(f) {
+				t.Errorf("%s: %s is right", drill, f.Says())
+			}
+		}
+	}
+}
