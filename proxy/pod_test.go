@@ -42,6 +42,7 @@ type two struct {
 	client, server *pod
 	// Of pods that are still to be started.
 	tunnels  tunnel.Config
+	drain    time.Duration
 	impostor identity.ID // they have this identity and not their own
 }
 
@@ -97,7 +98,7 @@ func newTwo(t testing.TB, policies ...mesh.Policy) *two {
 // newWorld is a mesh whose pods are still to be started.
 func newWorld(t testing.TB, p *sandbox.Pair, file mesh.File) *two {
 	t.Helper()
-	w := &two{Pair: p, caDir: t.TempDir()}
+	w := &two{Pair: p, caDir: t.TempDir(), drain: time.Second}
 	founded := ca.Options{TrustDomain: "cluster.local", Now: func() time.Time { return time.Now().Add(-3 * time.Hour) }}
 	old, err := ca.New(founded) // three hours ago, so that it can have signed what has expired
 	if err != nil {
@@ -133,7 +134,7 @@ func (w *two) startOn(t testing.TB, uid string, ns *netns.Namespace, a *budget.A
 	p.work = proxy.New(proxy.Config{
 		Workload: workload, View: proxy.View{Policies: w.snapshot.Policies(workload), Services: w.snapshot.Services(uid)},
 		Ports: redirect.NodePorts, Netns: ns, Source: p.source, Resolver: resolver{w.snapshot, uid}, Transport: h2.New(h2.Options{Account: a}), Account: a, Tunnels: w.tunnels,
-		Sink: sink, Counters: &telemetry.Counters{}, Log: slog.New(slog.NewTextHandler(p.lines, nil)), Drain: time.Second,
+		Sink: sink, Counters: &telemetry.Counters{}, Log: slog.New(slog.NewTextHandler(p.lines, nil)), Drain: w.drain,
 	})
 	l := proxy.Listeners{Outbound: listen(t, ns, redirect.NodePorts.Outbound), Plaintext: listen(t, ns, redirect.NodePorts.Plaintext), HBONE: listen(t, ns, redirect.NodePorts.HBONE)}
 	if err := rules.Install(ns, rules.Plan{Ports: redirect.NodePorts}); err != nil {
