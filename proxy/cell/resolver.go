@@ -15,7 +15,8 @@ const (
 	// unknownWait is how long a connection waits for a destination that is not
 	// known yet (ztunnel waits as long for its own workload).
 	unknownWait = 5 * time.Second
-	// maxAnswers bounds what one workload can make its cell remember.
+	// maxAnswers bounds what one workload can make its cell remember, in endpoints: an
+	// answer counts as one and its endpoints, of which it has 64 at most.
 	maxAnswers = 4096
 )
 
@@ -26,6 +27,7 @@ type resolver struct {
 
 	mu      sync.Mutex
 	answers map[netip.AddrPort]mesh.Answer
+	size    int           // of answers, see maxAnswers
 	oldest  uint64        // answers of older snapshots are worthless
 	changed chan struct{} // closed and replaced at every invalidation
 }
@@ -78,11 +80,28 @@ func (r *resolver) keep(dst netip.AddrPort, a mesh.Answer) bool {
 	if a.Version < r.oldest {
 		return false
 	}
-	if len(r.answers) >= maxAnswers {
-		clear(r.answers) // rare, and dearer bookkeeping would not make it rarer
+	if r.size+sizeOf(a) > maxAnswers {
+		r.forget(func(netip.AddrPort, mesh.Answer) bool { return true }) // rare, and dearer bookkeeping would not make it rarer
+	}
+	if old, ok := r.answers[dst]; ok {
+		r.size -= sizeOf(old)
 	}
 	r.answers[dst] = a
+	r.size += sizeOf(a)
 	return true
+}
+
+func sizeOf(a mesh.Answer) int { return 1 + len(a.Endpoints) }
+
+// forget drops the answers that which says.
+func (r *resolver) forget(which func(netip.AddrPort, mesh.Answer) bool) {
+	maps.DeleteFunc(r.answers, func(dst netip.AddrPort, a mesh.Answer) bool {
+		if !which(dst, a) {
+			return false
+		}
+		r.size -= sizeOf(a)
+		return true
+	})
 }
 
 // invalidate forgets answers older than version. Zero means that another keeper
@@ -93,7 +112,7 @@ func (r *resolver) invalidate(version uint64) {
 	if version != 0 && version <= r.oldest {
 		return
 	}
-	clear(r.answers)
+	r.forget(func(netip.AddrPort, mesh.Answer) bool { return true })
 	r.renew(version)
 }
 
@@ -110,7 +129,7 @@ func (r *resolver) outdate(version uint64, addresses []netip.Addr) {
 	for _, a := range addresses {
 		gone[a] = true
 	}
-	maps.DeleteFunc(r.answers, func(dst netip.AddrPort, a mesh.Answer) bool {
+	r.forget(func(dst netip.AddrPort, a mesh.Answer) bool {
 		return a.Version < version && gone[dst.Addr().Unmap()]
 	})
 	r.renew(max(version, r.oldest))

@@ -61,6 +61,27 @@ func TestResolverDropsOvertakenAnswers(t *testing.T) {
 	}
 }
 
+// What a workload makes its cell remember is bounded, by what it costs: services with many
+// endpoints are fewer answers.
+func TestResolverRemembersSoMuch(t *testing.T) {
+	answer := mesh.Answer{Kind: mesh.Mesh, Version: 1, Endpoints: make([]mesh.Endpoint, 63)}
+	o := &oracle{answer: func(int64) (mesh.Answer, error) { return answer, nil }}
+	r := newResolver(o, "a/web")
+	for i := range 1000 {
+		if _, err := r.Resolve(t.Context(), netip.AddrPortFrom(somewhere.Addr(), uint16(i))); err != nil {
+			t.Fatal(err)
+		}
+		if len(r.answers) > maxAnswers/64 || r.size != 64*len(r.answers) {
+			t.Fatalf("%d answers of size %d", len(r.answers), r.size)
+		}
+	}
+	r.invalidate(2)
+	if r.size != 0 || len(r.answers) != 0 {
+		t.Errorf("%d answers of size %d after an invalidation", len(r.answers), r.size)
+	}
+}
+
+// Conformance 66: what is not known in time fails.
 // Unknown waits five seconds and then fails; it is never passthrough (I1).
 // Conformance 66: it never comes, and the connection fails.
 func TestResolverUnknownFailsClosed(t *testing.T) {
@@ -79,6 +100,7 @@ func TestResolverUnknownFailsClosed(t *testing.T) {
 }
 
 // Conformance 66: it comes while it is waited for.
+// Conformance 66: what becomes known in time is used.
 func TestResolverUnknownIsAskedAgainAfterAPush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &oracle{answer: func(n int64) (mesh.Answer, error) {
