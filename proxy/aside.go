@@ -52,6 +52,7 @@ func keyOf(e *mesh.Endpoint) endpointKey { return endpointKey{e.Workload, e.Addr
 // failing is an endpoint that failed when it was tried last.
 type failing struct {
 	row   int       // failures in a row
+	why   error     // the last one
 	times int       // how often in a row it was set aside; 0: it is not
 	until time.Time // it is not chosen before
 	trial bool      // the time was over and somebody tries it, who has until then to say how it went
@@ -118,6 +119,7 @@ func (s *aside) failed(a *mesh.Answer, i int, err error, now time.Time) {
 		f = s.remember(keyOf(e))
 	}
 	f.row++
+	f.why = err
 	trial := f.trial
 	f.trial = false
 	switch {
@@ -137,6 +139,30 @@ func (s *aside) failed(a *mesh.Answer, i int, err error, now time.Time) {
 	s.count.SetAside.Add(1)
 	f.until = now.Add(long)
 	s.log.Warn("endpoint set aside", "workload", s.of, "service", a.Service, "endpoint", e.Address.String(), "peer.workload", e.Workload, "failures", f.row, "for", long, "error", err)
+}
+
+// Aside is an endpoint that is set aside.
+type Aside struct {
+	Workload string         `json:"workload,omitempty"` // UID
+	Address  netip.AddrPort `json:"address"`
+	Failures int            `json:"failures"` // in a row
+	Until    time.Time      `json:"until"`    // one connection tries it then; past: as soon as there is one
+	Error    string         `json:"error"`    // the last
+}
+
+// Aside lists the endpoints that the workload has set aside.
+func (w *Workload) Aside() []Aside {
+	s := &w.aside
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []Aside
+	for k, f := range s.known {
+		if f.times > 0 {
+			list = append(list, Aside{Workload: k.workload, Address: k.address, Failures: f.row, Until: f.until, Error: f.why.Error()})
+		}
+	}
+	slices.SortFunc(list, func(a, b Aside) int { return a.Address.Compare(b.Address) })
+	return list
 }
 
 // mayBeAside is how many of n endpoints may be set aside.

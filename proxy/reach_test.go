@@ -89,6 +89,9 @@ func TestADeadEndpointBesideALiveOne(t *testing.T) {
 			if n := w.client.work.Counters.Counts(); n.Failed != 0 || n.Aside != 1 || n.Retries != 2+n.SetAside {
 				t.Errorf("counts %+v", n)
 			}
+			if list := w.client.work.Aside(); len(list) != 1 || list[0].Workload != "a/dead" || list[0].Failures < 3 || list[0].Error == "" {
+				t.Errorf("set aside: %+v", list)
+			}
 		})
 	}
 }

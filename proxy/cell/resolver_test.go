@@ -81,9 +81,9 @@ func TestResolverRemembersSoMuch(t *testing.T) {
 	}
 }
 
-// Conformance 66: what is not known in time fails.
 // Unknown waits five seconds and then fails; it is never passthrough (I1).
 // Conformance 66: it never comes, and the connection fails.
+// Conformance 66: what is not known in time fails.
 func TestResolverUnknownFailsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &oracle{answer: func(int64) (mesh.Answer, error) { return mesh.Answer{Kind: mesh.Unknown}, nil }}
