@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
-	"github.com/bulkhead-mesh/bulkhead/identity/ca"
+	"github.com/bulkhead-mesh/bulkhead/identity/bearer"
 	"github.com/bulkhead-mesh/bulkhead/proxy/control"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 )
@@ -141,7 +141,7 @@ func (t Topology) strict() (all []mesh.Policy) {
 
 // writeTokens writes a token for each node, which may ask for the identities of its
 // pods, and one for each pod's sidecar, which may ask for its own.
-func (l *Lab) writeTokens() ([]ca.Grant, error) {
+func (l *Lab) writeTokens() ([]bearer.Grant, error) {
 	may := make(map[string][]identity.ID)
 	for _, p := range l.topology.Pods {
 		id, err := identity.New(l.topology.TrustDomain, p.Namespace, p.ServiceAccount())
@@ -151,9 +151,9 @@ func (l *Lab) writeTokens() ([]ca.Grant, error) {
 		may[p.Node] = append(may[p.Node], id)
 		may[p.Name()] = append(may[p.Name()], id)
 	}
-	var grants []ca.Grant
+	var grants []bearer.Grant
 	for owner, ids := range may {
-		g := ca.Grant{Token: rand.Text(), Identities: ids}
+		g := bearer.Grant{Token: rand.Text(), Identities: ids}
 		if err := os.WriteFile(l.tokenFile(owner), []byte(g.Token), 0o600); err != nil {
 			return nil, at("tokens", owner, err)
 		}

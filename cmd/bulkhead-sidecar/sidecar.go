@@ -23,14 +23,11 @@ import (
 
 // sidecarConfig is the sidecar's strict YAML file.
 type sidecarConfig struct {
-	Workload string `json:"workload"` // UID in the mesh file
-	Mesh     string `json:"mesh"`
-	CA       struct {
-		Socket string `json:"socket"`
-		Token  string `json:"token"`
-	} `json:"ca"`
-	Drain string `json:"drain,omitempty"` // default 5s
-	Ready string `json:"ready,omitempty"` // file that is written when the workload is served
+	Workload string          `json:"workload"` // UID in the mesh file
+	Mesh     string          `json:"mesh"`
+	CA       caclient.Config `json:"ca"`
+	Drain    string          `json:"drain,omitempty"` // default 5s
+	Ready    string          `json:"ready,omitempty"` // file that is written when the workload is served
 	// Faults is for labs: a file with the order of a fault, read at the start and at
 	// SIGUSR1. Without it a sidecar takes no orders.
 	Faults  string        `json:"faults,omitempty"`
@@ -69,8 +66,11 @@ func loadSidecar(path string) (sidecarConfig, error) {
 	if err := yaml.UnmarshalStrict(b, &c); err != nil {
 		return c, fmt.Errorf("sidecar config %s: %w", path, err)
 	}
-	if c.Workload == "" || c.Mesh == "" || c.CA.Socket == "" || c.CA.Token == "" {
-		return c, fmt.Errorf("sidecar config %s: workload, mesh, ca.socket and ca.token are required", path)
+	if c.Workload == "" || c.Mesh == "" {
+		return c, fmt.Errorf("sidecar config %s: workload and mesh are required", path)
+	}
+	if err := c.CA.Check(); err != nil {
+		return c, fmt.Errorf("sidecar config %s: %w", path, err)
 	}
 	c.drain = 5 * time.Second
 	if c.Drain != "" {
@@ -93,7 +93,12 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 			log.Error("not served", "error", err)
 		}
 	}
-	feed := cell.NewAlone(c.Workload, c.Mesh, c.Budgets, c.Tunnels, caclient.New(c.CA.Socket, c.CA.Token), log, served)
+	signer, err := caclient.New(c.CA, caclient.Itself)
+	if err != nil {
+		return err
+	}
+	defer signer.Close()
+	feed := cell.NewAlone(c.Workload, c.Mesh, c.Budgets, c.Tunnels, signer, log, served)
 	endOrders := func() {}
 	if c.Faults != "" {
 		endOrders = takeOrders(feed, c.Faults, log)
@@ -101,7 +106,7 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go watchMesh(watch, feed, ended)
-	err := cell.Run(ctx, cell.Config{Feed: feed, Transport: dataplane.Transport, Log: log, Access: logs.Access, Drain: func() time.Duration { return c.drain }})
+	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: dataplane.Transport, Log: log, Access: logs.Access, Drain: func() time.Duration { return c.drain }})
 	endOrders() // before the feed's end closes what orders are sent on
 	stop()
 	<-ended

@@ -14,8 +14,8 @@ func newControlCommand() *cobra.Command {
 	var path string
 	c := &cobra.Command{
 		Use:   "control --config FILE",
-		Short: "Serve the mesh to its nodes: the embedded CA on a unix socket",
-		Long: `Serve the mesh to its nodes: the embedded CA on a unix socket, until SIGTERM or SIGINT.
+		Short: "Serve the mesh to its nodes: the embedded CA over gRPC",
+		Long: `Serve the mesh to its nodes: the embedded CA, by Istio's CA API over gRPC, until SIGTERM or SIGINT.
 
 The file is strict YAML:
 
@@ -23,11 +23,16 @@ The file is strict YAML:
   socket: /run/bulkhead/ca.sock
   socketMode: "0600"        # optional
   caDir: /var/lib/bulkhead  # optional: without it the root is made anew at each start
-  ttl: 1h                   # optional: lifetime of an SVID
+  address: control.bulkhead-system.svc:15012  # optional: the same over TLS
+  rootsFile: /var/lib/bulkhead/roots.pem      # with address: gets the roots that callers need
+  ttl: 1h                   # optional: lifetime of an SVID; callers may wish for less
+  mesh: /etc/bulkhead/mesh.yaml  # optional, watched: what runs on which node
   issued: /run/issued.jsonl # optional: gets a line for each SVID: identity, public key, end
   tokens:
   - token: s3cret
-    identities: [spiffe://cluster.local/ns/tenant-a/sa/checkout]`,
+    identities: [spiffe://cluster.local/ns/tenant-a/sa/checkout]
+  - token: s3cret-of-n1
+    node: n1                # good for the identities of the workloads that run there`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runControl(cmd, path) },
 	}

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -101,6 +102,9 @@ func (c *CA) TrustDomain() string { return c.o.TrustDomain }
 // Roots returns what peers must trust, as DER.
 func (c *CA) Roots() [][]byte { return [][]byte{c.root.cert.Raw} }
 
+// RootsPEM is Roots as the text of a file.
+func (c *CA) RootsPEM() []byte { return bundlePEM(c.Roots()) }
+
 // newAuthority makes a root when parent is nil, otherwise an intermediate that can sign leaves only.
 // https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md#32-signing-certificates
 func newAuthority(o Options, parent *authority) (authority, error) {
@@ -139,8 +143,7 @@ func newAuthority(o Options, parent *authority) (authority, error) {
 func (c *CA) issuing() (authority, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, cert := c.o.Now(), c.intermediate.cert
-	if now.Before(cert.NotBefore.Add(cert.NotAfter.Sub(cert.NotBefore) / 2)) {
+	if c.fresh(c.intermediate.cert) {
 		return c.intermediate, nil
 	}
 	fresh, err := newAuthority(c.o, &c.root)
@@ -149,6 +152,18 @@ func (c *CA) issuing() (authority, error) {
 	}
 	c.intermediate = fresh
 	return fresh, nil
+}
+
+// fresh says whether a certificate is before its half life.
+func (c *CA) fresh(cert *x509.Certificate) bool {
+	return c.o.Now().Before(cert.NotBefore.Add(cert.NotAfter.Sub(cert.NotBefore) / 2))
+}
+
+// signs says whether a certificate is the one that signs now.
+func (c *CA) signs(der []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return bytes.Equal(der, c.intermediate.cert.Raw)
 }
 
 // backdate is how far a certificate's validity begins in the past, for clocks that are behind ours. A tenth of a short

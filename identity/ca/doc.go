@@ -1,13 +1,13 @@
-// Package ca is the embedded certificate authority: a root and an intermediate that sign SVIDs of an hour, and an HTTP API on
-// a unix socket through which they are asked for.
+// Package ca is the embedded certificate authority: a root and an intermediate that sign SVIDs of an hour, and the
+// service of Istio's CA API through which they are asked for.
 //
 //	authority, err := ca.Open(dir, ca.Options{TrustDomain: "cluster.local"}) // or ca.New: in memory
-//	err = authority.Serve(ctx, listener, tokens)                            // until ctx is done
+//	security.RegisterIstioCertificateServiceServer(server, authority.Service(authorize))
 //
 // # What it checks
 //
-// A CSR must be signed by its own key, be ECDSA P-256, have an empty subject, and name the asked identity in its one SAN. The
-// caller must hold a bearer token that the Authorizer takes for that identity. Nothing else of a CSR reaches a
+// A CSR must be signed by its own key, be ECDSA P-256, have an empty subject, and name the asked identity in its one SAN. Whether
+// the caller may have it is the Authorizer's to say. Nothing else of a CSR reaches a
 // certificate: usages, lifetime and names are the CA's.
 //
 // # Lifetimes
@@ -18,8 +18,7 @@
 //
 // # Ownership
 //
-// A CA may be used from many goroutines and needs no closing. Serve closes its listener and returns when no request runs
-// any more. The keys lie in memory and, after Save, in one file of mode 0600.
+// A CA may be used from many goroutines and needs no closing. The keys lie in memory and, after Save, in one file of mode 0600.
 //
 // # Limits
 //

@@ -21,7 +21,7 @@ func (e *RequestError) Error() string { return "ca: request refused: " + e.Err.E
 func (e *RequestError) Unwrap() error { return e.Err }
 
 // Sign issues an SVID for id on the CSR's key: the chain, leaf first and then the intermediate, and the roots. A ttl of zero
-// means the CA's own. Whether the caller may have it is not asked here; Serve asks its Authorizer.
+// means the CA's own. Whether the caller may have it is not asked here; Service asks its Authorizer.
 func (c *CA) Sign(csrDER []byte, id identity.ID, ttl time.Duration) (chain, roots [][]byte, err error) {
 	key, err := c.checkRequest(csrDER, id)
 	if err != nil {

@@ -4,26 +4,34 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
-	"github.com/bulkhead-mesh/bulkhead/identity/ca"
+	"github.com/bulkhead-mesh/bulkhead/identity/bearer"
 )
 
 // Config is what the file says.
 type Config struct {
-	TrustDomain string     `json:"trustDomain"`
-	CADir       string     `json:"caDir"`      // empty: in memory
-	Socket      string     `json:"socket"`     // path of the unix socket
-	SocketMode  Mode       `json:"socketMode"` // zero: 0600
-	TTL         Duration   `json:"ttl"`        // of an SVID; zero: the CA's default, 1 h
-	Tokens      []ca.Grant `json:"tokens"`
-	Issued      string     `json:"issued,omitempty"` // file that gets a line for each SVID: identity, public key, end; empty: none
+	TrustDomain string         `json:"trustDomain"`
+	CADir       string         `json:"caDir"`               // empty: in memory
+	Socket      string         `json:"socket"`              // path of the unix socket
+	SocketMode  Mode           `json:"socketMode"`          // zero: 0600
+	Address     string         `json:"address,omitempty"`   // host:port that is served over TLS as well; empty: none
+	RootsFile   string         `json:"rootsFile,omitempty"` // file that gets the roots, PEM, for those who come by the address; empty: none
+	TTL         Duration       `json:"ttl"`                 // of an SVID, and the longest that a caller may wish for; zero: 1 h
+	Mesh        string         `json:"mesh,omitempty"`      // mesh file, watched: which identities run on which node
+	Tokens      []bearer.Grant `json:"tokens"`
+	Issued      string         `json:"issued,omitempty"` // file that gets a line for each SVID: identity, public key, end; empty: none
 }
+
+// defaultTTL is an hour: what is stolen with a key is worth no more than that.
+const defaultTTL = Duration(time.Hour)
 
 // Duration is a time.Duration that is written as in Go, "90s" or "1h".
 type Duration time.Duration
@@ -112,6 +120,24 @@ func (c Config) check() error {
 			}
 		}
 	}
-	_, err := ca.NewTokens(c.Tokens)
-	return err
+	if _, err := bearer.NewTokens(c.Tokens); err != nil {
+		return err
+	}
+	return c.checkNetwork()
+}
+
+// checkNetwork is what goes together: an address is of use to those who have the roots, a node's token with a mesh.
+func (c Config) checkNetwork() error {
+	if c.Address != "" {
+		if _, _, err := net.SplitHostPort(c.Address); err != nil {
+			return fmt.Errorf("address: %w", err)
+		}
+		if c.RootsFile == "" {
+			return errors.New("address: rootsFile is missing: nobody could check who answers there")
+		}
+	}
+	if i := slices.IndexFunc(c.Tokens, func(g bearer.Grant) bool { return g.Node != "" }); i >= 0 && c.Mesh == "" {
+		return fmt.Errorf("tokens[%d]: node %q: mesh is missing: nobody could say what runs on it", i, c.Tokens[i].Node)
+	}
+	return nil
 }

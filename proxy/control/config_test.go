@@ -20,11 +20,14 @@ socket: /run/ca.sock
 socketMode: "0660"
 caDir: /var/lib/ca
 ttl: 90s
+mesh: /run/mesh.yaml
+address: control.svc:15012
+rootsFile: /run/roots.pem
 tokens:
 - token: s3cret
   identities: [spiffe://td/ns/a/sa/b, spiffe://td/ns/a/sa/c]
 - token: other
-  identities: []
+  node: n1
 `
 
 func TestParse(t *testing.T) {
@@ -74,6 +77,10 @@ func TestParseRefuses(t *testing.T) {
 		"token twice":               with("- token: other", "- token: s3cret"),
 		"identity of another shape": with("spiffe://td/ns/a/sa/c", "spiffe://td/workload"),
 		"identity of another td":    with("spiffe://td/ns/a/sa/c", "spiffe://other/ns/a/sa/c"),
+		"node without a mesh":       with("mesh: /run/mesh.yaml\n", ""),
+		"token for nothing":         with("  node: n1\n", ""),
+		"address without a port":    with("control.svc:15012", "control.svc"),
+		"address without roots":     with("rootsFile: /run/roots.pem\n", ""),
 		"empty identity":            with("spiffe://td/ns/a/sa/c", `""`),
 	} {
 		if c, err := control.Parse([]byte(text)); err == nil {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/identity/bearer"
 	"github.com/bulkhead-mesh/bulkhead/identity/ca"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
@@ -36,7 +37,7 @@ func testConfig(t testing.TB) control.Config {
 	return control.Config{
 		TrustDomain: "td",
 		Socket:      filepath.Join(t.TempDir(), "ca.sock"),
-		Tokens:      []ca.Grant{{Token: "x", Identities: []identity.ID{mustID(t, "spiffe://td/ns/a/sa/b"), mustID(t, "spiffe://td/ns/a/sa/c")}}},
+		Tokens:      []bearer.Grant{{Token: "x", Identities: []identity.ID{mustID(t, "spiffe://td/ns/a/sa/b"), mustID(t, "spiffe://td/ns/a/sa/c")}}},
 	}
 }
 
@@ -92,7 +93,12 @@ func newIssuer(t testing.TB, cfg control.Config, token, id string) *issuer.Issue
 	if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	i := issuer.New(mustID(t, id), caclient.New(cfg.Socket, file), issuer.Options{})
+	signer, err := caclient.New(caclient.Config{Socket: cfg.Socket, Token: file}, caclient.Itself)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { signer.Close() })
+	i := issuer.New(mustID(t, id), signer, issuer.Options{})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- i.Run(ctx) }()

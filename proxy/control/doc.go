@@ -1,5 +1,5 @@
-// Package control serves the mesh to its nodes. In this version that is the embedded CA on a unix socket; discovery is a file
-// that each node reads for itself (proxy/mesh).
+// Package control serves the mesh to its nodes. That is the embedded CA, by Istio's CA API, over gRPC
+// on a unix socket and, if wanted, on an address over TLS.
 //
 //	cfg, err := control.Load("control.yaml")
 //	c, err := control.New(cfg, log)
@@ -11,10 +11,15 @@
 //	socket: /run/bulkhead/ca.sock
 //	socketMode: "0600"        # optional; tokens decide who may ask for what, the mode who may ask at all
 //	caDir: /var/lib/bulkhead  # optional: without it the root is made anew at each start
-//	ttl: 1h                   # optional: lifetime of an SVID
+//	address: control.bulkhead-system.svc:15012  # optional: the same over TLS; the CA vouches for the host in it
+//	rootsFile: /var/lib/bulkhead/roots.pem      # with address: gets the roots that callers need
+//	ttl: 1h                   # optional: lifetime of an SVID; callers may wish for less
+//	mesh: /etc/bulkhead/mesh.yaml  # optional, watched: what runs on which node
 //	tokens:
 //	- token: s3cret
 //	  identities: [spiffe://cluster.local/ns/tenant-a/sa/checkout]
+//	- token: s3cret-of-n1
+//	  node: n1                # good for the identities of the workloads that run there
 //
 // # Ownership
 //
@@ -22,6 +27,9 @@
 // that somebody answers on is not, nor is anything that is not a socket.
 //
 // # Limits
+//
+// Calls with a token that is not in the file are refused before anything of them is read. One that panics is answered
+// Internal, and the others go on.
 //
 // The file is read once: another token list means a restart, during which nodes keep the SVIDs that they have.
 package control

@@ -10,6 +10,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
@@ -42,25 +43,25 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 type Config struct {
 	path string // of the file, watched; empty: not from a file
 
-	Node        string         `json:"node"`
-	Isolation   Isolation      `json:"isolation"` // default shared
-	Overrides   Overrides      `json:"overrides,omitempty"`
-	Custody     Custody        `json:"custody,omitempty"`   // default anchor
-	Liveness    Liveness       `json:"liveness,omitempty"`  // default 1 s, 3 misses
-	Budgets     budget.Config  `json:"budgets,omitzero"`    // off, or limits of each workload; default: on
-	Tunnels     tunnel.Config  `json:"tunnels,omitzero"`    // key exchange, pool; default: x25519, on
-	Restart     Restart        `json:"restart,omitempty"`   // default 500 ms, doubling, at most 60 s
-	OnFailure   OnFailure      `json:"onFailure,omitempty"` // of cells that stay away; default wait
-	Mesh        string         `json:"mesh"`                // mesh file, watched
-	CA          CA             `json:"ca"`                  //
-	Admin       string         `json:"admin"`               // unix socket
-	Cell        string         `json:"cell,omitempty"`      // the executable; default: bulkhead-cell beside this one
-	Drain       Duration       `json:"drain,omitempty"`     // default 5 s
-	Cgroup      string         `json:"cgroup,omitempty"`    // parent group of the cells; empty: none
-	UIDs        *UIDs          `json:"uids,omitempty"`      // one uid per cell; absent: the keeper's own
-	Level       *slog.LevelVar `json:"-"`                   // of the keeper's logger and its cells'; nil: info, for good
-	AllowFaults bool           `json:"-"`                   // from the command line: POST /faults strikes cells
-	Walls       Walls          `json:"walls,omitempty"`     // limits of the cells, by the workloads that they serve
+	Node        string          `json:"node"`
+	Isolation   Isolation       `json:"isolation"` // default shared
+	Overrides   Overrides       `json:"overrides,omitempty"`
+	Custody     Custody         `json:"custody,omitempty"`   // default anchor
+	Liveness    Liveness        `json:"liveness,omitempty"`  // default 1 s, 3 misses
+	Budgets     budget.Config   `json:"budgets,omitzero"`    // off, or limits of each workload; default: on
+	Tunnels     tunnel.Config   `json:"tunnels,omitzero"`    // key exchange, pool; default: x25519, on
+	Restart     Restart         `json:"restart,omitempty"`   // default 500 ms, doubling, at most 60 s
+	OnFailure   OnFailure       `json:"onFailure,omitempty"` // of cells that stay away; default wait
+	Mesh        string          `json:"mesh"`                // mesh file, watched
+	CA          caclient.Config `json:"ca"`                  //
+	Admin       string          `json:"admin"`               // unix socket
+	Cell        string          `json:"cell,omitempty"`      // the executable; default: bulkhead-cell beside this one
+	Drain       Duration        `json:"drain,omitempty"`     // default 5 s
+	Cgroup      string          `json:"cgroup,omitempty"`    // parent group of the cells; empty: none
+	UIDs        *UIDs           `json:"uids,omitempty"`      // one uid per cell; absent: the keeper's own
+	Level       *slog.LevelVar  `json:"-"`                   // of the keeper's logger and its cells'; nil: info, for good
+	AllowFaults bool            `json:"-"`                   // from the command line: POST /faults strikes cells
+	Walls       Walls           `json:"walls,omitempty"`     // limits of the cells, by the workloads that they serve
 }
 
 // Liveness is how a cell that hangs is noticed.
@@ -78,12 +79,6 @@ type Restart struct {
 	Initial Duration `json:"initial,omitempty"`
 	Factor  float64  `json:"factor,omitempty"`
 	Max     Duration `json:"max,omitempty"`
-}
-
-// CA is where CSRs are signed.
-type CA struct {
-	Socket string `json:"socket"`
-	Token  string `json:"token"` // path of the file that holds the bearer token
 }
 
 // UIDs is the range that cells' uids are taken from.
@@ -150,13 +145,13 @@ func set[T comparable](field *T, value T) {
 func (c *Config) validate() error {
 	var errs []error
 	for _, f := range []struct{ name, value string }{
-		{"node", c.Node}, {"mesh", c.Mesh}, {"admin", c.Admin}, {"ca.socket", c.CA.Socket}, {"ca.token", c.CA.Token},
+		{"node", c.Node}, {"mesh", c.Mesh}, {"admin", c.Admin},
 	} {
 		if f.value == "" {
 			errs = append(errs, fmt.Errorf("%s is required", f.name))
 		}
 	}
-	errs = append(errs, checkIsolation("isolation", c.Isolation), c.Overrides.validate("overrides", checkIsolation))
+	errs = append(errs, c.CA.Check(), checkIsolation("isolation", c.Isolation), c.Overrides.validate("overrides", checkIsolation))
 	if c.Custody != CustodyAnchor && c.Custody != CustodyCell {
 		errs = append(errs, fmt.Errorf("custody %q: use anchor or cell", c.Custody))
 	}

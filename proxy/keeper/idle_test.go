@@ -15,7 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	security "istio.io/api/security/v1alpha1"
+
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/identity/bearer"
 	"github.com/bulkhead-mesh/bulkhead/identity/ca"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
@@ -137,7 +143,7 @@ func (n *node) serveCAThatTells(t *testing.T, ids []identity.ID, issued func(ca.
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := ca.NewTokens([]ca.Grant{{Token: "node-token-0123456789", Identities: ids}})
+	tokens, err := bearer.NewTokens([]bearer.Grant{{Token: "node-token-0123456789", Identities: ids}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,10 +152,19 @@ func (n *node) serveCAThatTells(t *testing.T, ids []identity.ID, issued func(ca.
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	server := grpc.NewServer(append(tokens.ServerOptions(), grpc.WaitForHandlers(true))...)
+	security.RegisterIstioCertificateServiceServer(server, authority.Service(granted))
 	done := make(chan error, 1)
-	go func() { done <- authority.Serve(ctx, l, tokens) }()
-	t.Cleanup(func() { cancel(); <-done })
+	go func() { done <- server.Serve(l) }()
+	t.Cleanup(func() { server.Stop(); <-done })
+}
+
+// granted lets a caller have the identities of its token.
+func granted(ctx context.Context, id identity.ID, _ bool) error {
+	if caller, ok := bearer.CallerOf(ctx); !ok || !caller.Owns(id) {
+		return status.Errorf(codes.PermissionDenied, "the token is not good for %s", id)
+	}
+	return nil
 }
 
 // clockTick is USER_HZ, 100 on every Linux that Go runs on.

@@ -65,8 +65,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	}
 	k := &Keeper{
 		config: c, log: log, anchor: client, since: time.Now(), level: c.Level,
-		signer: caclient.New(c.CA.Socket, c.CA.Token),
-		calls:  make(chan func()), ended: make(chan struct{}),
+		calls: make(chan func()), ended: make(chan struct{}),
 		pods: map[string]*pod{}, cells: map[string]*keptCell{}, processes: map[string]*process{},
 	}
 	if k.level == nil {
@@ -75,6 +74,12 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	if err := k.prepare(); err != nil {
 		return err
 	}
+	signer, err := caclient.New(c.CA, caclient.Impersonating)
+	if err != nil {
+		return err
+	}
+	defer signer.Close()
+	k.signer = signer
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	k.handOver = func() { cancel(errHandover) }

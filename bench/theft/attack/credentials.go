@@ -189,15 +189,24 @@ func (t *thief) replay(ctx context.Context, as identity.Source) error {
 }
 
 // signedWith asks the CA with a token.
-func signedWith(socket, token string) signer { return caclient.New(socket, token).Sign }
+func signedWith(socket, token string) signer { return signedFor(socket, token, 0) }
+
+// signedFor wishes for a lifetime as well.
+func signedFor(socket, token string, ttl time.Duration) signer {
+	return func(ctx context.Context, id identity.ID, csr []byte) (chain, roots [][]byte, err error) {
+		ca, err := caclient.New(caclient.Config{Socket: socket, Token: token}, caclient.Impersonating)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer ca.Close()
+		return ca.SignFor(ctx, id, csr, ttl)
+	}
+}
 
 // expired is an SVID of the true CA for whom policy lets in, after its only second. The
 // server's clock is this machine's.
 func (t *thief) expired(ctx context.Context) (lie, error) {
-	ca := caclient.New(t.CA, t.Imposture.AsToken)
-	svid, err := t.sign(ctx, t.Imposture.Victim.As, func(ctx context.Context, id identity.ID, csr []byte) (chain, roots [][]byte, err error) {
-		return ca.SignFor(ctx, id, csr, time.Second)
-	})
+	svid, err := t.sign(ctx, t.Imposture.Victim.As, signedFor(t.CA, t.Imposture.AsToken, time.Second))
 	if err != nil {
 		return lie{}, err
 	}

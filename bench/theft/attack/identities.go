@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -116,10 +115,9 @@ func (t *thief) fromCA(ctx context.Context, id identity.ID, csr []byte) (chain, 
 		}
 		return nil, nil, errors.New("connected, and it has no token")
 	}
-	chain, roots, err = caclient.New(t.CA, t.Token).Sign(ctx, id, csr)
-	var refused *caclient.StatusError
-	if errors.As(err, &refused) {
-		err = fmt.Errorf("%d", refused.Status) // its words name the identity, which the record has already
+	chain, roots, err = signedWith(t.CA, t.Token)(ctx, id, csr)
+	if refused, ok := errors.AsType[*caclient.StatusError](err); ok {
+		err = errors.New(refused.Code.String()) // its words name the identity, which the record has already
 	}
 	return chain, roots, err
 }

@@ -1,129 +1,106 @@
-// Package caclient asks the embedded CA for SVIDs over its unix socket. It is an issuer.Signer, apart from package issuer so
-// that a cell whose Signer is its channel does not link net/http.
-//
-//	signer := caclient.New("/run/bulkhead/ca.sock", "/run/bulkhead/token")
-//	i := issuer.New(id, signer, issuer.Options{})
-//
-// The token is read from its file at every call, since whoever made it also replaces it. Each call has a connection of its
-// own, so nothing has to be closed; calls may run at the same time.
 package caclient
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"os"
-	"strings"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
+	security "istio.io/api/security/v1alpha1"
+
 	"github.com/bulkhead-mesh/bulkhead/identity"
-	"github.com/bulkhead-mesh/bulkhead/identity/caapi"
+	"github.com/bulkhead-mesh/bulkhead/identity/bearer"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
+)
+
+// maxAnswer bounds an answer: a chain is about 3 KiB, a bundle of many roots more.
+const maxAnswer = 256 << 10
+
+// Mode is for whom a client asks.
+type Mode bool
+
+// The modes.
+const (
+	Itself        Mode = false // for the identity that the token is
+	Impersonating Mode = true  // for workloads of the token's node
 )
 
 // Client is the client of one CA.
 type Client struct {
-	socket, tokenFile string
-	http              *http.Client
+	address string
+	mode    Mode
+	conn    *grpc.ClientConn
+	ca      security.IstioCertificateServiceClient
 }
 
 var _ issuer.Signer = (*Client)(nil)
 
-// StatusError is the CA's refusal.
+// StatusError is the CA's refusal, or that it could not be asked (Unavailable).
 type StatusError struct {
-	Status  int    // HTTP
+	Address string
+	Code    codes.Code
 	Message string // the CA's sentence
 }
 
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("the CA answered %d: %s", e.Status, e.Message)
+	return fmt.Sprintf("CA at %s: %s: %s", e.Address, e.Code, e.Message)
 }
 
-// New makes a client of the CA behind a unix socket, with the bearer token in tokenFile. It does not connect.
-func New(socket, tokenFile string) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", socket)
+// New makes a client. It does not connect. Close it.
+func New(c Config, m Mode) (*Client, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
 	}
-	// Keep-alives would save a connect on a local socket every half hour, at the price of a parked connection and two
-	// goroutines for each identity's lifetime.
-	return &Client{socket: socket, tokenFile: tokenFile, http: &http.Client{
-		Transport:     &http.Transport{DialContext: dial, DisableKeepAlives: true},
-		CheckRedirect: stay,
-	}}
+	t := c.Target()
+	conn, err := bearer.Dial(t, grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
+	if err != nil {
+		return nil, err
+	}
+	return &Client{address: t.Address, mode: m, conn: conn, ca: security.NewIstioCertificateServiceClient(conn)}, nil
 }
 
-// stay makes a redirect an answer like any other refusal: a token goes nowhere but where it was meant to.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+// Close ends the connection, and the calls on it.
+func (c *Client) Close() error { return c.conn.Close() }
 
-// Sign implements issuer.Signer. Errors are a *StatusError when the CA answered, and otherwise name the socket or the
-// token file.
+// Sign implements issuer.Signer. Errors are a *StatusError, or a *bearer.TokenError when nobody was asked.
 func (c *Client) Sign(ctx context.Context, id identity.ID, csrDER []byte) (chain, roots [][]byte, err error) {
 	return c.SignFor(ctx, id, csrDER, 0)
 }
 
 // SignFor is Sign with a wish for the SVID's lifetime, in whole seconds; zero leaves it to the CA.
 func (c *Client) SignFor(ctx context.Context, id identity.ID, csrDER []byte, ttl time.Duration) (chain, roots [][]byte, err error) {
-	token, err := c.token()
-	if err != nil {
-		return nil, nil, err
+	q := &security.IstioCertificateRequest{
+		Csr:              string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csrDER})),
+		ValidityDuration: int64(ttl / time.Second),
 	}
-	body, err := json.Marshal(caapi.SignRequest{Identity: id, CSR: csrDER, TTLSeconds: int64(ttl / time.Second)})
-	if err != nil {
-		return nil, nil, err
+	if c.mode == Impersonating {
+		q.Metadata = &structpb.Struct{Fields: map[string]*structpb.Value{
+			"ImpersonatedIdentity": structpb.NewStringValue(id.String()),
+		}}
 	}
-	// The host part is not used: the dialer knows where the CA is.
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://ca"+caapi.SignPath, bytes.NewReader(body))
+	a, err := c.ca.CreateCertificate(ctx, q)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, c.refused(ctx, err)
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := c.http.Do(req)
+	chain, roots, err = Decode(a)
 	if err != nil {
-		return nil, nil, fmt.Errorf("CA at %s: %w", c.socket, err)
+		return nil, nil, fmt.Errorf("CA at %s: answer: %w", c.address, err)
 	}
-	defer resp.Body.Close()
-	return c.answer(resp)
+	return chain, roots, nil
 }
 
-func (c *Client) answer(resp *http.Response) (chain, roots [][]byte, err error) {
-	body := io.LimitReader(resp.Body, caapi.MaxBody)
-	if resp.StatusCode != http.StatusOK {
-		var refusal caapi.ErrorResponse
-		if json.NewDecoder(body).Decode(&refusal) != nil || refusal.Error == "" {
-			refusal.Error = http.StatusText(resp.StatusCode)
-		}
-		return nil, nil, &StatusError{Status: resp.StatusCode, Message: refusal.Error}
+func (c *Client) refused(ctx context.Context, err error) error {
+	if _, own := errors.AsType[*bearer.TokenError](err); own {
+		return err
 	}
-	signed, err := caapi.DecodeSignResponse(body)
-	if err != nil {
-		return nil, nil, fmt.Errorf("CA at %s: answer: %w", c.socket, err)
+	if ctx.Err() != nil {
+		return fmt.Errorf("CA at %s: %w", c.address, context.Cause(ctx))
 	}
-	return signed.Chain, signed.Roots, nil
-}
-
-func (c *Client) token() (string, error) {
-	f, err := os.Open(c.tokenFile)
-	if err != nil {
-		return "", fmt.Errorf("CA token: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, caapi.MaxToken+1))
-	if err != nil {
-		return "", fmt.Errorf("CA token: %w", err)
-	}
-	token := strings.TrimSpace(string(b))
-	switch {
-	case len(b) > caapi.MaxToken:
-		return "", fmt.Errorf("CA token: %s is longer than %d bytes", c.tokenFile, caapi.MaxToken)
-	case token == "":
-		return "", errors.New("CA token: " + c.tokenFile + " is empty")
-	}
-	return token, nil
+	s := status.Convert(err)
+	return &StatusError{c.address, s.Code(), s.Message()}
 }
