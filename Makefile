@@ -11,10 +11,10 @@ PKG     ?= ./...
 BENCH   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab bench bench-isolation instrument-check instrument-tools bench-tools test unit fuzz lint fmt conformance report-check image-check clean
+.PHONY: help build lab bench bench-isolation instrument-check instrument-tools bench-tools test unit fuzz lint fmt conformance nghttp2 nghttp2-tools report-check image-check clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build the executables into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/bulkhead ./cmd/bulkhead-node ./cmd/bulkhead-cell ./cmd/bulkhead-sidecar ./cmd/bulkhead-attack
@@ -59,6 +59,13 @@ fmt: ## Format the code
 
 conformance: ## Run the tests that show what a peer of ztunnel does, write docs/conformance.md
 	go run ./bench/conformance
+
+nghttp2: ## Run nghttp2's programs against the data path, in both directions
+	BULKHEAD_NGHTTP2=1 go test -run NGHTTP2 -count=1 ./proxy ./proxy/h2
+
+nghttp2-tools: ## Install what nghttp2 needs, on Debian and as root
+	apt-get install -y nghttp2-client nghttp2-proxy
+	@command -v systemctl >/dev/null && systemctl disable --now nghttpx 2>/dev/null || true
 
 report-check: ## Open a report in Chromium at 390 and 1280 pixels, light and dark
 	BULKHEAD_BROWSER=1 go test ./bench/web -run TestInABrowser -count=1 -v
