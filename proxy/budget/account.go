@@ -129,7 +129,7 @@ func (a *Account) pace(ctx context.Context, r Resource, events *rate) error {
 	}
 }
 
-func (a *Account) limit(r Resource) int { return a.limits.Load().of(r) }
+func (a *Account) limit(r Resource) int { return a.limits.Load().Of(r) }
 
 // refuse counts a refusal and is its error.
 func (a *Account) refuse(r Resource) error {
@@ -145,6 +145,8 @@ func (a *Account) Counts() (c Counts) {
 	for i := range count {
 		c.Refused[i], c.Waited[i] = a.refused[i].Load(), a.waited[i].Load()
 	}
+	c.Used[Connections], c.Used[Tunnels], c.Used[Dials] = int64(a.connections.count()), int64(a.tunnels.count()), int64(a.dials.count())
+	c.Used[Bytes], c.Used[Memory] = a.bytes.Load(), a.Weight()
 	return c
 }
 

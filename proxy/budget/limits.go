@@ -71,8 +71,8 @@ func (l *Limits) fields() [6]field {
 	}
 }
 
-// of is the limit of one resource.
-func (l *Limits) of(r Resource) int {
+// Of is the limit of one resource.
+func (l *Limits) Of(r Resource) int {
 	switch r {
 	case Connections:
 		return l.Connections

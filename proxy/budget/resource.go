@@ -55,17 +55,29 @@ func (e *Error) Reason() string {
 	return "budget-" + e.Resource.String()
 }
 
-// Counts is how often a workload was refused and made to wait, by resource.
+// Counts is how often a workload was refused and made to wait, by resource, and what it
+// uses now.
 type Counts struct {
 	Refused [count]uint64 `json:"refused"`
 	Waited  [count]uint64 `json:"waited"`
+	Used    [count]int64  `json:"used"` // of Connections, Tunnels, Dials and Bytes; of Memory: Weight
 }
+
+// Gauged are the resources of which there is a Used.
+func Gauged() []Resource { return []Resource{Connections, Tunnels, Dials, Bytes, Memory} }
 
 // Add returns the sum of both.
 func (c Counts) Add(d Counts) Counts {
 	for i := range count {
 		c.Refused[i] += d.Refused[i]
 		c.Waited[i] += d.Waited[i]
+		c.Used[i] += d.Used[i]
 	}
+	return c
+}
+
+// Past is c without what is used now.
+func (c Counts) Past() Counts {
+	c.Used = [count]int64{}
 	return c
 }

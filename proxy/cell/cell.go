@@ -36,7 +36,9 @@ type cell struct {
 	turns   *budget.Turns
 	memory  *memory
 	served  map[string]*served
-	told    *Pong // the last one with news
+	leaving map[*served]struct{} // dropped, and their connections drain
+	books   map[string]*book     // by workload UID
+	answer  func(*Pong, uint64)  // of the last ping; nil: there was none
 	rest    rest
 	issuers map[identity.ID]*issuing
 	running sync.WaitGroup // each Add is one served.run or issuing.run goroutine
@@ -50,6 +52,8 @@ func Run(ctx context.Context, c Config) error {
 		sink:    telemetry.NewSink(c.access()),
 		turns:   budget.NewTurns(runtime.GOMAXPROCS(0)),
 		served:  map[string]*served{},
+		leaving: map[*served]struct{}{},
+		books:   map[string]*book{},
 		issuers: map[identity.ID]*issuing{},
 	}
 	if c.Doze {
@@ -96,7 +100,7 @@ func (s *cell) handle(ctx context.Context, e Event) {
 		s.drop(e.Drop, e.Done)
 	case e.Invalidate != nil:
 		if e.Invalidate.Version == 0 {
-			s.told = nil // another keeper has been told nothing
+			s.introduce()
 		}
 		for uid, v := range s.served {
 			if addresses, all := e.Invalidate.of(uid); all {
@@ -109,6 +113,7 @@ func (s *cell) handle(ctx context.Context, e Event) {
 		collection.wake() // what fails has its real memory limit
 		e.Strike()
 	case e.Ping != nil:
+		s.answer = e.Ping
 		news := s.news()
 		if news != nil && carried(news.Counts) {
 			collection.wake()
@@ -154,7 +159,15 @@ func (s *cell) drop(d *Drop, done func(error)) {
 	}
 	v.stop()
 	s.release(v.identity)
-	s.running.Go(func() { <-v.ended; done(nil) })
+	s.leaving[v] = struct{}{}
+	answer := s.answer
+	s.running.Go(func() {
+		<-v.ended
+		if answer != nil { // before done: then nobody listens to what is said of it any more
+			answer(v.last(), s.sink.Dropped())
+		}
+		done(nil)
+	})
 }
 
 func (s *cell) dropAll() {

@@ -155,14 +155,16 @@ type Ping struct {
 	N uint64 `json:"n"`
 }
 
-// Pong answers Ping. Counts are cumulative since the cell began, and a claim. Without
-// any, all is as this keeper was told last.
+// Pong answers Ping, and says what has changed since this keeper was told last. Counts
+// are cumulative since the cell began, and a claim.
 type Pong struct {
 	N       uint64                      `json:"n"`
 	Counts  map[string]telemetry.Counts `json:"counts,omitempty"` // by workload UID
 	Dropped uint64                      `json:"dropped,omitempty"`
 	// Views are the generations of the policies in force, by workload UID.
 	Views map[string]string `json:"views,omitempty"`
+	// Series are those of a workload that have counted since the last pong, by its UID.
+	Series map[string][]telemetry.Tally `json:"series,omitempty"`
 }
 
 // Done reports that a Serve or Drop has been carried out, or why not.

@@ -3,8 +3,6 @@ package cell
 import (
 	"bytes"
 	"strconv"
-
-	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
 // A ping comes every second, as long as the cell lives. Read and written like the other
@@ -61,36 +59,4 @@ func (c *Channel) pong(news *Pong, dropped uint64) {
 	if err := c.conn.Send(c.packet); err != nil {
 		c.lost(err)
 	}
-}
-
-// news is what there is to tell, or nil when that is what was told last.
-func (s *cell) news() *Pong {
-	same := s.told != nil && len(s.told.Counts) == len(s.served)
-	for uid, v := range s.served {
-		same = same && v.counts() == s.told.Counts[uid] && v.work.Generation() == s.told.Views[uid]
-	}
-	if same {
-		return nil
-	}
-	s.told = &Pong{Counts: make(map[string]telemetry.Counts, len(s.served)), Views: make(map[string]string, len(s.served))}
-	for uid, v := range s.served {
-		s.told.Counts[uid], s.told.Views[uid] = v.counts(), v.work.Generation()
-	}
-	return s.told
-}
-
-// carried says whether anything has begun.
-func carried(all map[string]telemetry.Counts) bool {
-	for _, n := range all {
-		if n.Opened > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-func (v *served) counts() telemetry.Counts {
-	n := v.counters.Counts()
-	n.Budget = v.account.Counts()
-	return n
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/channel"
@@ -51,8 +52,9 @@ func loopOn(t *testing.T) (*served, *channel.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &served{work: proxy.New(proxy.Config{View: proxy.View{Policies: mesh.PolicySet{Generation: "g1"}}}), counters: &telemetry.Counters{}, account: budget.NewAccount(budget.Limits{}, budget.NewTurns(1)), resolver: newResolver(feed, "a/web")}
-	s := &cell{Config: Config{Feed: feed}, sink: telemetry.NewSink(slog.DiscardHandler), served: map[string]*served{"a/web": v}, memory: newMemory()}
+	b, ended := &book{}, make(chan struct{})
+	v := &served{uid: "a/web", ended: ended, stop: func() { close(ended) }, work: proxy.New(proxy.Config{View: proxy.View{Policies: mesh.PolicySet{Generation: "g1"}}}), counters: &b.counters, account: budget.NewAccount(budget.Limits{}, budget.NewTurns(1)), resolver: newResolver(feed, "a/web")}
+	s := &cell{Config: Config{Feed: feed}, sink: telemetry.NewSink(slog.DiscardHandler), leaving: map[*served]struct{}{}, issuers: map[identity.ID]*issuing{{}: {users: 1, stop: func() {}}}, served: map[string]*served{"a/web": v}, books: map[string]*book{"a/web": b}, memory: newMemory()}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{}, 2)
 	go func() { _ = feed.Run(ctx); done <- struct{}{} }()
@@ -124,9 +126,41 @@ func TestPongsTellWhatIsNew(t *testing.T) {
 	if p := ping(5); p.Counts != nil {
 		t.Errorf("and again, %v", p.Counts)
 	}
+	r := &telemetry.Record{Start: time.Now(), Direction: telemetry.Outbound, PeerUID: "a/db"}
+	v.counters.Carry(r).Sent.Add(3)
+	p := ping(6)
+	if s := p.Series["a/web"]; len(s) != 1 || s[0].Key == nil || s[0].Key.Peer != "a/db" || s[0].Opened != 1 || s[0].Sent != 3 {
+		t.Errorf("while it carries the pong has %+v", s)
+	}
+	v.counters.Close(r)
+	if s := ping(7).Series["a/web"]; len(s) != 1 || s[0].Key != nil || s[0].Open() != 0 {
+		t.Errorf("when it has ended the pong has %+v", s)
+	}
 	v.work.SetView(proxy.View{Policies: mesh.PolicySet{Generation: "g2"}})
-	if p := ping(6); p.Views["a/web"] != "g2" {
+	if p := ping(8); p.Views["a/web"] != "g2" {
 		t.Errorf("the policies have changed, and the pong has %v", p.Views)
+	}
+}
+
+// What a workload counted until its last connection ended is told before the keeper hears
+// that it is gone, since then it does not listen any more.
+func TestAWorkloadThatLeavesTellsTheRest(t *testing.T) {
+	v, keeper := loopOn(t)
+	tell(t, keeper, &Message{Ping: &Ping{N: 1}})
+	hear(t, keeper)
+	v.counters.Open()
+	v.counters.Close(&telemetry.Record{Direction: telemetry.Inbound})
+	tell(t, keeper, &Message{Drop: &Drop{UID: "a/web"}})
+	p := hear(t, keeper).Pong
+	if p == nil || p.Counts["a/web"].Closed != 1 || len(p.Series["a/web"]) != 1 {
+		t.Errorf("it leaves with %+v", p)
+	}
+	if d := hear(t, keeper).Done; d == nil || !d.Dropped {
+		t.Errorf("then it says %+v", d)
+	}
+	tell(t, keeper, &Message{Ping: &Ping{N: 2}})
+	if p := hear(t, keeper).Pong; p == nil || p.Counts != nil {
+		t.Errorf("and then %+v", p)
 	}
 }
 

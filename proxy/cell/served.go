@@ -21,6 +21,7 @@ const identityWait = 5 * time.Second
 
 // served is one workload in this cell.
 type served struct {
+	uid       string
 	identity  identity.ID
 	work      *proxy.Workload
 	resolver  *resolver
@@ -49,9 +50,10 @@ func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	v := &served{
+		uid:       a.Workload.UID,
 		identity:  a.Workload.Identity,
 		resolver:  newResolver(s.Feed, a.Workload.UID),
-		counters:  &telemetry.Counters{},
+		counters:  s.countersOf(a.Workload.UID),
 		account:   s.account(a),
 		source:    s.source(ctx, a.Workload.Identity),
 		netns:     ns,

@@ -11,9 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 const (
@@ -83,9 +80,7 @@ func (k *Keeper) routes() http.Handler {
 	m.HandleFunc("DELETE /faults", k.deleteFault)
 	m.HandleFunc("POST /upgrade", k.postUpgrade)
 	debugRoutes(m)
-	r := prometheus.NewRegistry()
-	r.MustRegister(&collector{k})
-	m.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
+	m.Handle("GET /metrics", k.metrics())
 	return m
 }
 

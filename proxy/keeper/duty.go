@@ -120,6 +120,7 @@ func (k *Keeper) end(d *duty) {
 	x.mu.Lock()
 	delete(x.pods, p.UID)
 	x.mu.Unlock()
+	x.series.Leave(p.UID)
 	switch {
 	case p.dropped == nil:
 		k.note(p)

@@ -25,6 +25,7 @@ func (k *Keeper) exited(e anchor.Event) {
 	for uid, n := range x.now {
 		c.before[uid] = c.before[uid].Add(n.Past())
 	}
+	x.series.Close()
 	x.out = nil
 	if e.Status != 0 {
 		k.suspect(x)
@@ -144,6 +145,7 @@ func (k *Keeper) pong(x *process, p *cell.Pong) {
 			x.views[uid] = cut(generation)
 		}
 	}
+	k.count(x, p.Series)
 }
 
 func statusText(s unix.WaitStatus) string {

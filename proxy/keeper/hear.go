@@ -30,8 +30,9 @@ const (
 // waits in its own socket: nothing is lost, nothing is kept, and its neighbours are
 // heard as before.
 type hearing struct {
-	limit *rate.Limiter
-	held  atomic.Uint64 // packets that had to wait
+	limit    *rate.Limiter
+	messages atomic.Uint64 // packets
+	held     atomic.Uint64 // those that had to wait
 
 	mu       sync.Mutex
 	reported uint64    // of held, those in the log
@@ -44,6 +45,7 @@ func newHearing() *hearing {
 
 // wait returns when a packet of that size may be taken in.
 func (h *hearing) wait(ctx context.Context, size int) error {
+	h.messages.Add(1)
 	r := h.limit.ReserveN(time.Now(), 1+size>>10)
 	pause := r.Delay()
 	if pause == 0 {

@@ -19,6 +19,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/channel"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry/istio"
 )
 
 // conversation is one cell's: the keeper's end with everything behind it but the
@@ -60,6 +61,7 @@ func newTalkingKeeper(t testing.TB) (*Keeper, *signer, *lockedBuffer) {
 		log: slog.New(slog.NewTextHandler(log, nil)), level: new(slog.LevelVar), signer: ca,
 		calls: make(chan func()), ended: make(chan struct{}),
 		pods: map[string]*pod{}, cells: map[string]*keptCell{}, processes: map[string]*process{},
+		series: istio.New(istio.Options{}),
 	}
 	var end context.CancelFunc
 	k.life, end = context.WithCancel(context.Background())
@@ -115,7 +117,7 @@ func talk(t testing.TB, k *Keeper, uid string) *conversation {
 	}
 	t.Cleanup(func() { end.Close() })
 	c := newCell("workload/" + uid)
-	x := &process{cell: c, generation: 1, pods: map[string]*pod{}, now: map[string]telemetry.Counts{}, views: map[string]string{}}
+	x := &process{cell: c, generation: 1, pods: map[string]*pod{}, now: map[string]telemetry.Counts{}, views: map[string]string{}, series: k.series.Account()}
 	x.pods[uid] = newPod(Pod{UID: uid}, nil)
 	x.pods[uid].cell = c
 	o := &outbox{conn: conn, packets: make(chan packet, outboxDepth), done: make(chan struct{}), signing: make(chan struct{}, maxSigning), pushed: &c.pushed}

@@ -71,7 +71,7 @@ func (k *Keeper) adoptProcess(p anchor.Process, channels map[string]*os.File) er
 	}
 	x := &process{
 		cell: c, generation: l.Generation, pid: p.PID, uid: l.UID, since: since(l.Since),
-		pods: map[string]*pod{}, now: map[string]telemetry.Counts{}, views: map[string]string{},
+		pods: map[string]*pod{}, now: map[string]telemetry.Counts{}, views: map[string]string{}, series: k.series.Account(),
 	}
 	if x.foreign = l.Version != cell.ProtocolVersion; x.foreign {
 		f.Close() // the anchor keeps it open

@@ -21,6 +21,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail"
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry/istio"
 )
 
 // Keeper is the state of Run.
@@ -51,6 +52,10 @@ type Keeper struct {
 	cells     map[string]*keptCell // by group
 	processes map[string]*process  // by name, that run
 	listeners inspections
+
+	// What all cells have counted; both have locks of their own.
+	series    *istio.Ledger
+	failures  failures
 	meshSince time.Time // of the snapshot
 }
 
@@ -66,7 +71,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	k := &Keeper{
 		config: c, log: log, anchor: client, since: time.Now(), level: c.Level,
 		calls: make(chan func()), ended: make(chan struct{}),
-		pods: map[string]*pod{}, cells: map[string]*keptCell{}, processes: map[string]*process{},
+		pods: map[string]*pod{}, cells: map[string]*keptCell{}, processes: map[string]*process{}, series: istio.New(istio.Options{}),
 	}
 	if k.level == nil {
 		k.level = new(slog.LevelVar)

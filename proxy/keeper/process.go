@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry/istio"
 )
 
 // process is one process of a cell, from its start to its exit. The loop owns it,
@@ -23,11 +24,13 @@ type process struct {
 	ping       uint64
 	now        map[string]telemetry.Counts // last pong, by workload
 	views      map[string]string           // last pong's generations of policies in force, by workload
-	lost       uint64                      // access lines dropped
-	stopping   bool                        // told to end
-	killed     string                      // why the keeper killed it; empty: it did not
-	until      time.Time                   // when it must have, then
-	foreign    bool                        // of another protocol version: not spoken with
+	series     *istio.Account
+	unread     []map[string][]telemetry.Tally // of pongs before there was a mesh
+	lost       uint64                         // access lines dropped
+	stopping   bool                           // told to end
+	killed     string                         // why the keeper killed it; empty: it did not
+	until      time.Time                      // when it must have, then
+	foreign    bool                           // of another protocol version: not spoken with
 
 	asked asked
 
@@ -40,7 +43,7 @@ func (k *Keeper) newProcess(c *keptCell) *process {
 	c.generation++
 	return &process{
 		cell: c, generation: c.generation, uid: k.freeUID(), since: time.Now(),
-		pods: map[string]*pod{}, now: map[string]telemetry.Counts{}, views: map[string]string{},
+		pods: map[string]*pod{}, now: map[string]telemetry.Counts{}, views: map[string]string{}, series: k.series.Account(),
 	}
 }
 

@@ -66,6 +66,15 @@ func (s *Snapshot) EveryPolicy() iter.Seq[*Policy] {
 	}
 }
 
+// At is the workload that has the address, the first by UID where several have it. It is
+// for telemetry; where a connection goes is for Resolve.
+func (s *Snapshot) At(a netip.Addr) (Workload, bool) {
+	if all := s.workloadsAt(a.Unmap()); len(all) > 0 {
+		return *all[0], true
+	}
+	return Workload{}, false
+}
+
 // workloadsAt are those that have the address, in any network, by UID.
 func (s *Snapshot) workloadsAt(a netip.Addr) []*Workload { return s.byAddress.at(a) }
 

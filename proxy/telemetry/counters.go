@@ -6,11 +6,10 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 )
 
-// Counters are what one workload did in one cell, since that cell began to serve
-// it. Opened equals Closed plus the connections open now; Failed is contained in
-// Closed.
+// Counters are what one workload did in one process of a cell. Opened equals Closed plus
+// the connections open now; Failed is contained in Closed.
 type Counters struct {
-	Opened, Closed, Failed, Sent, Received, Panics atomic.Uint64
+	Opened, Closed, Failed, Panics atomic.Uint64
 
 	// Retries counts tries at another endpoint after one failed, SetAside the endpoints that
 	// were set aside for it (each time anew); Aside is how many are now.
@@ -50,9 +49,10 @@ type Counts struct {
 // Counts copies the counters. The fields are read one after another, so a
 // connection that ends meanwhile may show in one and not yet in the next.
 func (c *Counters) Counts() Counts {
+	sent, received := c.Series.bytes()
 	return Counts{
 		Opened: c.Opened.Load(), Closed: c.Closed.Load(), Failed: c.Failed.Load(),
-		Sent: c.Sent.Load(), Received: c.Received.Load(), Panics: c.Panics.Load(),
+		Sent: sent, Received: received, Panics: c.Panics.Load(),
 		Retries: c.Retries.Load(), SetAside: c.SetAside.Load(), Aside: c.Aside.Load(),
 		Queue: c.Queue.Times(), Handshake: c.Handshake.Times(), Connect: c.Connect.Times(),
 	}
@@ -68,10 +68,10 @@ func (a Counts) Add(b Counts) Counts {
 	}
 }
 
-// Past is what is left of the counts of a process that has ended: what it had set aside
-// nobody has now.
+// Past is what is left of the counts of a process that has ended: it uses nothing any
+// more, and what it had set aside nobody has now.
 func (a Counts) Past() Counts {
-	a.Aside = 0
+	a.Aside, a.Budget = 0, a.Budget.Past()
 	return a
 }
 
@@ -99,7 +99,5 @@ func (c *Counters) Close(r *Record) {
 	if r.Err != nil {
 		c.Failed.Add(1)
 	}
-	c.Sent.Add(uint64(max(r.Sent, 0)))
-	c.Received.Add(uint64(max(r.Received, 0)))
 	c.Closed.Add(1)
 }

@@ -27,6 +27,11 @@ type Key struct {
 	Overflow bool `json:"overflow,omitempty"`
 }
 
+// Size is how many bytes its words have.
+func (k *Key) Size() int {
+	return len(k.Peer) + len(k.Identity.String()) + len(k.Baggage) + len(k.Service)
+}
+
 // maxBaggage bounds what a peer can make us remember of its words; Istio's are 300 bytes.
 const maxBaggage = 1 << 10
 
@@ -132,7 +137,7 @@ func (s *Series) numbers() (n Numbers) {
 	for f := range flags {
 		n.Closed[f] = s.closed[f].Load()
 	}
-	n.Sent, n.Received = uint64(max(s.Sent.Load(), 0)), uint64(max(s.Received.Load(), 0))
+	n.Sent, n.Received = uint64(s.Sent.Load()), uint64(s.Received.Load())
 	n.Opened = s.opened.Load()
 	return n
 }

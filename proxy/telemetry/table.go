@@ -23,6 +23,7 @@ type Table struct {
 	series map[Key]*Series
 	slots  []*Series
 	clock  uint64
+	past   struct{ sent, received uint64 } // of series whose slot has another now
 }
 
 // Open finds or begins the series of a key, and counts the begin of a connection in it.
@@ -48,6 +49,9 @@ func (t *Table) begin(k Key) *Series {
 		}
 		delete(t.series, old.key)
 		slot = old.slot
+		n := old.numbers()
+		t.past.sent += n.Sent
+		t.past.received += n.Received
 	}
 	t.clock++
 	s := &Series{key: k, slot: slot, born: t.clock}
@@ -106,6 +110,18 @@ func (t *Table) News(tell func(Tally) bool) {
 		}
 		s.told = &now
 	}
+}
+
+// bytes is what all series have moved.
+func (t *Table) bytes() (sent, received uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sent, received = t.past.sent, t.past.received
+	for _, s := range t.slots {
+		sent += uint64(s.Sent.Load())
+		received += uint64(s.Received.Load())
+	}
+	return sent, received
 }
 
 // Forget makes every series news: somebody else wants to hear.

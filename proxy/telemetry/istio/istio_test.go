@@ -39,6 +39,13 @@ func world(t testing.TB) (directory, mesh.Workload) {
 	return directory{db}, web
 }
 
+// reader makes labels, and hears of no failures.
+type reader func(telemetry.Key) Labels
+
+func (r reader) Labels(k telemetry.Key) Labels { return r(k) }
+
+func (reader) Failed(telemetry.Key, telemetry.Failure, uint64) {}
+
 func numbers(opened, closed, sent, received uint64) (n telemetry.Numbers) {
 	n.Opened, n.Sent, n.Received = opened, sent, received
 	n.Closed[telemetry.FlagNone] = closed
@@ -53,7 +60,7 @@ func TestMetricsAtTheSource(t *testing.T) {
 	n := numbers(2, 1, 10, 20)
 	n.Closed[telemetry.FlagConnect], n.Failed[telemetry.FlagConnect] = 1, 1
 	k := telemetry.Key{Direction: telemetry.Outbound, Peer: "b/db-1", Identity: id(t, "spiffe://cluster.local/ns/b/sa/db"), Service: "db.b.svc.cluster.local"}
-	a.Take(web.UID, []telemetry.Tally{{Born: 1, Key: &k, Numbers: n}}, func(k telemetry.Key) Labels { return LabelsOf(d, web, k) })
+	a.Take(web.UID, []telemetry.Tally{{Born: 1, Key: &k, Numbers: n}}, reader(func(k telemetry.Key) Labels { return LabelsOf(d, web, k) }))
 	const labels = `connection_security_policy="mutual_tls",destination_app="database",destination_canonical_revision="v2",destination_canonical_service="database",destination_cluster="c1",destination_principal="spiffe://cluster.local/ns/b/sa/db",destination_region="north",destination_service="db.b.svc.cluster.local",destination_service_name="db",destination_service_namespace="b",destination_version="v2",destination_workload="db",destination_workload_namespace="b",destination_zone="n1",reporter="source",request_protocol="tcp",response_flags="%s",source_app="web",source_canonical_revision="latest",source_canonical_service="web",source_cluster="c1",source_principal="spiffe://cluster.local/ns/a/sa/web",source_region="",source_version="latest",source_workload="web",source_workload_namespace="a",source_zone=""`
 	want := ""
 	for _, m := range []struct {
@@ -80,7 +87,7 @@ func TestTheMetricsAreLinted(t *testing.T) {
 	d, web := world(t)
 	l := New(Options{})
 	k := telemetry.Key{Direction: telemetry.Inbound, Address: netip.MustParseAddr("10.0.0.2")}
-	l.Account().Take(web.UID, []telemetry.Tally{{Born: 1, Key: &k, Numbers: numbers(1, 1, 0, 0)}}, func(k telemetry.Key) Labels { return LabelsOf(d, web, k) })
+	l.Account().Take(web.UID, []telemetry.Tally{{Born: 1, Key: &k, Numbers: numbers(1, 1, 0, 0)}}, reader(func(k telemetry.Key) Labels { return LabelsOf(d, web, k) }))
 	problems, err := testutil.CollectAndLint(l)
 	if err != nil || len(problems) > 0 {
 		t.Error(err, problems)
@@ -136,7 +143,7 @@ func only(t *testing.T, l *Ledger) telemetry.Numbers {
 // begins at zero and is added.
 func TestCountsOutliveTheirProcess(t *testing.T) {
 	l := New(Options{})
-	labels := func(k telemetry.Key) Labels { return Labels{reporter: "source", service: k.Service} }
+	labels := reader(func(k telemetry.Key) Labels { return Labels{reporter: "source", service: k.Service} })
 	first, k := l.Account(), telemetry.Key{Service: "s"}
 	first.Take("a/web", []telemetry.Tally{{Born: 1, Key: &k, Numbers: numbers(5, 3, 7, 9)}}, labels)
 	first.Take("a/web", []telemetry.Tally{{Born: 1, Numbers: numbers(6, 3, 8, 9)}}, labels)
@@ -161,7 +168,7 @@ func TestCountsOutliveTheirProcess(t *testing.T) {
 // nobody introduced are nobody's.
 func TestSlotsAreUsedAgain(t *testing.T) {
 	l := New(Options{})
-	labels := func(k telemetry.Key) Labels { return Labels{reporter: "source"} } // two peers of which nothing is known
+	labels := reader(func(k telemetry.Key) Labels { return Labels{reporter: "source"} }) // two peers of which nothing is known
 	a := l.Account()
 	k := telemetry.Key{Service: "s"}
 	a.Take("a/web", []telemetry.Tally{{Born: 1, Key: &k, Numbers: numbers(5, 5, 0, 0)}}, labels)
@@ -180,7 +187,7 @@ func TestSlotsAreUsedAgain(t *testing.T) {
 func TestSeriesExpire(t *testing.T) {
 	now := time.Now()
 	l := New(Options{Expiry: time.Minute, Now: func() time.Time { return now }})
-	labels := func(k telemetry.Key) Labels { return Labels{reporter: "source", service: k.Service} }
+	labels := reader(func(k telemetry.Key) Labels { return Labels{reporter: "source", service: k.Service} })
 	a := l.Account()
 	idle, open := telemetry.Key{Service: "idle"}, telemetry.Key{Service: "open"}
 	a.Take("a/web", []telemetry.Tally{{Born: 1, Key: &idle, Numbers: numbers(1, 1, 0, 0)}, {Slot: 1, Born: 2, Key: &open, Numbers: numbers(1, 0, 0, 0)}}, labels)
@@ -199,7 +206,7 @@ func TestSeriesExpire(t *testing.T) {
 // is counted.
 func TestTheLedgerIsBounded(t *testing.T) {
 	l := New(Options{MaxSeries: 3})
-	labels := func(k telemetry.Key) Labels { return Labels{reporter: "source", service: k.Service} }
+	labels := reader(func(k telemetry.Key) Labels { return Labels{reporter: "source", service: k.Service} })
 	a := l.Account()
 	for i := range 10 {
 		k := telemetry.Key{Service: fmt.Sprint(i)}

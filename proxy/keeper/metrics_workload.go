@@ -1,0 +1,86 @@
+package keeper
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+)
+
+var (
+	workloadDescs []*prometheus.Desc
+
+	descFailing   = workloadDesc("bulkhead_workload_failing", "1 while the workload's new connections are refused (closed) or bypass the mesh in plaintext (passthrough), as onFailure says.", "action")
+	descOpened    = workloadDesc("bulkhead_connections_opened_total", "Connections that began.")
+	descClosed    = workloadDesc("bulkhead_connections_closed_total", "Connections that ended.")
+	descFailed    = workloadDesc("bulkhead_connections_failed_total", "Connections that ended with an error.")
+	descSent      = workloadDesc("bulkhead_sent_bytes_total", "Bytes towards the destination.")
+	descReceived  = workloadDesc("bulkhead_received_bytes_total", "Bytes back from the destination.")
+	descPanics    = workloadDesc("bulkhead_panics_total", "Panics recovered in connections.")
+	descRetries   = workloadDesc("bulkhead_connect_retries_total", "Connects that were tried at another endpoint because one failed.")
+	descSetAside  = workloadDesc("bulkhead_endpoints_set_aside_total", "Times that the workload set an endpoint aside because connects to it kept failing.")
+	descAside     = workloadDesc("bulkhead_endpoints_aside", "Endpoints that it has set aside now.")
+	descRefused   = workloadDesc("bulkhead_budget_refused_total", "Connections, tunnels, streams and dials refused because the workload's budget was used up.", "resource")
+	descWaited    = workloadDesc("bulkhead_budget_waited_total", "Those that waited for the budget.", "resource")
+	descUsed      = workloadDesc("bulkhead_budget_used", "What the workload uses of its budget now; bytes are those that are buffered, memory is an estimate of what all of it occupies in the cell.", "resource")
+	descLimit     = workloadDesc("bulkhead_budget_limit", "What it may use; nothing for memory, of which there is one wall for the cell.", "resource")
+	descQueue     = workloadDesc("bulkhead_queue_seconds", "How long accepted connections and tunnels waited for the workload's budget.")
+	descHandshake = workloadDesc("bulkhead_handshake_seconds", "How long TLS with peers took, with the wait for its turn, failed ones included.")
+	descConnect   = workloadDesc("bulkhead_connect_seconds", "How long it took from an accepted connection to one that carries bytes.")
+)
+
+func workloadDesc(name, help string, more ...string) *prometheus.Desc {
+	d := prometheus.NewDesc(name, help, append([]string{"cell", "workload"}, more...), nil)
+	workloadDescs = append(workloadDescs, d)
+	return d
+}
+
+// workloadMetrics are those of one workload in one cell.
+func (k *Keeper) workloadMetrics(g *gathered, c *keptCell, uid string) {
+	n := c.counts(uid)
+	if p := c.pods[uid]; p != nil && p.failing.action != "" {
+		g.gauge(descFailing, 1, c.group, uid, string(p.failing.action))
+	}
+	for _, m := range []struct {
+		desc  *prometheus.Desc
+		value uint64
+	}{
+		{descOpened, n.Opened}, {descClosed, n.Closed}, {descFailed, n.Failed},
+		{descSent, n.Sent}, {descReceived, n.Received}, {descPanics, n.Panics},
+		{descRetries, n.Retries}, {descSetAside, n.SetAside},
+	} {
+		g.counter(m.desc, float64(m.value), c.group, uid)
+	}
+	g.gauge(descAside, float64(n.Aside), c.group, uid)
+	g.times(descQueue, n.Queue, c.group, uid)
+	g.times(descHandshake, n.Handshake, c.group, uid)
+	g.times(descConnect, n.Connect, c.group, uid)
+	k.budgetMetrics(g, c.group, uid, n.Budget)
+}
+
+func (k *Keeper) budgetMetrics(g *gathered, group, uid string, n budget.Counts) {
+	for _, r := range budget.Resources() {
+		g.counter(descRefused, float64(n.Refused[r]), group, uid, r.String())
+		g.counter(descWaited, float64(n.Waited[r]), group, uid, r.String())
+	}
+	limits := k.config.Budgets.For(uid)
+	for _, r := range budget.Gauged() {
+		g.gauge(descUsed, float64(n.Used[r]), group, uid, r.String())
+		if limits != nil && r != budget.Memory {
+			g.gauge(descLimit, float64(limits.Of(r)), group, uid, r.String())
+		}
+	}
+}
+
+// times is a histogram.
+func (g *gathered) times(d *prometheus.Desc, t telemetry.Times, labels ...string) {
+	buckets, count := map[float64]uint64{}, uint64(0)
+	for i, bound := range telemetry.TimeBounds() {
+		count += t.Buckets[i]
+		buckets[bound.Seconds()] = count
+	}
+	count += t.Buckets[len(t.Buckets)-1]
+	*g = append(*g, prometheus.MustNewConstHistogram(d, count, time.Duration(t.Sum).Seconds(), buckets, labels...))
+}
