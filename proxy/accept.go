@@ -14,7 +14,7 @@ import (
 // refused. serve returns when it likes, and calls done once when all is over.
 type ear struct {
 	admit  func(context.Context) (*budget.Place, error)
-	serve  func(ctx context.Context, c *net.TCPConn, done func())
+	serve  func(ctx context.Context, cut context.CancelCauseFunc, c *net.TCPConn, done func())
 	refuse func(*net.TCPConn, error)
 }
 
@@ -70,9 +70,11 @@ func (w *Workload) admit(ctx, cut context.Context, c *net.TCPConn, e ear) {
 		_ = TCPLeg(c).Reset()
 		return
 	}
-	w.open.Add(1)
-	go e.serve(place.Under(cut), c, func() {
+	w.ending.Add(1)
+	life, end := under(cut, place)
+	go e.serve(life, end, c, func() {
+		end(nil)
 		place.Leave()
-		w.open.Done()
+		w.ending.Done()
 	})
 }

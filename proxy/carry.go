@@ -15,22 +15,24 @@ type pair struct{ client, server Leg }
 // It goes on a goroutine of its own and returns at once. The one that connected has a
 // stack of 8 KiB by then, of which a relay needs a third; the stack of a goroutine that
 // waits in so many calls never shrinks again. A relay that is idle has none (sleep.go).
-func (w *Workload) carry(ctx context.Context, r *telemetry.Record, legs pair, done func()) {
+func (w *Workload) carry(ctx context.Context, o *open, legs pair, done func()) {
+	r := &o.Record
 	if r.Err != nil {
-		w.end(r)
+		w.end(o)
 		done()
 		return
 	}
 	r.Stage = telemetry.StageRelay
 	series := w.Counters.Carry(r)
 	count := &Bytes{AtoB: Count{Total: &series.Sent}, BtoA: Count{Total: &series.Received}}
-	go startRelay(ctx, legs.client, legs.server, count, func(x *relay) { w.carried(ctx, r, x, done) })
+	go startRelay(ctx, legs.client, legs.server, count, func(x *relay) { w.carried(ctx, o, x, done) })
 }
 
 // carried leaves the counts of an ended relay in the record.
-func (w *Workload) carried(ctx context.Context, r *telemetry.Record, x *relay, done func()) {
+func (w *Workload) carried(ctx context.Context, o *open, x *relay, done func()) {
 	defer done()
-	defer w.end(r)
+	defer w.end(o)
+	r := &o.Record
 	r.Sent, r.Received = x.count.AtoB.Load(), x.count.BtoA.Load()
 	if r.Err = x.err; x.err != nil && ctx.Err() != nil {
 		r.Err = context.Cause(ctx) // the legs failed because we ended them

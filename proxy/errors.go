@@ -65,6 +65,16 @@ func (e *PolicyError) Error() string {
 // Reason is one word for logs and metrics.
 func (e *PolicyError) Reason() string { return string(e.Decision.Reason) }
 
+// PolicyChangeError ends a connection that was allowed when it began and is not any more.
+type PolicyChangeError struct{ Decision mesh.Decision }
+
+func (e *PolicyChangeError) Error() string {
+	return "connection closed due to policy change: " + e.Decision.String()
+}
+
+// Reason is one word for logs and metrics.
+func (e *PolicyChangeError) Reason() string { return "policy-change" }
+
 // HandshakeError means that there is a connection to a peer, but no TLS in it.
 type HandshakeError struct {
 	Address netip.AddrPort

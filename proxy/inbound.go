@@ -10,11 +10,9 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
-	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cork"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hazard"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
-	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
@@ -69,9 +67,9 @@ func (w *Workload) verify(ctx context.Context, raw *net.TCPConn) (peer, *tls.Con
 
 // refuseTunnel writes the record of a tunnel that was not let in.
 func (w *Workload) refuseTunnel(p peer, err error) {
-	r := w.begin(telemetry.Inbound, p.remote)
-	r.Stage, r.HBONE, r.Err = telemetry.StageVerify, p.local, err
-	w.end(r)
+	o := w.begin(telemetry.Inbound, p.remote)
+	o.Stage, o.HBONE, o.Err = telemetry.StageVerify, p.local, err
+	w.end(o)
 }
 
 // recoveredTunnel is recovered for what happens before and beside a tunnel's streams,
@@ -81,50 +79,55 @@ func (w *Workload) recoveredTunnel(c *net.TCPConn, v any) {
 		return
 	}
 	p := peerOf(c)
-	r := w.begin(telemetry.Inbound, p.remote)
-	r.HBONE = p.local
-	w.recovered(r, v)
-	w.end(r)
+	o := w.begin(telemetry.Inbound, p.remote)
+	o.HBONE = p.local
+	w.recovered(&o.Record, v)
+	w.end(o)
 }
 
 // serveStream runs one CONNECT of a tunnel up to its relay, which outlives the handler.
 func (w *Workload) serveStream(ctx context.Context, in tunnel.Incoming, p peer) {
-	w.open.Add(1) // besides its tunnel: a stream may outlive the tunnel's reader
-	r := w.begin(telemetry.Inbound, p.remote)
-	r.Peer, r.HBONE = p.id, p.local
-	place, legs := w.connectedStream(ctx, in, p, r)
+	w.ending.Add(1) // besides its tunnel: a stream may outlive the tunnel's reader
+	o := w.begin(telemetry.Inbound, p.remote)
+	o.Peer, o.HBONE = p.id, p.local
+	place, err := w.Account.Connection(in.Context())
+	if err != nil {
+		o.Err = &refusal{hbone.StatusUnavailable, err}
+	}
+	ctx, end := under(ctx, place)
+	w.open.enter(o, end)
+	legs := w.connectedStream(ctx, in, p, o)
 	release := in.Keep()
-	w.carry(place.Under(ctx), r, legs, func() {
+	w.carry(ctx, o, legs, func() {
+		end(nil)
 		place.Leave()
-		w.open.Done()
+		w.ending.Done()
 		release()
 	})
 }
 
 // connectedStream is connected for a stream, which is a connection like any other: panic,
 // answer on failure. Only its own handler waits here, not its tunnel.
-func (w *Workload) connectedStream(ctx context.Context, in tunnel.Incoming, p peer, r *telemetry.Record) (place *budget.Place, legs pair) {
+func (w *Workload) connectedStream(ctx context.Context, in tunnel.Incoming, p peer, o *open) (legs pair) {
 	defer func() {
-		w.recovered(r, recover())
+		w.recovered(&o.Record, recover())
 		var refused *refusal
-		if errors.As(r.Err, &refused) {
-			r.Status = refused.status
+		if errors.As(o.Err, &refused) {
+			o.Status = refused.status
 			_ = in.Reject(refused.status)
 		}
 	}()
 	hazard.Connection(ctx, w.Config.Workload.UID)
-	place, err := w.Account.Connection(in.Context())
-	if err != nil {
-		r.Err = &refusal{hbone.StatusUnavailable, err}
-		return nil, pair{}
+	if o.Err == nil {
+		legs, o.Err = w.inbound(ctx, in, p, o)
 	}
-	legs, r.Err = w.inbound(in, p, r)
-	return place, legs
+	return legs
 }
 
 // inbound carries one CONNECT of a peer to the application:
 // CONNECT → resolve → policy → deliver → relay.
-func (w *Workload) inbound(in tunnel.Incoming, p peer, r *telemetry.Record) (pair, error) {
+func (w *Workload) inbound(ctx context.Context, in tunnel.Incoming, p peer, o *open) (pair, error) {
+	r := &o.Record
 	authority, err := w.readConnect(in.Head(), r)
 	if err != nil {
 		return pair{}, err
@@ -135,13 +138,17 @@ func (w *Workload) inbound(in tunnel.Incoming, p peer, r *telemetry.Record) (pai
 		return pair{}, err
 	}
 
-	if err := w.decide(r, mesh.Connection{Peer: p.id, Source: p.remote.Addr(), Destination: dst}); err != nil {
+	if err := w.decide(o); err != nil {
 		return pair{}, &refusal{hbone.StatusUnauthorized, err}
 	}
 
 	app, err := w.deliver(in.Context(), r, dst)
 	if err != nil {
 		return pair{}, &refusal{hbone.StatusUnavailable, err}
+	}
+	if ctx.Err() != nil { // cut meanwhile, most likely by a change of policy
+		app.Close()
+		return pair{}, refusalOf(context.Cause(ctx))
 	}
 
 	stream, err := in.Accept(hbone.Header{Baggage: w.baggage}) // 200 only now: ztunnel, inbound.rs
@@ -213,19 +220,19 @@ func (w *Workload) servicePort(host string, port uint16) (uint16, error) {
 	return 0, fmt.Errorf("%s is not a service of this workload", host)
 }
 
-// decide applies the workload's policies.
-func (w *Workload) decide(r *telemetry.Record, c mesh.Connection) error {
-	r.Stage = telemetry.StagePolicy
-	if d := w.view.Load().Policies.Decide(c); !d.Allowed {
-		return &PolicyError{d}
-	}
-	return nil
-}
-
 // refusal is an error that the peer learns as an HTTP status.
 type refusal struct {
 	status int
 	err    error
+}
+
+// refusalOf is what a peer is told whose connection was cut before it was answered.
+func refusalOf(cause error) *refusal {
+	var changed *PolicyChangeError
+	if errors.As(cause, &changed) {
+		return &refusal{hbone.StatusUnauthorized, cause}
+	}
+	return &refusal{hbone.StatusUnavailable, cause}
 }
 
 func (e *refusal) Error() string { return fmt.Sprintf("http status: %d: %v", e.status, e.err) }

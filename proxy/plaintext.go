@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 
-	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
@@ -14,8 +13,9 @@ import (
 // plaintext delivers one connection that reached the pod without a tunnel, from
 // outside the mesh: accept → original dst → classify → policy → deliver → relay.
 // It has no identity, so policies that name one do not match it.
-func (w *Workload) plaintext(ctx context.Context, client *net.TCPConn, r *telemetry.Record) (pair, error) {
+func (w *Workload) plaintext(ctx context.Context, client *net.TCPConn, o *open) (pair, error) {
 	netns.Remote.Apply(client)
+	r := &o.Record
 	dst, err := redirect.OriginalDst(client)
 	if err != nil {
 		return pair{}, err
@@ -26,13 +26,17 @@ func (w *Workload) plaintext(ctx context.Context, client *net.TCPConn, r *teleme
 		return pair{}, err
 	}
 
-	if err := w.decide(r, mesh.Connection{Source: r.Source.Addr(), Destination: dst}); err != nil {
+	if err := w.decide(o); err != nil {
 		return pair{}, err
 	}
 
 	app, err := w.deliver(ctx, r, dst)
 	if err != nil {
 		return pair{}, err
+	}
+	if ctx.Err() != nil { // cut meanwhile, most likely by a change of policy
+		app.Close()
+		return pair{}, context.Cause(ctx)
 	}
 
 	return pair{w.leg(client), w.leg(app)}, nil

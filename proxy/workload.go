@@ -85,9 +85,10 @@ type Workload struct {
 	baggage   string
 	aside     aside
 	view      atomic.Pointer[View]
+	open      register
 	cut       chan struct{} // closed by Cut
 	cutOnce   sync.Once
-	open      sync.WaitGroup // connections: each Add is one that has not said done
+	ending    sync.WaitGroup // connections and tunnels: each Add is one that has not said done
 }
 
 // New prepares a workload; Run makes it work.
@@ -99,20 +100,6 @@ func New(c Config) *Workload {
 	w.SetView(c.View)
 	return w
 }
-
-// SetView replaces what connections that begin from now on are judged by. It is for one
-// goroutine at a time.
-func (w *Workload) SetView(v View) {
-	var earlier *mesh.PolicySet
-	if old := w.view.Load(); old != nil {
-		earlier = &old.Policies
-	}
-	v.Policies = v.Policies.After(earlier)
-	w.view.Store(&v)
-}
-
-// Generation is that of the policies in force.
-func (w *Workload) Generation() string { return w.view.Load().Policies.Generation }
 
 // Cut makes the drain, now running or yet to come, end at once.
 func (w *Workload) Cut() { w.cutOnce.Do(func() { close(w.cut) }) }
@@ -127,12 +114,17 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 	drain, goAway := context.WithCancel(cut)
 	defer goAway()
 	var loops sync.WaitGroup
-	loops.Go(func() { w.acceptLoop(ctx, cut, l.Outbound, w.ear(telemetry.Outbound, w.outbound)) })
+	loops.Go(func() {
+		w.acceptLoop(ctx, cut, l.Outbound, w.ear(telemetry.Outbound, func(ctx context.Context, c *net.TCPConn, o *open) (pair, error) { return w.outbound(ctx, c, &o.Record) }))
+	})
 	loops.Go(func() { w.acceptLoop(ctx, cut, l.Plaintext, w.ear(telemetry.Plaintext, w.plaintext)) })
 	loops.Go(func() {
 		w.acceptLoop(ctx, cut, l.HBONE, ear{
-			admit:  w.Account.Tunnel,
-			serve:  func(cut context.Context, c *net.TCPConn, done func()) { defer done(); w.serveTunnel(drain, cut, c) },
+			admit: w.Account.Tunnel,
+			serve: func(cut context.Context, _ context.CancelCauseFunc, c *net.TCPConn, done func()) {
+				defer done()
+				w.serveTunnel(drain, cut, c)
+			},
 			refuse: func(c *net.TCPConn, err error) { w.refuseTunnel(peerOf(c), err) },
 		})
 	})
@@ -141,6 +133,7 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 	loops.Wait()
 	goAway()
 	w.drain(kill)
+	w.settle()
 	w.pool.Close()
 	return err
 }
@@ -148,7 +141,7 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 // drain waits for open connections, at most Config.Drain, then cuts them.
 func (w *Workload) drain(kill context.CancelCauseFunc) {
 	done := make(chan struct{})
-	go func() { w.open.Wait(); close(done) }()
+	go func() { w.ending.Wait(); close(done) }()
 	deadline := time.NewTimer(w.Drain)
 	defer deadline.Stop()
 	select {
@@ -162,32 +155,35 @@ func (w *Workload) drain(kill context.CancelCauseFunc) {
 }
 
 // side is one of outbound and plaintext: it connects.
-type side func(context.Context, *net.TCPConn, *telemetry.Record) (pair, error)
+type side func(context.Context, *net.TCPConn, *open) (pair, error)
 
 func (w *Workload) ear(d telemetry.Direction, s side) ear {
 	return ear{
 		admit: w.Account.Connection,
-		serve: func(ctx context.Context, c *net.TCPConn, done func()) { w.serve(ctx, c, d, s, done) },
+		serve: func(ctx context.Context, cut context.CancelCauseFunc, c *net.TCPConn, done func()) {
+			w.serve(ctx, cut, c, d, s, done)
+		},
 		refuse: func(c *net.TCPConn, err error) {
-			r := w.begin(d, addrOf(c.RemoteAddr()))
-			r.Err = err
-			w.end(r)
+			o := w.begin(d, addrOf(c.RemoteAddr()))
+			o.Err = err
+			w.end(o)
 		},
 	}
 }
 
 // serve runs one connection of any side up to its relay.
-func (w *Workload) serve(ctx context.Context, c *net.TCPConn, d telemetry.Direction, s side, done func()) {
-	r := w.begin(d, addrOf(c.RemoteAddr()))
-	legs := w.connected(ctx, c, r, s)
-	w.carry(ctx, r, legs, done)
+func (w *Workload) serve(ctx context.Context, cut context.CancelCauseFunc, c *net.TCPConn, d telemetry.Direction, s side, done func()) {
+	o := w.begin(d, addrOf(c.RemoteAddr()))
+	w.open.enter(o, cut)
+	legs := w.connected(ctx, c, o, s)
+	w.carry(ctx, o, legs, done)
 }
 
 // connected runs a side: panic, reset on failure.
-func (w *Workload) connected(ctx context.Context, c *net.TCPConn, r *telemetry.Record, s side) (legs pair) {
+func (w *Workload) connected(ctx context.Context, c *net.TCPConn, o *open, s side) (legs pair) {
 	defer func() {
-		w.recovered(r, recover())
-		if r.Err != nil {
+		w.recovered(&o.Record, recover())
+		if o.Err != nil {
 			// Reset, not close: a clean end would tell the application that the
 			// answer was complete.
 			_ = TCPLeg(c).Reset()
@@ -195,19 +191,21 @@ func (w *Workload) connected(ctx context.Context, c *net.TCPConn, r *telemetry.R
 	}()
 	hazard.Connection(ctx, w.Config.Workload.UID)
 	if abandoned(c) {
-		r.Err = ErrAbandoned
+		o.Err = ErrAbandoned
 		return pair{}
 	}
-	legs, r.Err = s(ctx, c, r)
+	legs, o.Err = s(ctx, c, o)
 	return legs
 }
 
-func (w *Workload) begin(d telemetry.Direction, src netip.AddrPort) *telemetry.Record {
+func (w *Workload) begin(d telemetry.Direction, src netip.AddrPort) *open {
 	w.Counters.Open()
-	return &telemetry.Record{Start: time.Now(), Direction: d, Stage: telemetry.StageAccept, Workload: w.Config.Workload.UID, Source: src}
+	return &open{Record: telemetry.Record{Start: time.Now(), Direction: d, Stage: telemetry.StageAccept, Workload: w.Config.Workload.UID, Source: src}}
 }
 
-func (w *Workload) end(r *telemetry.Record) {
+func (w *Workload) end(o *open) {
+	w.open.leave(o)
+	r := &o.Record
 	if r.Err != nil {
 		r.Flag = flagOf(r.Stage, r.Err)
 		r.Err = &Error{Direction: r.Direction, Stage: r.Stage, Err: r.Err}

@@ -53,6 +53,9 @@ func (p *Place) Under(ctx context.Context) context.Context {
 	return ctx
 }
 
+// Cut ends the context of Under with a cause; it is for a place of which Under was asked.
+func (p *Place) Cut(cause error) { p.cut(cause) }
+
 func (a *Account) list(p *Place) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

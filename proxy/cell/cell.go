@@ -127,13 +127,13 @@ func (s *cell) handle(ctx context.Context, e Event) {
 // serve starts a workload, or refreshes one that is served already.
 func (s *cell) serve(ctx context.Context, a *Assignment, done func(error)) {
 	if v := s.served[a.Workload.UID]; v != nil {
-		v.work.SetView(a.View)
+		judged := v.work.SetView(a.View)
 		v.setLimits(a.Budget)
 		a.close()
 		if !a.Patient {
 			v.hasten()
 		}
-		s.running.Go(func() { v.whenServing(done) })
+		s.running.Go(func() { v.whenServing(judged, done) })
 		return
 	}
 	v, err := s.newServed(ctx, a)

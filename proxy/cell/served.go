@@ -114,10 +114,11 @@ func (v *served) hasten() {
 	}
 }
 
-// whenServing reports once the workload is accepted for; a refresh says no more
-// than the first Serve does.
-func (v *served) whenServing(done func(error)) {
+// whenServing reports once the workload is accepted for, and all that is open has been
+// judged by its new policies.
+func (v *served) whenServing(judged <-chan struct{}, done func(error)) {
 	<-v.serving
+	<-judged
 	done(nil)
 }
 

@@ -16,6 +16,9 @@ type Counters struct {
 	Retries, SetAside atomic.Uint64
 	Aside             atomic.Int64
 
+	// DryRun are connections on which policies of dry run would have decided differently.
+	DryRun atomic.Uint64
+
 	// Queue is how long connections and tunnels waited for the workload's budget, Handshake
 	// how long TLS with a peer took (either side), and Connect how long it took from an
 	// accepted connection to one that carries bytes.
@@ -33,6 +36,7 @@ type Counts struct {
 	Sent     uint64 `json:"sent"`
 	Received uint64 `json:"received"`
 	Panics   uint64 `json:"panics"`
+	DryRun   uint64 `json:"dryRun,omitempty"`
 
 	// Budget is what the workload was refused and made to wait for, by its account.
 	Budget budget.Counts `json:"budget,omitzero"`
@@ -53,7 +57,7 @@ func (c *Counters) Counts() Counts {
 	return Counts{
 		Opened: c.Opened.Load(), Closed: c.Closed.Load(), Failed: c.Failed.Load(),
 		Sent: sent, Received: received, Panics: c.Panics.Load(),
-		Retries: c.Retries.Load(), SetAside: c.SetAside.Load(), Aside: c.Aside.Load(),
+		DryRun: c.DryRun.Load(), Retries: c.Retries.Load(), SetAside: c.SetAside.Load(), Aside: c.Aside.Load(),
 		Queue: c.Queue.Times(), Handshake: c.Handshake.Times(), Connect: c.Connect.Times(),
 	}
 }
@@ -62,7 +66,7 @@ func (c *Counters) Counts() Counts {
 func (a Counts) Add(b Counts) Counts {
 	return Counts{
 		a.Opened + b.Opened, a.Closed + b.Closed, a.Failed + b.Failed,
-		a.Sent + b.Sent, a.Received + b.Received, a.Panics + b.Panics, a.Budget.Add(b.Budget),
+		a.Sent + b.Sent, a.Received + b.Received, a.Panics + b.Panics, a.DryRun + b.DryRun, a.Budget.Add(b.Budget),
 		a.Retries + b.Retries, a.SetAside + b.SetAside, a.Aside + b.Aside,
 		a.Queue.Add(b.Queue), a.Handshake.Add(b.Handshake), a.Connect.Add(b.Connect),
 	}

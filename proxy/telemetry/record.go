@@ -50,6 +50,7 @@ type Record struct {
 	PeerUID     string         // workload at the other end, when known
 	PeerBaggage string         // what the other end says of itself
 	Service     string
+	DryRun      string // what policies of dry run would have decided, where that differs
 	Traceparent string
 	Tries       int   // endpoints tried, when outbound
 	Status      int   // HTTP status of the CONNECT, 0 when there was none
@@ -80,6 +81,7 @@ const (
 	keyDuration    = "duration"
 	keyTrace       = "traceparent"
 	keyError       = "error"
+	keyDryRun      = "dry_run"
 	keyReason      = "reason" // one word, of errors that have one
 )
 
@@ -101,6 +103,7 @@ func (r *Record) line(now time.Time) slog.Record {
 		a = append(a, slog.String(keyPeer, r.Peer.String()))
 	}
 	a = addText(a, keyPeerUID, r.PeerUID)
+	a = addText(a, keyDryRun, r.DryRun)
 	a = addText(a, keyTrace, r.Traceparent)
 	if r.Status != 0 {
 		a = append(a, slog.Int(keyStatus, r.Status))

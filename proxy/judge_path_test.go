@@ -1,0 +1,112 @@
+package proxy_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"syscall"
+	"testing"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+)
+
+// deny is a policy against a port of the server.
+func deny(port uint16) mesh.Policy {
+	return mesh.Policy{Name: fmt.Sprintf("no-%d", port), Namespace: "a", Scope: mesh.ScopeNamespace, Action: mesh.Deny, Rules: []mesh.Rule{{Match: mesh.Match{Ports: []uint16{port}}}}}
+}
+
+func view(generation string, policies ...mesh.Policy) proxy.View {
+	return proxy.View{Policies: mesh.PolicySet{Policies: policies, Generation: generation}}
+}
+
+// talk opens a connection to an echo and uses it once.
+func (p *pod) talk(t *testing.T, to netip.AddrPort) *net.TCPConn {
+	t.Helper()
+	c := p.dial(t, to)
+	echoes(t, c)
+	return c
+}
+
+func wantReset(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("read %v, want a reset", err)
+	}
+}
+
+func echoAll(c *net.TCPConn) { _, _ = io.Copy(c, c) }
+
+// I2: what is open is judged by new policies as well.
+// Conformance 64: what an update denies is closed, what it allows stays.
+func TestAPushCutsWhatItDenies(t *testing.T) {
+	w := newTwo(t)
+	for _, port := range []uint16{8080, 8081} {
+		w.server.serve(t, port, echoAll)
+	}
+	denied, allowed := w.client.talk(t, at(w.B4, 8080)), w.client.talk(t, at(w.B4, 8081))
+	<-w.server.work.SetView(view("g2", deny(8080)))
+	if g := w.server.work.Generation(); g != "g2" {
+		t.Errorf("generation %q in force", g)
+	}
+	wantReset(t, denied)
+	echoes(t, allowed)
+	w.server.waitLine(t, "direction=inbound", "stage=relay", "connection closed due to policy change: explicitly denied by: a/no-8080", "reason=policy-change")
+	w.server.waitLine(t, "policies in force", "generation=g2", "open=2", "cut=1")
+	w.client.wantRefused(t, at(w.B4, 8080))
+	<-w.server.work.SetView(view("g3"))
+	w.client.talk(t, at(w.B4, 8080))
+}
+
+// Plaintext is judged anew like everything else, and strict mTLS is such a policy.
+func TestAPushCutsPlaintext(t *testing.T) {
+	w := newTwo(t)
+	uncapture(t, w.A) // the client leaves the mesh
+	w.server.serve(t, 8080, echoAll)
+	open := w.client.talk(t, at(w.B4, 8080))
+	strict := mesh.Policy{Name: "strict", Namespace: "a", Scope: mesh.ScopeNamespace, Action: mesh.Deny, Rules: []mesh.Rule{{Match: mesh.Match{NotPrincipals: []string{"*"}}}}}
+	<-w.server.work.SetView(view("g2", strict))
+	wantReset(t, open)
+	w.client.wantRefused(t, at(w.B4, 8080))
+	w.server.waitLine(t, "direction=plaintext", "stage=relay", "reason=policy-change", "mTLS is strict: a/strict")
+	w.server.waitLine(t, "direction=plaintext", "stage=policy", "reason=plaintext")
+}
+
+// Between a workload's new labels and the policies that they select nobody is let in whom
+// the old ones denied: not by the earlier policies, not by the known ones of the new.
+func TestPoliciesThatAreNotKnownYetLetNobodyIn(t *testing.T) {
+	w := newTwo(t, deny(8080))
+	for _, port := range []uint16{8080, 8081, 8082} {
+		w.server.serve(t, port, echoAll)
+	}
+	open, cut := w.client.talk(t, at(w.B4, 8081)), w.client.talk(t, at(w.B4, 8082))
+	unknown := view("g2", deny(8082))
+	unknown.Policies.Unknown = []string{"a/later"}
+	<-w.server.work.SetView(unknown)
+	w.client.wantRefused(t, at(w.B4, 8080))
+	wantReset(t, cut)
+	echoes(t, open)
+	w.server.waitLine(t, "policies that are not known yet", "a/later")
+	if g := w.server.work.Generation(); g != w.snapshot.Policies(w.server.workload).Generation {
+		t.Errorf("generation %q in force", g)
+	}
+	<-w.server.work.SetView(view("g3", deny(8081)))
+	wantReset(t, open)
+	w.client.talk(t, at(w.B4, 8080))
+}
+
+// A policy of dry run decides nothing; what it would have done is in the record and counted.
+// Conformance 62: dry run logs only.
+func TestDryRunIsOnRecord(t *testing.T) {
+	dry := deny(8080)
+	dry.DryRun = true
+	w := newTwo(t, dry)
+	w.server.serve(t, 8080, echoAll)
+	w.client.talk(t, at(w.B4, 8080)).Close()
+	w.server.waitLine(t, "direction=inbound", "explicitly denied by: a/no-8080", "dry_run=")
+	if n := w.server.work.Counters.DryRun.Load(); n != 1 {
+		t.Errorf("counted %d times", n)
+	}
+}
