@@ -1,0 +1,156 @@
+package xds
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"google.golang.org/grpc"
+)
+
+// Between two streams.
+const (
+	firstDelay = 10 * time.Millisecond
+	lastDelay  = 15 * time.Second
+)
+
+// Handler takes what the server says. Only one call is made at a time.
+type Handler interface {
+	// Apply uses a response and returns the resources that cannot be used, by name.
+	Apply(Response) (rejected map[string]error)
+}
+
+// Subscription is one type of resources.
+type Subscription struct {
+	Type     string
+	OnDemand bool
+}
+
+// ClientConfig is all that a client needs.
+type ClientConfig struct {
+	Dial    func() (*grpc.ClientConn, error) // a connection for each stream: so a new one is tried when we say, not when gRPC does
+	Node    *corev3.Node
+	Types   []Subscription // in order
+	Handler Handler
+	Log     *slog.Logger
+}
+
+// Client keeps a stream to a server. Run makes it work.
+type Client struct {
+	config ClientConfig
+	types  []*subscription // owned by Run
+	ready  chan struct{}
+	demand chan struct{} // one: there are new demands
+
+	mu       sync.Mutex
+	demanded map[string]map[string]bool // by type and name; true: asked for on this stream
+}
+
+// NewClient prepares a client.
+func NewClient(c ClientConfig) *Client {
+	x := &Client{config: c, ready: make(chan struct{}), demand: make(chan struct{}, 1), demanded: map[string]map[string]bool{}}
+	for _, t := range c.Types {
+		x.types = append(x.types, &subscription{Subscription: t, versions: map[string]string{}})
+	}
+	return x
+}
+
+// Ready is closed when every type has been acknowledged once.
+func (c *Client) Ready() <-chan struct{} { return c.ready }
+
+// maxDemanded bounds what others can make the client ask for and keep.
+const maxDemanded = 1 << 17
+
+// Demand has the server asked for a resource of a type that is on demand, once. It says
+// whether it is being asked for: not when too much is already.
+func (c *Client) Demand(typ, name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	names := c.demanded[typ]
+	if names == nil {
+		names = map[string]bool{}
+		c.demanded[typ] = names
+	}
+	if _, known := names[name]; known {
+		return true
+	}
+	if len(names) >= maxDemanded {
+		return false
+	}
+	names[name] = false
+	select {
+	case c.demand <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// demands takes the names that this stream has not asked for; all of them when it begins.
+func (c *Client) demands(typ string, all bool) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []string
+	for name, asked := range c.demanded[typ] {
+		if all || !asked {
+			c.demanded[typ][name] = true
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Run keeps a stream until ctx ends.
+func (c *Client) Run(ctx context.Context) {
+	for delay := firstDelay; ctx.Err() == nil; {
+		heard, err := c.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if heard {
+			delay = firstDelay
+		}
+		wait := jitter(delay)
+		c.config.Log.Warn("discovery: stream ended", "error", err, "again_in", wait.Round(time.Millisecond))
+		delay = min(2*delay, lastDelay)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// jitter is d, give or take a fifth: proxies that lost one server must not come back as one.
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
+
+// subscription is what the client knows of a type over all streams, and on this one.
+type subscription struct {
+	Subscription
+	versions map[string]string // by name, of what was not rejected
+	acked    bool              // once
+	asked    bool              // on this stream
+}
+
+// settle notes what became of a response.
+func (t *subscription) settle(r Response, rejected map[string]error) {
+	for _, x := range r.Resources {
+		if rejected[x.Name] != nil {
+			delete(t.versions, x.Name)
+		} else {
+			t.versions[x.Name] = x.Version
+		}
+	}
+	for _, name := range r.Removed {
+		delete(t.versions, name)
+	}
+}
+
+// known is a copy: gRPC may keep it for as long as it likes.
+func (t *subscription) known() map[string]string { return maps.Clone(t.versions) }
