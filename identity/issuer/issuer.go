@@ -88,6 +88,14 @@ func (i *Issuer) SVID() (*identity.SVID, error) {
 	return s, nil
 }
 
+// NotAfter returns when the newest SVID ends, or ended; the zero time when there has been none.
+func (i *Issuer) NotAfter() time.Time {
+	if s := i.svid.Load(); s != nil {
+		return s.NotAfter
+	}
+	return time.Time{}
+}
+
 var errRunning = errors.New("issuer: Run was called twice")
 
 // Run gets an SVID and rotates it until ctx is done, and then returns nil.

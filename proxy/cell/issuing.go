@@ -2,6 +2,7 @@ package cell
 
 import (
 	"context"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
@@ -12,6 +13,7 @@ import (
 type issuing struct {
 	*issuer.Issuer
 	users int
+	told  time.Time // when the SVID ends that this keeper has been told of; the loop's
 	stop  context.CancelFunc
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
@@ -165,6 +166,8 @@ type Pong struct {
 	Views map[string]string `json:"views,omitempty"`
 	// Series are those of a workload that have counted since the last pong, by its UID.
 	Series map[string][]telemetry.Tally `json:"series,omitempty"`
+	// SVIDs are when those end that the cell got since the last pong.
+	SVIDs map[identity.ID]time.Time `json:"svids,omitempty"`
 }
 
 // Done reports that a Serve or Drop has been carried out, or why not.

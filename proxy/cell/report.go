@@ -1,6 +1,9 @@
 package cell
 
 import (
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/channel"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
@@ -32,6 +35,7 @@ const (
 	reportRoom = channel.MaxPacket * 3 / 4
 	countsSize = 1 << 10 // of one workload's counts and view, at most
 	tallySize  = 1 << 9  // of one series, without the words of its key
+	svidSize   = 1 << 6  // of the end of one SVID, without its identity
 )
 
 // report collects what there is to tell.
@@ -47,7 +51,7 @@ func (r *report) take(n int) bool {
 	}
 	r.room -= n
 	if r.pong == nil {
-		r.pong = &Pong{Counts: map[string]telemetry.Counts{}, Views: map[string]string{}, Series: map[string][]telemetry.Tally{}}
+		r.pong = &Pong{Counts: map[string]telemetry.Counts{}, Views: map[string]string{}, Series: map[string][]telemetry.Tally{}, SVIDs: map[identity.ID]time.Time{}}
 	}
 	return true
 }
@@ -66,6 +70,12 @@ func (s *cell) news() *Pong {
 			if s.served[v.uid] == nil {
 				s.tell(&r, v.uid, v)
 			}
+		}
+	}
+	for id, i := range s.issuers {
+		if end := i.NotAfter(); !end.Equal(i.told) && r.take(svidSize+len(id.String())) {
+			i.told = end
+			r.pong.SVIDs[id] = end
 		}
 	}
 	return r.pong
@@ -125,6 +135,9 @@ func (s *cell) introduce() {
 	for _, b := range s.books {
 		b.known = false
 		b.counters.Series.Forget()
+	}
+	for _, i := range s.issuers {
+		i.told = time.Time{}
 	}
 }
 

@@ -146,6 +146,7 @@ func (k *Keeper) pong(x *process, p *cell.Pong) {
 		}
 	}
 	k.count(x, p.Series)
+	x.holds(p.SVIDs)
 }
 
 func statusText(s unix.WaitStatus) string {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry/istio"
@@ -23,6 +24,7 @@ type process struct {
 	pinged     int // pings without pong
 	ping       uint64
 	now        map[string]telemetry.Counts // last pong, by workload
+	svids      map[identity.ID]time.Time   // when those end that it says it holds
 	views      map[string]string           // last pong's generations of policies in force, by workload
 	series     *istio.Account
 	unread     []map[string][]telemetry.Tally // of pongs before there was a mesh

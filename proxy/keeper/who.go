@@ -42,6 +42,9 @@ func (k *Keeper) who(c *keptCell, s *mesh.Snapshot) admin.Cell {
 		Name: c.group, State: string(c.shownState()), PID: c.pid(), Generation: c.generation, Since: c.since,
 		Health: k.health(c), Restarts: c.deaths.Restarts, InARow: c.deaths.Row, Workloads: []admin.Workload{},
 	}
+	if c.current != nil {
+		out.Survival = survival(k.held(c.current), time.Now())
+	}
 	for _, x := range c.draining {
 		out.Draining = append(out.Draining, x.pid)
 	}
