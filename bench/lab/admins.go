@@ -10,6 +10,13 @@ func (l *Lab) AdminSockets() (paths []string) {
 		for _, n := range l.topology.Nodes {
 			paths = append(paths, l.adminSocket(n))
 		}
+	default:
+		for _, p := range l.topology.Pods {
+			paths = append(paths, l.sidecarSocket(p))
+		}
 	}
 	return paths
 }
+
+// sidecarSocket is that of the sidecar in a pod.
+func (l *Lab) sidecarSocket(p Pod) string { return l.podFile(p.Name(), "admin.sock") }

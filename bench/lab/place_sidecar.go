@@ -25,6 +25,7 @@ type sidecarConfig struct {
 	Drain    string   `json:"drain"`
 	Ready    string   `json:"ready"`
 	Faults   string   `json:"faults"`
+	Admin    string   `json:"admin"`
 }
 
 // caConfig is where a data plane has its SVIDs signed.
@@ -117,6 +118,7 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 	}
 	if group != nil {
 		b.cgroups = group.Dirs()
+		b.read = append(b.read, b.cgroups...) // as a container runtime shows them
 	}
 	c, err := l.start(program{
 		name: "sidecar " + p.Name(), box: &b,
@@ -136,7 +138,7 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 // writeSidecar writes what a manifest would mount, for the sidecar's uid.
 func (l *Lab) writeSidecar(p Pod, config, ready string) error {
 	b, err := yaml.Marshal(sidecarConfig{
-		Workload: p.Name(), Mesh: l.path(meshFile), Ready: ready, Faults: l.faultsFile(p), Drain: Drain.String(),
+		Workload: p.Name(), Mesh: l.path(meshFile), Ready: ready, Faults: l.faultsFile(p), Drain: Drain.String(), Admin: l.sidecarSocket(p),
 		CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(p.Name())},
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
+	"github.com/bulkhead-mesh/bulkhead/proxy/sidecar"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
@@ -28,6 +29,7 @@ type sidecarConfig struct {
 	CA       caclient.Config `json:"ca"`
 	Drain    string          `json:"drain,omitempty"` // default 5s
 	Ready    string          `json:"ready,omitempty"` // file that is written when the workload is served
+	Admin    string          `json:"admin,omitempty"` // unix socket that answers operators; default: none
 	// Faults is for labs: a file with the order of a fault, read at the start and at
 	// SIGUSR1. Without it a sidecar takes no orders.
 	Faults  string        `json:"faults,omitempty"`
@@ -85,7 +87,11 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	logs := dataplane.NewLogs(os.Stderr, "sidecar/"+c.Workload)
 	defer logs.Close()
 	log := logs.Log
+	var operators *sidecar.Sidecar
 	served := func(err error) {
+		if err == nil {
+			operators.Served()
+		}
 		if err == nil && c.Ready != "" {
 			err = os.WriteFile(c.Ready, []byte("ready\n"), 0o644)
 		}
@@ -99,6 +105,8 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	}
 	defer signer.Close()
 	feed := cell.NewAlone(c.Workload, c.Mesh, c.Budgets, c.Tunnels, signer, log, served)
+	operators = sidecar.New(c.Workload, feed)
+	endAnswers := answer(operators, c.Admin, log)
 	endOrders := func() {}
 	if c.Faults != "" {
 		endOrders = takeOrders(feed, c.Faults, log)
@@ -107,7 +115,8 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	ended := make(chan struct{})
 	go watchMesh(watch, feed, ended)
 	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: dataplane.Transport, Log: log, Access: logs.Access, Drain: func() time.Duration { return c.drain }})
-	endOrders() // before the feed's end closes what orders are sent on
+	endOrders() // before the feed's end closes what orders and pings are sent on
+	endAnswers()
 	stop()
 	<-ended
 	return err

@@ -1,6 +1,9 @@
 package triage
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // nodes looks at a source as a whole. It says whether that explains its cells.
 func (d *diagnosis) nodes(s *Source) bool {
@@ -62,14 +65,14 @@ const silentLooks = 2
 
 // silent is a socket that does not answer: a keeper that is away, or a sidecar.
 func (d *diagnosis) silent(s *Source, before *Source) {
-	looks, since := 0, d.now.At
+	looks, since, hung := 0, d.now.At, strings.Contains(s.Problem, patienceOver)
 	for i := len(d.window) - 1; i >= 0; i-- {
 		if o := d.window[i].source(s.Socket); o == nil || o.Problem == "" {
 			break
 		}
 		looks, since = looks+1, d.window[i].At
 	}
-	if looks < silentLooks {
+	if looks < silentLooks && !hung { // who is asked in vain until patience ends is silent once and for long
 		return
 	}
 	f := Finding{Path: Path{KindKeeper, s.Socket}, Class: Silent, Since: since, Evidence: []string{fmt.Sprintf("%d times in a row: %s", looks, s.Problem)}}
@@ -78,8 +81,14 @@ func (d *diagnosis) silent(s *Source, before *Source) {
 		f.Next = "is the path right, and may you open it?"
 	case before.sidecar():
 		f.Path = Path{KindCell, before.Cells[0].Name}
-		f.Victims = d.sharers(uids(before))
+		f.Victims, f.Class = d.sharers(uids(before)), Crash
 		f.Next = "kubectl logs of the pod's sidecar, the one before as well"
+		if hung {
+			f.Class = Hang
+			f.Evidence = append(f.Evidence, "its kernel takes the connection, and nobody answers")
+			f.Next = "kubectl delete pod, unless a liveness probe does so"
+		}
+		f.ended(before)
 	default:
 		f.Path.Name = before.name()
 		f.Next = "bulkhead-node status on " + before.name()
@@ -87,11 +96,46 @@ func (d *diagnosis) silent(s *Source, before *Source) {
 	d.add(f)
 }
 
+// A sidecar's deaths are seen from outside only: nobody stays to count them.
+const (
+	wallShare    = 0.8 // of its memory limit, when it was last seen alive
+	loopStarts   = 3   // processes within the window
+	patienceOver = "deadline exceeded"
+)
+
 // sidecarRestarted: a sidecar that is another process has died, since nothing else replaces it.
 func (d *diagnosis) sidecarRestarted(s, before *Source) {
-	d.add(Finding{
+	f := Finding{
 		Path: Path{KindCell, s.Cells[0].Name}, Class: Crash, Since: s.Vitals.Started, Victims: d.sharers(uids(before)),
 		Evidence: []string{fmt.Sprintf("pid %d since %s, before that it was %d", s.Vitals.PID, s.Vitals.Started.Format("15:04:05.0"), before.Vitals.PID)},
 		Next:     "kubectl logs --previous of the pod's sidecar",
-	})
+	}
+	starts, last := 0, before
+	for i := range d.window {
+		o := d.window[i].source(s.Socket)
+		if o == nil || o.Problem != "" {
+			continue
+		}
+		if starts == 0 || !o.Vitals.Started.Equal(last.Vitals.Started) {
+			starts++
+			f.ended(last)
+		}
+		last = o
+	}
+	if starts >= loopStarts {
+		f.Class = CrashLoop
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%d processes in the window", starts))
+	}
+	d.add(f)
+}
+
+// ended looks at how a process was when it was last seen.
+func (f *Finding) ended(last *Source) {
+	for _, c := range last.Vitals.Cells {
+		if c.MemoryMost > 0 && float64(c.Memory) >= wallShare*float64(c.MemoryMost) {
+			f.Class = MemoryWall
+			f.Evidence = append(f.Evidence, fmt.Sprintf("it had %d of %d MiB when it was last seen", c.Memory>>20, c.MemoryMost>>20))
+			f.Next = "raise the sidecar's memory limit; kubectl describe says OOMKilled"
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +24,18 @@ func (c *Cell) Measure(group *cgroup.Group) {
 	c.Throttled, _ = group.Throttled()
 	c.Memory, _ = group.Memory()
 	c.MemoryMost, _ = group.MemoryLimit()
+}
+
+// MeasureSelf fills in what a process knows of itself, whatever shows its cgroup.
+func (c *Cell) MeasureSelf() {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil {
+		c.FilesMost = int(min(limit.Cur, 1<<31-1))
+	}
+	var used unix.Rusage
+	if c.CPU == 0 && unix.Getrusage(unix.RUSAGE_SELF, &used) == nil {
+		c.CPU = time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	}
 }
 
 // descriptors counts those of a process without reading the list of them, which belongs

@@ -1,0 +1,35 @@
+package cell
+
+import "context"
+
+// Ping asks the cell for a sign of life, as a keeper would: through its loop, behind
+// whatever that does. news is what was counted since the last one; nil: nothing.
+func (a *Alone) Ping(ctx context.Context) (news *Pong, dropped uint64, err error) {
+	type pong struct {
+		news    *Pong
+		dropped uint64
+	}
+	answered := make(chan pong, 1) // nobody may wait for it any more
+	e := Event{Ping: func(news *Pong, dropped uint64) { answered <- pong{news, dropped} }}
+	select {
+	case a.events <- e:
+	case <-ctx.Done():
+		return nil, 0, context.Cause(ctx)
+	}
+	select {
+	case p := <-answered:
+		return p.news, p.dropped, nil
+	case <-ctx.Done():
+		return nil, 0, context.Cause(ctx)
+	}
+}
+
+// Node is where the mesh says that the workload runs; empty: it does not.
+func (a *Alone) Node() string {
+	s := a.snapshot.Load()
+	if s == nil {
+		return ""
+	}
+	w, _ := s.Workload(a.uid)
+	return w.Node
+}

@@ -1,0 +1,141 @@
+package sidecar
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+)
+
+// Cell is what carries the bytes; *cell.Alone is one.
+type Cell interface {
+	// Ping returns when the cell's loop has answered.
+	Ping(ctx context.Context) (news *cell.Pong, dropped uint64, err error)
+	// Node is where the mesh says that the workload runs.
+	Node() string
+}
+
+// Sidecar answers for one cell.
+type Sidecar struct {
+	uid     string
+	cell    Cell
+	started time.Time
+	served  atomic.Bool
+
+	mu         sync.Mutex // a ping at a time
+	unanswered int
+	counts     telemetry.Counts // as of the last pong that had some
+	dropped    uint64
+}
+
+// New answers for the cell that serves a workload.
+func New(uid string, c Cell) *Sidecar { return &Sidecar{uid: uid, cell: c, started: time.Now()} }
+
+// Served says that the workload is served now.
+func (s *Sidecar) Served() { s.served.Store(true) }
+
+const (
+	pingTimeout  = 500 * time.Millisecond
+	closeTimeout = time.Second
+)
+
+// Serve answers on a unix socket, in place of one that an earlier process left, until ctx
+// ends. Whoever may open it may read what the workload talks to: its owner only.
+func (s *Sidecar) Serve(ctx context.Context, path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("admin socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return fmt.Errorf("admin socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return fmt.Errorf("admin socket: %w", err)
+	}
+	h := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() {
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		if h.Shutdown(limit) != nil {
+			h.Close()
+		}
+	})
+	defer stop()
+	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("admin socket: %w", err)
+	}
+	return nil
+}
+
+func (s *Sidecar) routes() http.Handler {
+	m := http.NewServeMux()
+	m.HandleFunc("GET /ready", s.getReady)
+	m.HandleFunc("GET /live", s.getLive)
+	m.HandleFunc("GET /cells", s.getCells)
+	m.HandleFunc("GET /pods", s.getPods)
+	m.HandleFunc("GET /vitals", s.getVitals)
+	r := prometheus.NewRegistry()
+	r.MustRegister(&collector{s})
+	m.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	return m
+}
+
+// ping asks the cell, and keeps what it says.
+func (s *Sidecar) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	news, dropped, err := s.cell.Ping(ctx)
+	if err != nil {
+		s.unanswered++
+		return fmt.Errorf("the cell did not answer %d pings, the last for %v", s.unanswered, pingTimeout)
+	}
+	s.unanswered, s.dropped = 0, dropped
+	if news != nil {
+		if n, ok := news.Counts[s.uid]; ok {
+			s.counts = n
+		}
+	}
+	return nil
+}
+
+func (s *Sidecar) getReady(w http.ResponseWriter, _ *http.Request) {
+	if !s.served.Load() {
+		fail(w, errors.New("not ready: the workload is not served yet"))
+		return
+	}
+	reply(w, map[string]any{"ready": true, "pid": os.Getpid()})
+}
+
+func (s *Sidecar) getLive(w http.ResponseWriter, r *http.Request) {
+	if err := s.ping(r.Context()); err != nil {
+		fail(w, err)
+		return
+	}
+	reply(w, map[string]bool{"live": true})
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the caller has gone if this fails
+}
+
+func fail(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": err.Error()})
+}

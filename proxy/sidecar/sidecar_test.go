@@ -1,0 +1,145 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/triage"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fake is a cell that can stand still.
+type fake struct {
+	stuck atomic.Bool
+	news  atomic.Pointer[cell.Pong]
+}
+
+func (f *fake) Ping(ctx context.Context) (*cell.Pong, uint64, error) {
+	if f.stuck.Load() {
+		<-ctx.Done()
+		return nil, 0, ctx.Err()
+	}
+	return f.news.Swap(nil), 7, nil
+}
+
+func (*fake) Node() string { return "n1" }
+
+// serve answers on a socket of the test.
+func serve(t *testing.T, f *fake) (*Sidecar, string) {
+	t.Helper()
+	s, path := New("a/web", f), filepath.Join(t.TempDir(), "admin.sock")
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, path) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	c := admin.New(path)
+	for c.Call(t.Context(), "GET", "/pods", nil, nil) != nil {
+		select {
+		case err := <-ended:
+			t.Fatal(err)
+		case <-time.After(time.Millisecond): // it begins to listen
+		}
+	}
+	return s, path
+}
+
+func status(err error) int {
+	var refused *admin.RefusedError
+	switch {
+	case err == nil:
+		return http.StatusOK
+	case errors.As(err, &refused):
+		return refused.Status
+	}
+	return 0
+}
+
+func TestReadyWhenServedAndLiveWhenItAnswers(t *testing.T) {
+	var f fake
+	s, path := serve(t, &f)
+	c := admin.New(path)
+	if got := status(c.Call(t.Context(), "GET", "/ready", nil, nil)); got != http.StatusServiceUnavailable {
+		t.Errorf("ready before it is served: %d", got)
+	}
+	s.Served()
+	for _, q := range []string{"/ready", "/live"} {
+		if got := status(c.Call(t.Context(), "GET", q, nil, nil)); got != http.StatusOK {
+			t.Errorf("%s: %d", q, got)
+		}
+	}
+	f.stuck.Store(true)
+	if got := status(c.Call(t.Context(), "GET", "/live", nil, nil)); got != http.StatusServiceUnavailable {
+		t.Errorf("a cell that stands still is live: %d", got)
+	}
+}
+
+// Counts are those of the last pong that had some, as a keeper has them.
+func TestMetricsAreWhatTheCellCounted(t *testing.T) {
+	var f fake
+	_, path := serve(t, &f)
+	f.news.Store(&cell.Pong{Counts: map[string]telemetry.Counts{"a/web": {Opened: 12, Closed: 9, Panics: 1}}})
+	for range 2 { // the second has no news
+		var text admin.Text
+		if err := admin.New(path).Call(t.Context(), "GET", "/metrics", nil, &text); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{
+			`bulkhead_connections_opened_total{cell="sidecar/a/web",workload="a/web"} 12`,
+			`bulkhead_connections_closed_total{cell="sidecar/a/web",workload="a/web"} 9`,
+			`bulkhead_panics_total{cell="sidecar/a/web",workload="a/web"} 1`,
+			`bulkhead_cell_access_lines_dropped{cell="sidecar/a/web"} 7`,
+			`bulkhead_cell_up{cell="sidecar/a/web"} 1`,
+		} {
+			if !strings.Contains(string(text), want+"\n") {
+				t.Errorf("no %s in\n%s", want, text)
+			}
+		}
+	}
+}
+
+// The tool that asks keepers asks a sidecar, and says when it stands still.
+func TestTriageAsksASidecar(t *testing.T) {
+	var f fake
+	s, path := serve(t, &f)
+	s.Served()
+	w := triage.NewWatch(path)
+	for range 2 {
+		if found := w.Look(t.Context()); len(found) > 0 {
+			t.Errorf("%+v", found)
+		}
+	}
+	o := w.Window()[1].Sources[0]
+	if o.Problem != "" || o.Vitals.Pods[0].Node != "n1" || len(o.Vitals.Pods[0].Doors) == 0 && len(o.Vitals.Pods[0].Addresses) == 0 || o.Vitals.Cells[0].Files == 0 {
+		t.Errorf("%+v", o)
+	}
+	f.stuck.Store(true)
+	w.Look(t.Context()) // a look pings twice, for vitals and for metrics
+	found := w.Look(t.Context())
+	want := triage.Path{Kind: triage.KindCell, Name: "sidecar/a/web"}
+	if len(found) != 1 || found[0].Path != want || found[0].Class != triage.Hang {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestASocketThatCannotBeHad(t *testing.T) {
+	if err := New("a/web", &fake{}).Serve(t.Context(), filepath.Join(t.TempDir(), "no", "such", "admin.sock")); err == nil {
+		t.Error("no error")
+	}
+}
