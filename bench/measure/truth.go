@@ -69,5 +69,6 @@ func (r *Run) leads(f triage.Finding) bool {
 	case triage.KindLink:
 		return slices.Contains(strings.Split(f.Path.Name, " - "), node)
 	}
-	return f.Path.Name == node || f.Path.Name == r.Culprit || strings.HasPrefix(f.Path.Name, node+" ")
+	own := strings.HasSuffix(f.Path.Name, "/"+r.Culprit)
+	return own || f.Path.Name == node || f.Path.Name == r.Culprit || strings.HasPrefix(f.Path.Name, node+" ")
 }

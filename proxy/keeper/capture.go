@@ -29,6 +29,13 @@ func (c *capture) repair(p *pod) (drift, err error) {
 	return drift, rules.Verify(p.netns, c.plan)
 }
 
+// drift is what is wrong with the rules now; nil: nothing.
+func (c *capture) drift(p *pod) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return rules.Verify(p.netns, c.plan)
+}
+
 // change has new connections go elsewhere.
 func (c *capture) change(p *pod, plan rules.Plan) error {
 	c.mu.Lock()

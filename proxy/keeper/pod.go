@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
@@ -38,16 +39,17 @@ func (p Pod) validate() error {
 // pod is a pod with what is held for it.
 type pod struct {
 	Pod
-	netns     *netns.Namespace
-	listeners map[string]bool // those that the anchor holds; none under custody: cell
-	served    chan struct{}   // closed when its cell has said Done for the first time
-	reported  bool            // served is closed
-	err       error           // what the cell said, once served is closed
-	dropped   chan struct{}   // set while the pod is being removed
-	rules     capture
-	member    string        // the group that it belongs to, and since when
-	joined    time.Time     //
-	moving    chan struct{} // one slot: moves of a pod are one after another
+	netns      *netns.Namespace
+	listeners  map[string]bool // those that the anchor holds; none under custody: cell
+	served     chan struct{}   // closed when its cell has said Done for the first time
+	reported   bool            // served is closed
+	err        error           // what the cell said, once served is closed
+	dropped    chan struct{}   // set while the pod is being removed
+	rules      capture
+	recaptured atomic.Int64  // times that somebody else changed them
+	member     string        // the group that it belongs to, and since when
+	joined     time.Time     //
+	moving     chan struct{} // one slot: moves of a pod are one after another
 
 	// Owned by the loop.
 	cell    *keptCell

@@ -59,6 +59,7 @@ func (k *Keeper) recapture(ctx context.Context, p *pod, w *rules.Watcher) {
 				break
 			} else {
 				k.recaptured.Add(1)
+				p.recaptured.Add(1)
 				k.log.Error("rules of a pod were changed by somebody else and are put back; what it sent meanwhile may have been in PLAINTEXT", "workload", p.UID, "drift", drift)
 			}
 			select {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
-	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
 // started is when this keeper began.
@@ -20,7 +19,7 @@ var started = time.Now()
 func (k *Keeper) getVitals(w http.ResponseWriter, _ *http.Request) {
 	v := vitals.Vitals{Node: k.config.Node, PID: os.Getpid(), Started: started, Cells: []vitals.Cell{}, Pods: []vitals.Pod{}}
 	groups := map[string]*cgroup.Group{}
-	spaces := map[string]*netns.Namespace{}
+	var pods []*pod
 	k.do(func() {
 		for _, c := range k.cells {
 			if !c.outside() {
@@ -28,15 +27,20 @@ func (k *Keeper) getVitals(w http.ResponseWriter, _ *http.Request) {
 				groups[c.group] = c.walls.group
 			}
 		}
-		for uid, p := range k.pods {
-			spaces[uid] = p.netns
+		for _, p := range k.pods {
+			pods = append(pods, p)
 		}
 	})
 	for i := range v.Cells {
 		v.Cells[i].Measure(groups[v.Cells[i].Name])
 	}
-	for uid, ns := range spaces {
-		v.Pods = append(v.Pods, vitals.Look(uid, v.Node, ns))
+	for _, p := range pods {
+		x := vitals.Look(p.UID, v.Node, p.netns)
+		x.Recapture = int(p.recaptured.Load())
+		if drift := p.rules.drift(p); drift != nil {
+			x.Rules = drift.Error()
+		}
+		v.Pods = append(v.Pods, x)
 	}
 	slices.SortFunc(v.Cells, func(a, b vitals.Cell) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(v.Pods, func(a, b vitals.Pod) int { return strings.Compare(a.UID, b.UID) })

@@ -37,6 +37,20 @@ func (d *diagnosis) cells(s *Source, c *Cell) {
 	d.starved(s, c, path)
 	d.descriptors(s, c, path)
 	d.replaced(s, c, path)
+	d.log(s, c, path.Name)
+}
+
+// log says that nobody reads what the cell writes: it drops lines instead of waiting.
+func (d *diagnosis) log(s *Source, c *Cell, name string) {
+	label := fmt.Sprintf("cell=%q", c.Name)
+	n, since := d.rose(s.Socket, func(s *Source) float64 { return s.sum("bulkhead_cell_access_lines_dropped", label) })
+	if n > 0 {
+		d.add(Finding{
+			Path: Path{KindLog, name}, Class: Stuck, Since: since,
+			Evidence: []string{fmt.Sprintf("%.0f access lines were dropped, because nobody read them; no connection waits for that", n)},
+			Next:     "df of the disk that takes the container's log; is its runtime alive?",
+		})
+	}
 }
 
 // died says that a process of the cell ended within the window, and of what.

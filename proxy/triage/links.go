@@ -78,7 +78,7 @@ func (d *diagnosis) pairs() (all []*pair) {
 				x := &pair{from: p.UID, to: to.workload, nodes: [2]string{p.Node, to.node}, rtt: peer.RTT, least: peer.MinRTT}
 				x.broken, x.unheard = peer.Stuck+peer.Connecting > 0, peer.Unheard
 				x.slow = peer.RTT >= slowLeast && peer.RTT >= slowTimes*peer.MinRTT
-				if was := peerOf(then, p.UID, peer); was != nil && peer.Sent >= was.Sent && peer.Resent >= was.Resent {
+				if was := peerOf(then, p.UID, peer); was != nil && !d.wasBroken(s.Socket, p.UID, peer) && peer.Sent >= was.Sent && peer.Resent >= was.Resent {
 					x.sent, x.again = peer.Sent-was.Sent, peer.Resent-was.Resent
 				}
 				all = append(all, x)
@@ -86,6 +86,21 @@ func (d *diagnosis) pairs() (all []*pair) {
 		}
 	}
 	return all
+}
+
+// wasBroken says whether the tunnels were broken within the window: what is sent again after
+// that is the rest of it.
+func (d *diagnosis) wasBroken(socket, uid string, peer vitals.Peer) bool {
+	for i := range d.window {
+		s := d.window[i].source(socket)
+		if s == nil {
+			continue
+		}
+		if was := peerOf(s, uid, peer); was != nil && was.Stuck+was.Connecting > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func peerOf(s *Source, uid string, peer vitals.Peer) *vitals.Peer {

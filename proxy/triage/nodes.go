@@ -3,6 +3,7 @@ package triage
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // nodes looks at a source as a whole. It says whether that explains its cells.
@@ -35,6 +36,10 @@ func (d *diagnosis) nodes(s *Source) bool {
 	return f.Class == Restarted
 }
 
+// samePID is how far apart two starts must be for a process to be another one: a node that
+// begins anew may give the same numbers, and a keeper that does reads them to a millisecond.
+const samePID = time.Second
+
 // begunAnew says whether no cell has the process that it had.
 func begunAnew(s, before *Source) bool {
 	if len(before.Cells) == 0 {
@@ -42,7 +47,7 @@ func begunAnew(s, before *Source) bool {
 	}
 	for _, c := range before.Cells {
 		now := s.cell(c.Name)
-		if now != nil && now.PID == c.PID && now.PID != 0 {
+		if now != nil && now.PID == c.PID && now.PID != 0 && now.Since.Sub(c.Since).Abs() < samePID {
 			return false
 		}
 		if now != nil && now.Restarts > c.Restarts {

@@ -29,6 +29,7 @@ type Source struct {
 type Cell struct {
 	Name       string            `json:"name"`
 	PID        int               `json:"pid"`
+	Since      time.Time         `json:"since"`
 	Generation int               `json:"generation"`
 	Workloads  []string          `json:"workloads"`
 	State      string            `json:"state"`

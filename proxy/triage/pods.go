@@ -14,8 +14,9 @@ const (
 	notAcceptingLeast = 8
 )
 
-// pods looks at the application of a pod.
+// pods looks at one pod: its rules, and its application's doors.
 func (d *diagnosis) pods(s *Source, p *vitals.Pod) {
+	d.capture(s, p)
 	atDoors := func(s *Source) (n uint32) {
 		if p := s.pod(p.UID); p != nil {
 			for _, door := range p.Doors {
@@ -35,4 +36,26 @@ func (d *diagnosis) pods(s *Source, p *vitals.Pod) {
 		Evidence: []string{fmt.Sprintf("%d connections wait at the application's own door for it to accept them", atDoors(s))},
 		Next:     "kubectl logs and describe of the pod: the mesh delivers",
 	})
+}
+
+// capture says that somebody else changed a pod's rules, whether or not they are back.
+func (d *diagnosis) capture(s *Source, p *vitals.Pod) {
+	back, since := d.rose(s.Socket, func(s *Source) float64 {
+		if p := s.pod(p.UID); p != nil {
+			return float64(p.Recapture)
+		}
+		return 0
+	})
+	f := Finding{Path: Path{KindCapture, p.UID}, Class: RulesGone, Since: since, Victims: []string{p.UID}, Next: "find who has CAP_NET_ADMIN in the pod and flushes rules: nft monitor"}
+	if p.Rules != "" {
+		f.Since = d.lasting(s.Socket, func(s *Source) bool { p := s.pod(p.UID); return p != nil && p.Rules != "" })
+		f.Evidence = append(f.Evidence, "they are not what they should be: "+p.Rules)
+		f.Next = "bulkhead verify; what the pod sends now may be in PLAINTEXT"
+	}
+	if back > 0 {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("the keeper put them back %.0f times: what the pod sent before that may have been in PLAINTEXT", back))
+	}
+	if len(f.Evidence) > 0 {
+		d.add(f)
+	}
 }

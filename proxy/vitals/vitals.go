@@ -49,7 +49,9 @@ type Pod struct {
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	Doors     []Door       `json:"doors,omitempty"`
 	Peers     []Peer       `json:"peers,omitempty"`
-	Problem   string       `json:"problem,omitempty"` // why the sockets are not known
+	Rules     string       `json:"rules,omitempty"`     // what is wrong with those that capture it
+	Recapture int          `json:"recapture,omitempty"` // how often they were put back, by this keeper
+	Problem   string       `json:"problem,omitempty"`   // why the sockets are not known
 }
 
 // Door is a listening socket.
