@@ -5,9 +5,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/http2"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
@@ -81,12 +84,24 @@ func (c *conn) run(ctx context.Context) {
 	c.queueGreeting()
 	side.Go(c.sendLoop)
 	side.Go(func() { c.watch(ctx) })
-	c.fail(c.recvLoop())
+	c.fail(c.reading())
 	<-c.sent
 	c.linger()
 	c.recv.release()
 	c.closeConn()
 	side.Wait()
+}
+
+// reading is recvLoop, whose panic ends this tunnel and not the process: at the dialling end nobody else would recover it,
+// and at the accepting end the other two goroutines would wait for ever.
+func (c *conn) reading() (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.o.OnPanic(v, debug.Stack())
+			err = &ConnError{Local: true, Code: http2.ErrCodeInternal, Reason: "panic"}
+		}
+	}()
+	return c.recvLoop()
 }
 
 // fail ends the tunnel, once: streams are lost, and the loops wake up.

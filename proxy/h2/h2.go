@@ -24,7 +24,8 @@ type Options struct {
 	Account *budget.Account
 
 	// OnPanic is told of a panic that a handler let escape, with its stack. The
-	// stream is reset; everything else goes on. nil: the panic is dropped.
+	// stream is reset; everything else goes on. A panic of ours, in reading, ends its
+	// tunnel instead. nil: the panic is dropped.
 	OnPanic func(v any, stack []byte)
 }
 

@@ -57,6 +57,12 @@ func (t *fakeTunnel) Limit() int {
 	return t.limit
 }
 
+func (t *fakeTunnel) setLimit(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.limit = n
+}
+
 func (t *fakeTunnel) Done() <-chan struct{} { return t.done }
 
 func (t *fakeTunnel) Leaving() <-chan struct{} { return t.leaving }

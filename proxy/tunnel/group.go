@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // group is what a pool has for one key. Guarded by Pool.mu; it exists while it
@@ -68,6 +69,9 @@ func (p *Pool) take(k Key, fresh bool) (*pooled, *dial, *waiter, error) {
 			return t, nil, nil, nil
 		}
 	}
+	if p.shut(g) {
+		return nil, nil, nil, &RefusedError{Reason: Full}
+	}
 	w := &waiter{come: make(chan outcome, 1)}
 	for _, d := range g.dials {
 		if !p.o.Off && len(d.waiters) < g.room {
@@ -99,6 +103,20 @@ func (p *Pool) withRoom(g *group) *pooled {
 	}
 	return nil
 }
+
+// shut says whether the peer wants no streams just now: it took none in the tunnel made last, and that is not long ago.
+// Without it every Open would dial twice and leave two tunnels behind. An older tunnel says nothing: a peer that is about to
+// end may lower its limit there, and its successor takes what comes.
+func (p *Pool) shut(g *group) bool {
+	if len(g.tunnels) == 0 {
+		return false
+	}
+	last := g.tunnels[len(g.tunnels)-1]
+	return p.limit(last) == 0 && time.Since(last.made) < shutFor
+}
+
+// shutFor is how long a peer that takes no streams is not dialled again.
+const shutFor = time.Second
 
 func (p *Pool) limit(t *pooled) int { return min(p.o.MaxStreams, t.Limit()) }
 

@@ -475,15 +475,45 @@ func TestOtherAnswersAreFinal(t *testing.T) {
 }
 
 func TestAPeerThatTakesNoStreams(t *testing.T) {
-	d := &dialer{limit: 0}
+	d := &dialer{limit: 0, takes: 100 * time.Millisecond}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
-		var refused *RefusedError
-		if _, _, err := p.Open(t.Context(), key(1), hbone.Head{}); !errors.As(err, &refused) || refused.Reason != Full {
-			t.Errorf("got %v", err)
+		refused := func() {
+			t.Helper()
+			var refused *RefusedError
+			if _, _, err := p.Open(t.Context(), key(1), hbone.Head{}); !errors.As(err, &refused) || refused.Reason != Full {
+				t.Errorf("got %v", err)
+			}
 		}
-		if d.dials > 2 {
-			t.Errorf("%d dials", d.dials)
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(refused)
 		}
+		all.Wait()
+		refused()
+		wantTunnels(t, d, 1)
+		time.Sleep(shutFor)
+		refused()
+		synctest.Wait()
+		wantTunnels(t, d, 2) // it may be another process by now
+		if s := p.Stats(); s.Tunnels != 1 {
+			t.Errorf("%+v, want the old tunnel gone", s)
+		}
+		d.tunnels[1].setLimit(5) // SETTINGS in the tunnel that was kept
+		mustOpen(t, p, key(1)).Close()
+		wantTunnels(t, d, 2)
+	})
+}
+
+// A peer that is about to end takes no more streams in the tunnels that it has; its successor does, in a new one.
+func TestAPeerThatTakesNoMoreStreams(t *testing.T) {
+	d := &dialer{limit: 100}
+	inBubble(t, d, func(t *testing.T, p *Pool) {
+		old := mustOpen(t, p, key(1))
+		time.Sleep(2 * shutFor)
+		d.tunnels[0].setLimit(0)
+		mustOpen(t, p, key(1)).Close()
+		wantTunnels(t, d, 2)
+		old.Close()
 	})
 }
 

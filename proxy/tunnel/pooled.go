@@ -14,6 +14,7 @@ import (
 type pooled struct {
 	Tunnel
 	key   Key
+	made  time.Time
 	until time.Time // the end of the credentials; zero: never
 
 	// Guarded by Pool.mu.
@@ -29,8 +30,11 @@ func (p *Pool) run(ctx context.Context, k Key, d *dial) {
 		p.fail(k, d, &DialError{Key: k, Err: err})
 		return
 	}
-	pt := &pooled{Tunnel: t, key: k, until: until, idleSince: time.Now()}
-	p.handOut(d, pt)
+	now := time.Now()
+	pt := &pooled{Tunnel: t, key: k, made: now, until: until, idleSince: now}
+	for _, old := range p.handOut(d, pt) {
+		p.retire(old)
+	}
 	p.endAlone(pt)
 	p.keep(pt)
 	p.mu.Lock()
@@ -64,14 +68,20 @@ func (p *Pool) fail(k Key, d *dial, err error) {
 }
 
 // handOut adds a new tunnel and gives its places to the waiters, first come
-// first; the others look again.
-func (p *Pool) handOut(d *dial, t *pooled) {
+// first; the others look again. It returns the tunnels that are of no use beside
+// this one: of those that take no streams one is enough, to hear when that changes.
+func (p *Pool) handOut(d *dial, t *pooled) (useless []*pooled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tunnels++
 	limit := p.limit(t)
 	if !p.draining && !p.o.Off {
 		g := p.group(t.key) // gone meanwhile if all who waited have left; the tunnel is good all the same
+		for _, old := range g.tunnels {
+			if old.streams == 0 && p.limit(old) == 0 {
+				useless = append(useless, old)
+			}
+		}
 		g.tunnels = append(g.tunnels, t)
 		g.room = max(1, limit)
 	}
@@ -90,6 +100,7 @@ func (p *Pool) handOut(d *dial, t *pooled) {
 		}
 	}
 	d.waiters = nil
+	return useless
 }
 
 // keep waits for the end of a tunnel, sees to its successor, and brings the end about
