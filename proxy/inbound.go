@@ -15,6 +15,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
@@ -140,6 +141,10 @@ func (w *Workload) inbound(ctx context.Context, in tunnel.Incoming, p peer, o *o
 
 	if err := w.decide(o); err != nil {
 		return pair{}, &refusal{hbone.StatusUnauthorized, err}
+	}
+
+	if dst.Port() == redirect.ProbePort {
+		return pair{}, w.answerProbe(in)
 	}
 
 	app, err := w.deliver(in.Context(), r, dst)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
 )
 
 // SetView replaces what connections are judged by, those that are open included: the ones
@@ -114,6 +115,12 @@ func (w *Workload) settle() {
 // decide applies the workload's policies, now and whenever they change.
 func (w *Workload) decide(o *open) error {
 	o.Stage = telemetry.StagePolicy
+	if o.Destination.Port() == redirect.ProbePort { // whose rules are not the workload's, and never change
+		if d := w.probes.Decide(o.connection()); !d.Allowed {
+			return &PolicyError{d}
+		}
+		return nil
+	}
 	w.open.judge(o)
 	d := w.view.Load().Policies.Decide(o.connection())
 	if d.Dry != nil && d.Dry.Allowed != d.Allowed {

@@ -14,6 +14,9 @@ import (
 // outside the mesh: accept → original dst → classify → policy → deliver → relay.
 // It has no identity, so policies that name one do not match it.
 func (w *Workload) plaintext(ctx context.Context, client *net.TCPConn, o *open) (pair, error) {
+	if o.Source.Addr() == redirect.Probe {
+		return pair{}, w.answerPlaintextProbe(client, &o.Record)
+	}
 	netns.Remote.Apply(client)
 	r := &o.Record
 	dst, err := redirect.OriginalDst(client)

@@ -84,6 +84,7 @@ type Workload struct {
 	serverTLS *tls.Config
 	baggage   string
 	aside     aside
+	probes    *mesh.PolicySet // of redirect.ProbePort
 	view      atomic.Pointer[View]
 	open      register
 	cut       chan struct{} // closed by Cut
@@ -93,7 +94,7 @@ type Workload struct {
 
 // New prepares a workload; Run makes it work.
 func New(c Config) *Workload {
-	w := &Workload{Config: c, serverTLS: identity.ServerTLS(c.Source), baggage: baggageOf(c.Workload), cut: make(chan struct{})}
+	w := &Workload{Config: c, serverTLS: identity.ServerTLS(c.Source), baggage: baggageOf(c.Workload), probes: mesh.ProbePolicies(c.Workload.Identity.TrustDomain()), cut: make(chan struct{})}
 	w.aside = aside{of: c.Workload.UID, log: c.Log, count: c.Counters}
 	w.Tunnels.KeyExchange.Set(w.serverTLS)
 	w.pool = tunnel.NewPool(w.dialTunnel, tunnel.PoolOptions{Off: c.Tunnels.Pool.Off})
@@ -199,13 +200,21 @@ func (w *Workload) connected(ctx context.Context, c *net.TCPConn, o *open, s sid
 }
 
 func (w *Workload) begin(d telemetry.Direction, src netip.AddrPort) *open {
-	w.Counters.Open()
+	if src.Addr() != redirect.Probe {
+		w.Counters.Open()
+	}
 	return &open{Record: telemetry.Record{Start: time.Now(), Direction: d, Stage: telemetry.StageAccept, Workload: w.Config.Workload.UID, Source: src}}
 }
 
 func (w *Workload) end(o *open) {
 	w.open.leave(o)
 	r := &o.Record
+	if r.Err == errProbed {
+		r.Err = nil
+	}
+	if r.Source.Addr() == redirect.Probe {
+		return // the probes of a keeper, one every few seconds, would drown what users do
+	}
 	if r.Err != nil {
 		r.Flag = flagOf(r.Stage, r.Err)
 		r.Err = &Error{Direction: r.Direction, Stage: r.Stage, Err: r.Err}

@@ -7,6 +7,10 @@ import "net/netip"
 // nobody inside has a reason to take: such a connection is closed at once.
 var Knock = netip.AddrFrom4([4]byte{127, 66, 72, 1})
 
+// Probe is where a connection comes from that asks whether identity and policy are
+// enforced, for the same reason. It is served like any other and leaves no record.
+var Probe = netip.AddrFrom4([4]byte{127, 66, 72, 2})
+
 // HBONEPort is where peers send tunnels, whatever the placement.
 const HBONEPort = 15008
 
@@ -37,3 +41,7 @@ func (p Ports) Contains(port uint16) bool {
 func (p Ports) has(port uint16) bool {
 	return port != 0 && (port == p.Outbound || port == p.Plaintext || port == p.HBONE)
 }
+
+// ProbePort is reserved: a connection to it is no connection to an application, but a
+// question whether identity and policy are enforced, which the proxy itself answers.
+const ProbePort = 15009

@@ -22,8 +22,9 @@ type Caller struct {
 	Node       string        // empty: it is no node
 }
 
-// Owns says whether the identity is the caller's by name.
-func (c Caller) Owns(id identity.ID) bool { return slices.Contains(c.Identities, id) }
+// Owns says whether the identity is the caller's by name. The reserved ones are everybody's: they are good for nothing but
+// to be told yes or no.
+func (c Caller) Owns(id identity.ID) bool { return id.IsReserved() || slices.Contains(c.Identities, id) }
 
 // Tokens is the list of those that are known. Make it with NewTokens.
 type Tokens struct {

@@ -71,6 +71,7 @@ func (k *Keeper) routes() http.Handler {
 	m.HandleFunc("DELETE /pods", k.deletePod)
 	m.HandleFunc("GET /cells", k.getCells)
 	m.HandleFunc("GET /who", k.getWho)
+	m.HandleFunc("POST /verify", k.postVerify)
 	m.HandleFunc("GET /logging", k.getLogging)
 	m.HandleFunc("POST /logging", k.postLogging)
 	m.HandleFunc("GET /vitals", k.getVitals)

@@ -44,6 +44,7 @@ type Keeper struct {
 	adding   singleflight.Group // by pod UID
 	since    time.Time          // this keeper's begin
 	level    *slog.LevelVar     // of its own lines and its cells'
+	prober   prober
 	// recaptured counts the pods' rules that somebody else had changed.
 	recaptured atomic.Int64
 
@@ -73,6 +74,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 		calls: make(chan func()), ended: make(chan struct{}),
 		pods: map[string]*pod{}, cells: map[string]*keptCell{}, processes: map[string]*process{}, series: istio.New(istio.Options{}),
 	}
+	k.prober.keeper = k
 	if k.level == nil {
 		k.level = new(slog.LevelVar)
 	}
