@@ -24,7 +24,9 @@ type Caller struct {
 
 // Owns says whether the identity is the caller's by name. The reserved ones are everybody's: they are good for nothing but
 // to be told yes or no.
-func (c Caller) Owns(id identity.ID) bool { return id.IsReserved() || slices.Contains(c.Identities, id) }
+func (c Caller) Owns(id identity.ID) bool {
+	return id.IsReserved() || slices.Contains(c.Identities, id)
+}
 
 // Tokens is the list of those that are known. Make it with NewTokens.
 type Tokens struct {
