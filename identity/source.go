@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"errors"
 	"fmt"
 	"time"
 )
@@ -19,7 +18,12 @@ type Clock interface {
 }
 
 // ErrNoSVID means that no SVID has been issued yet.
-var ErrNoSVID = errors.New("identity: no SVID has been issued yet")
+var ErrNoSVID error = noSVIDError{}
+
+type noSVIDError struct{}
+
+func (noSVIDError) Error() string  { return "identity: no SVID has been issued yet" }
+func (noSVIDError) Reason() string { return "no-svid" }
 
 // ExpiredError means that the last SVID has expired and no newer one could be had.
 type ExpiredError struct {
@@ -30,6 +34,9 @@ type ExpiredError struct {
 func (e *ExpiredError) Error() string {
 	return fmt.Sprintf("identity: own SVID of %s expired at %s", e.ID, e.NotAfter.UTC().Format(time.RFC3339))
 }
+
+// Reason is the word of the record for an end that has nothing to show any more.
+func (e *ExpiredError) Reason() string { return "own-svid-expired" }
 
 // Static returns a Source of one SVID that nobody renews: for clients of an hour, for tests.
 func Static(s *SVID) Source { return static{s} }

@@ -80,6 +80,36 @@ func (s *SVID) Expired(now time.Time) error {
 	return nil
 }
 
+// DatedError means that an SVID is for another time than this machine's: the clock of the CA, or the own one, is wrong.
+type DatedError struct {
+	ID                       ID
+	NotBefore, NotAfter, Now time.Time
+}
+
+func (e *DatedError) Error() string {
+	return fmt.Sprintf("identity: SVID of %s is dated %s to %s and it is %s here: the CA's clock or this one is off by %s",
+		e.ID, stamp(e.NotBefore), stamp(e.NotAfter), stamp(e.Now), e.Off())
+}
+
+// Reason is the word of the record.
+func (e *DatedError) Reason() string { return "svid-dated-elsewhere" }
+
+// Off is how far the clocks are apart, at least.
+func (e *DatedError) Off() time.Duration {
+	if e.Now.Before(e.NotBefore) {
+		return e.NotBefore.Sub(e.Now)
+	}
+	return e.Now.Sub(e.NotAfter)
+}
+
+// Dated returns a *DatedError when a fresh SVID is not valid now. That it ends is no news of a fresh one.
+func (s *SVID) Dated(now time.Time) error {
+	if now.Before(s.NotBefore) || now.After(s.NotAfter) {
+		return &DatedError{s.ID, s.NotBefore, s.NotAfter, now}
+	}
+	return nil
+}
+
 func parseChain(chain [][]byte) ([]*x509.Certificate, error) {
 	switch {
 	case len(chain) == 0:

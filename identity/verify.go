@@ -25,12 +25,13 @@ type Reason string
 // the alert bad_certificate in each case.
 const (
 	ReasonNoCertificate Reason = "no-certificate"
-	ReasonMalformed     Reason = "malformed"    // not a leaf of an SVID, or no identity in it
-	ReasonExpired       Reason = "expired"      // leaf or intermediate: not valid now
-	ReasonTrustDomain   Reason = "trust-domain" // server side: not our own
-	ReasonIdentity      Reason = "identity"     // client side: not an expected one
-	ReasonEKU           Reason = "eku"          // not for this side of TLS
-	ReasonChain         Reason = "chain"        // no path to our roots
+	ReasonMalformed     Reason = "malformed"     // not a leaf of an SVID, or no identity in it
+	ReasonExpired       Reason = "expired"       // leaf or intermediate: not valid any more
+	ReasonNotYet        Reason = "not-yet-valid" // leaf: its time is to come: a clock is wrong, the peer's CA's or ours
+	ReasonTrustDomain   Reason = "trust-domain"  // server side: not our own
+	ReasonIdentity      Reason = "identity"      // client side: not an expected one
+	ReasonEKU           Reason = "eku"           // not for this side of TLS
+	ReasonChain         Reason = "chain"         // no path to our roots
 )
 
 // VerifyError is the refusal of a peer.
@@ -86,7 +87,10 @@ func (v *verifier) peer(own *SVID, certs []*x509.Certificate) (Reason, error) {
 	if len(ids) == 0 {
 		return ReasonMalformed, errors.New("no URI SAN is an identity")
 	}
-	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
+	if now.Before(leaf.NotBefore) {
+		return ReasonNotYet, fmt.Errorf("%s is valid from %s, and it is %s here", ids[0], stamp(leaf.NotBefore), stamp(now))
+	}
+	if now.After(leaf.NotAfter) {
 		return ReasonExpired, fmt.Errorf("%s is valid from %s to %s", ids[0], stamp(leaf.NotBefore), stamp(leaf.NotAfter))
 	}
 	if reason, err := v.name(own, ids); err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,18 +45,29 @@ func (i *Issuer) rotate(ctx context.Context) error {
 		case err == nil:
 			failures = 0
 			i.publish(svid)
-			next = halfLife(svid, i.now())
+			next = i.halfLife(svid)
 		case ctx.Err() != nil:
 			return nil
 		default:
-			pause := i.pause(failures)
+			pause := min(i.pause(failures), i.patience())
 			failures++
 			next = i.now().Add(pause)
-			i.log.Warn("SVID not issued", "identity", i.id, "error", err, "failures", failures, "retry", pause, "valid", i.hasValid())
+			i.log.Warn("SVID not issued", "identity", i.id, "error", err, "reason", reason(err), "failures", failures, "retry", pause, "valid", i.hasValid())
 		}
 		i.wait(ctx, next)
 	}
 	return nil
+}
+
+// reason is the word for a failure that has one.
+func reason(err error) string {
+	if why, ok := errors.AsType[interface {
+		error
+		Reason() string
+	}](err); ok {
+		return why.Reason()
+	}
+	return "ca"
 }
 
 func (i *Issuer) hasValid() bool { _, err := i.SVID(); return err == nil }
@@ -99,22 +111,45 @@ func (i *Issuer) check(s *identity.SVID) error {
 	if s.ID != i.id {
 		return fmt.Errorf("the signer returned an SVID of %s", s.ID)
 	}
-	return s.Expired(i.now())
+	return s.Dated(i.now())
 }
 
-// halfLife returns when to rotate: in the middle of the validity, as ztunnel does. If that has passed already (a CA that
-// answers from a cache, or dates far back) the middle of what is left, so that the loop cannot spin.
-func halfLife(s *identity.SVID, now time.Time) time.Time {
-	at := s.NotBefore.Add(s.NotAfter.Sub(s.NotBefore) / 2)
+// halfLife returns when to rotate: about the middle of the validity, as ztunnel does; the spread keeps those who got theirs
+// together, at a start of a node or a return of the CA, from coming together for ever. If that has passed already (a CA
+// that answers from a cache, or dates far back) the middle of what is left, so that the loop cannot spin.
+func (i *Issuer) halfLife(s *identity.SVID) time.Time {
+	now, life := i.now(), s.NotAfter.Sub(s.NotBefore)
+	at := s.NotBefore.Add(time.Duration(float64(life) * (0.5 - rotateSpread + 2*rotateSpread*i.jitter())))
 	if at.After(now) {
 		return at
 	}
 	return now.Add(max(s.NotAfter.Sub(now)/2, backoffFirst))
 }
 
+// setBy is how far the wall clock may go from the monotonic one between two looks: a step of NTP is less, a clock that
+// somebody set, or a machine that slept, more.
+const setBy = 5 * time.Second
+
+// noticeJump says so when the wall clock was set since the last look. Whoever sees SVIDs end early or late later finds the
+// cause here.
+func (i *Issuer) noticeJump(last time.Time) (now time.Time) {
+	now = i.now()
+	if by := jump(last, now); by.Abs() > setBy {
+		i.log.Warn("the clock jumped", "reason", "clock-jump", "identity", i.id, "by", by.Round(time.Millisecond), "valid", i.hasValid())
+	}
+	return now
+}
+
+// jump is by how much the wall clock went more than the monotonic one. Times without a monotonic part (a test's) jump never.
+func jump(last, now time.Time) time.Duration {
+	return now.Round(0).Sub(last.Round(0)) - now.Sub(last)
+}
+
 // wait returns at the given wall time, or when ctx is done.
 func (i *Issuer) wait(ctx context.Context, until time.Time) {
-	for left := until.Sub(i.now()); left > 0; left = until.Sub(i.now()) {
+	until = until.Round(0) // the validity of an SVID is of the wall clock
+	seen := i.now()
+	for left := until.Sub(seen); left > 0; left = until.Sub(seen) {
 		t := time.NewTimer(min(left, recheck))
 		select {
 		case <-ctx.Done():
@@ -122,5 +157,6 @@ func (i *Issuer) wait(ctx context.Context, until time.Time) {
 			return
 		case <-t.C:
 		}
+		seen = i.noticeJump(seen)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/identity/ca"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 )
 
@@ -21,7 +23,7 @@ import (
 func TestRotatesAtHalfLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSigner(t, time.Hour)
-		i := run(t, s, issuer.Options{})
+		i := run(t, s, issuer.Options{Jitter: func() float64 { return 0.5 }})
 		for n := 1; n <= 5; n++ {
 			svid := mustSVID(t, i)
 			half := svid.NotBefore.Add(svid.NotAfter.Sub(svid.NotBefore) / 2)
@@ -66,7 +68,7 @@ func TestBackoff(t *testing.T) {
 			<-i.Ready()
 			s.fail()
 			before := len(s.times())
-			pass(31 * time.Minute)
+			pass(36 * time.Minute) // half life and its spread
 			calls = s.times()[before:]
 			if len(calls) < 2 {
 				t.Fatalf("%d calls after half life", len(calls))
@@ -300,4 +302,82 @@ func TestClockThatIsSet(t *testing.T) {
 			t.Errorf("its clock is %s ahead, want %s", got, jump)
 		}
 	})
+}
+
+// Conformance 42: through an outage a valid SVID is kept, and the nearer its end, the more often is asked: a CA that is back
+// shortly before it is found in time.
+func TestUrgencyGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSigner(t, time.Hour)
+		i := run(t, s, issuer.Options{Jitter: func() float64 { return 0.5 }})
+		svid := mustSVID(t, i)
+		s.fail()
+		pass(time.Until(svid.NotAfter) - 5*time.Second)
+		if mustSVID(t, i) != svid {
+			t.Fatal("a valid SVID is gone")
+		}
+		s.answerWith(nil)
+		pass(4 * time.Second)
+		if mustSVID(t, i) == svid {
+			t.Error("the CA was back for 4 s and the SVID is the old one")
+		}
+	})
+}
+
+// An expired SVID is asked for at least every five seconds.
+func TestExpiredAsksOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSigner(t, time.Minute)
+		i := run(t, s, issuer.Options{})
+		s.fail()
+		pass(20 * time.Minute)
+		_, err := i.SVID()
+		if expired, ok := errors.AsType[*identity.ExpiredError](err); !ok || expired.Reason() != "own-svid-expired" {
+			t.Fatalf("after 20 minutes without a CA: %v", err)
+		}
+		s.answerWith(nil)
+		pass(5 * time.Second)
+		mustSVID(t, i)
+	})
+}
+
+// What is dated elsewhere never replaces what is valid, and the error says how far the clocks are apart.
+func TestDatedElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logged syncBuffer
+		s := newSigner(t, time.Hour)
+		i := run(t, s, issuer.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+		svid := mustSVID(t, i)
+		for n, off := range []time.Duration{2 * time.Hour, -2 * time.Hour} {
+			other, err := ca.New(ca.Options{TrustDomain: "td", TTL: time.Hour, Now: func() time.Time { return time.Now().Add(off) }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.answerWith(ca.Local{CA: other}.Sign)
+			pass(time.Until(svid.NotBefore.Add(time.Duration(40+5*n) * time.Minute)))
+			if mustSVID(t, i) != svid {
+				t.Errorf("off by %s: it is taken in place of a valid one", off)
+			}
+		}
+		if text := logged.String(); !strings.Contains(text, "clock") || !strings.Contains(text, "reason=svid-dated-elsewhere") {
+			t.Errorf("the log says %s", text)
+		}
+	})
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }
