@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 
@@ -77,11 +78,7 @@ func TestADeadEndpointBesideALiveOne(t *testing.T) {
 			w, f := threePods(t, tunnel.Config{})
 			dies(t, w, f)
 			for range visits {
-				c := w.client.dial(t, web)
-				if got := readAll(t, c); got != f.Ends[0].A4.String() {
-					t.Fatalf("the answer is %q", got)
-				}
-				c.Close()
+				w.client.visit(t, f.Ends[0].A4.String())
 			}
 			w.client.waitLine(t, "endpoint set aside", "peer.workload=a/dead", "failures=3")
 			w.client.waitLine(t, "tries=2", "peer.workload=a/live", "level=INFO")
@@ -94,6 +91,38 @@ func TestADeadEndpointBesideALiveOne(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What was set aside is tried again by one connection when its time is over, and used as
+// before if that works; others have no trouble meanwhile.
+func TestAnEndpointComesBack(t *testing.T) {
+	w, f := threePods(t, tunnel.Config{})
+	for w.client.work.Counters.Aside.Load() == 0 {
+		w.client.visit(t, f.Ends[0].A4.String())
+	}
+	dead := w.start(t, "a/dead", f.Ends[2].Namespace)
+	dead.serve(t, 8080, whoami)
+	for w.client.work.Counters.Aside.Load() > 0 {
+		w.client.visit(t, f.Ends[0].A4.String())
+		time.Sleep(10 * time.Millisecond) // there are 5 s to wait
+	}
+	w.client.waitLine(t, "endpoint is back", "peer.workload=a/dead", "service=web.a.svc.cluster.local")
+	for dead.work.Counters.Counts().Closed < 3 {
+		w.client.visit(t, f.Ends[0].A4.String())
+	}
+	if n := w.client.work.Counters.Counts(); n.Failed != 0 || n.Aside != 0 || n.Retries != 2+n.SetAside {
+		t.Errorf("counts %+v", n)
+	}
+}
+
+// visit is one connection to the service, to its end.
+func (p *pod) visit(t *testing.T, answer string) {
+	t.Helper()
+	c := p.dial(t, web)
+	if got := readAll(t, c); got != answer {
+		t.Fatalf("the answer is %q, want %q", got, answer)
+	}
+	c.Close()
 }
 
 // The control: without retries the same connections fail, one in two.

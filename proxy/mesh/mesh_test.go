@@ -42,6 +42,7 @@ func id(t *testing.T, ns, sa string) identity.ID {
 	return v
 }
 
+// Conformance 65: an address means its workload, or its service, or nobody of the mesh.
 func TestResolve(t *testing.T) {
 	s := parse(t)
 	web := func(a string) []Endpoint {
