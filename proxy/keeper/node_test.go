@@ -95,17 +95,22 @@ func startNodeFrom(t *testing.T, bin, extra string, flags ...string) *node {
 	t.Helper()
 	n := &node{Pair: sandbox.NewPair(t), dir: t.TempDir(), stderr: &lockedBuffer{}}
 	n.startCA(t)
-	n.write(t, "mesh.yaml", fmt.Sprintf(`
-trustDomain: cluster.local
-workloads:
-- {uid: a/client, name: client, namespace: a, serviceAccount: client, node: n, addresses: [%s, "%s"], protocol: HBONE}
-- {uid: a/server, name: server, namespace: a, serviceAccount: server, node: n, addresses: [%s, "%s"], protocol: HBONE}
-`, n.A4, n.A6, n.B4, n.B6))
+	n.write(t, "mesh.yaml", n.meshFile())
 	n.write(t, "node.yaml", fmt.Sprintf("node: n\nmesh: %[1]s/mesh.yaml\nca: {socket: %[1]s/ca.sock, token: %[1]s/token}\nadmin: %[1]s/admin.sock\ndrain: 1s\nrestart: {initial: 100ms}\n%[2]s", n.dir, extra))
 	n.launch(t, bin, flags...)
 	n.addPod(t, "a/client", n.A)
 	n.addPod(t, "a/server", n.B)
 	return n
+}
+
+// meshFile is that of the two pods; a line that is appended is another workload.
+func (n *node) meshFile() string {
+	return fmt.Sprintf(`
+trustDomain: cluster.local
+workloads:
+- {uid: a/client, name: client, namespace: a, serviceAccount: client, node: n, addresses: [%s, "%s"], protocol: HBONE}
+- {uid: a/server, name: server, namespace: a, serviceAccount: server, node: n, addresses: [%s, "%s"], protocol: HBONE}
+`, n.A4, n.A6, n.B4, n.B6)
 }
 
 // launch starts the node by its file, and returns when it is ready. It ends with the test.
