@@ -22,6 +22,13 @@ func (w *Workload) SetView(v View) <-chan struct{} {
 	return w.judgeOpen()
 }
 
+// SetPolicies is SetView for the policies alone.
+func (w *Workload) SetPolicies(p mesh.PolicySet) <-chan struct{} {
+	v := *w.view.Load()
+	v.Policies = p
+	return w.SetView(v)
+}
+
 // Generation is that of the policies by which all open connections have been judged.
 func (w *Workload) Generation() string {
 	w.open.mu.Lock()

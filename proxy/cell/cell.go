@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
@@ -98,6 +99,8 @@ func (s *cell) handle(ctx context.Context, e Event) {
 		s.serve(ctx, e.Serve, e.Done)
 	case e.Drop != nil:
 		s.drop(e.Drop, e.Done)
+	case e.Judge != nil:
+		s.judge(e.Judge)
 	case e.Invalidate != nil:
 		if e.Invalidate.Version == 0 {
 			s.introduce()
@@ -168,6 +171,15 @@ func (s *cell) drop(d *Drop, done func(error)) {
 		}
 		done(nil)
 	})
+}
+
+// judge has the connections of a workload that drain here judged by new policies.
+func (s *cell) judge(j *Judge) {
+	for v := range s.leaving {
+		if v.uid == j.UID {
+			v.work.SetPolicies(mesh.PolicySet{Policies: j.Policies, Unknown: j.Unknown, Generation: j.Generation})
+		}
+	}
 }
 
 func (s *cell) dropAll() {

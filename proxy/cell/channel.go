@@ -131,9 +131,11 @@ func (c *Channel) event(m *Message, files []*os.File) (Event, error) {
 		if err != nil {
 			return Event{}, err
 		}
-		return Event{Serve: a, Done: c.done(a.Workload.UID, false)}, nil
+		return Event{Serve: a, Done: c.done(Done{UID: a.Workload.UID, Generation: a.View.Policies.Complete()})}, nil
 	case m.Drop != nil:
-		return Event{Drop: m.Drop, Done: c.done(m.Drop.UID, true)}, nil
+		return Event{Drop: m.Drop, Done: c.done(Done{UID: m.Drop.UID, Dropped: true})}, nil
+	case m.Judge != nil:
+		return Event{Judge: m.Judge}, nil
 	case m.Invalidate != nil:
 		return Event{Invalidate: m.Invalidate}, nil
 	case m.Fault != nil && c.faults.Load():
@@ -225,13 +227,13 @@ func assignment(s *Serve, files []*os.File) (*Assignment, error) {
 	return a, nil
 }
 
-func (c *Channel) done(uid string, dropped bool) func(error) {
+// done answers a Serve or Drop with d, or with the error instead.
+func (c *Channel) done(d Done) func(error) {
 	return func(err error) {
-		d := &Done{UID: uid, Dropped: dropped}
 		if err != nil {
-			d.Error = err.Error()
+			d.Error, d.Generation = err.Error(), ""
 		}
-		c.report(&Message{Done: d})
+		c.report(&Message{Done: &d})
 	}
 }
 

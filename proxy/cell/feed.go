@@ -24,10 +24,11 @@ type Feed interface {
 	issuer.Signer
 }
 
-// Event is one thing to do; exactly one of Serve, Drop, Invalidate, Strike and Ping is set.
+// Event is one thing to do; exactly one of Serve, Drop, Judge, Invalidate, Strike and Ping is set.
 type Event struct {
 	Serve      *Assignment
 	Drop       *Drop
+	Judge      *Judge
 	Invalidate *Invalidate
 	Strike     func()                           // a fault that was ordered
 	Ping       func(news *Pong, dropped uint64) // answer by calling it, at once; nil: as last time

@@ -31,6 +31,7 @@ type Message struct {
 	// Keeper to cell.
 	Serve      *Serve       `json:"serve,omitempty"`
 	Drop       *Drop        `json:"drop,omitempty"`
+	Judge      *Judge       `json:"judge,omitempty"`
 	Invalidate *Invalidate  `json:"invalidate,omitempty"`
 	Answer     *Answer      `json:"answer,omitempty"`
 	Signed     *Signed      `json:"signed,omitempty"`
@@ -87,6 +88,15 @@ type Serve struct {
 // view is what the workload's connections are judged by.
 func (s *Serve) view() proxy.View {
 	return proxy.View{Services: s.Services, Policies: mesh.PolicySet{Policies: s.Policies, Unknown: s.Unknown, Generation: s.Generation}}
+}
+
+// Judge replaces the policies of a workload that the cell serves no more, while its
+// connections drain: what is denied does not wait for the end of a drain.
+type Judge struct {
+	UID        string        `json:"uid"`
+	Policies   []mesh.Policy `json:"policies,omitempty"`
+	Unknown    []string      `json:"unknown,omitempty"`
+	Generation string        `json:"generation,omitempty"`
 }
 
 // Drop asks the cell to stop serving a workload; open connections drain.
@@ -175,6 +185,9 @@ type Done struct {
 	UID     string `json:"uid"`
 	Dropped bool   `json:"dropped,omitempty"`
 	Error   string `json:"error,omitempty"`
+	// Generation is that of the Serve's policies, when they are in force: everything that
+	// is open has been judged by them. Pongs say so too, later.
+	Generation string `json:"generation,omitempty"`
 }
 
 // MalformedError is a packet that is no message.
@@ -218,7 +231,7 @@ func Encode(m *Message) ([]byte, error) {
 func (m *Message) fields() int {
 	n := 0
 	for _, set := range []bool{
-		m.Hello != nil, m.Serve != nil, m.Drop != nil, m.Invalidate != nil, m.Answer != nil, m.Signed != nil,
+		m.Hello != nil, m.Serve != nil, m.Drop != nil, m.Judge != nil, m.Invalidate != nil, m.Answer != nil, m.Signed != nil,
 		m.Ping != nil, m.Limits != nil, m.Level != nil, m.Fault != nil, m.Resolve != nil, m.Sign != nil, m.Pong != nil, m.Done != nil,
 	} {
 		if set {

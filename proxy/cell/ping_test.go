@@ -184,3 +184,14 @@ func TestPingsLeaveNoGarbage(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// Connections that drain are judged by policies that come meanwhile.
+func TestWhatDrainsIsJudged(t *testing.T) {
+	work := proxy.New(proxy.Config{Log: slog.New(slog.DiscardHandler)})
+	other := proxy.New(proxy.Config{Log: slog.New(slog.DiscardHandler)})
+	s := &cell{leaving: map[*served]struct{}{{uid: "a/web", work: work}: {}, {uid: "a/db", work: other}: {}}}
+	s.handle(t.Context(), Event{Judge: &Judge{UID: "a/web", Generation: "g2"}})
+	if g, h := work.Generation(), other.Generation(); g != "g2" || h != "" {
+		t.Errorf("in force: %q, and for another workload %q", g, h)
+	}
+}

@@ -44,7 +44,10 @@ func (k *Keeper) serve(p *pod) {
 		return // they listen themselves: x cannot before they have let go
 	}
 	for y, d := range p.duties {
-		if y != x && !d.dropping {
+		switch {
+		case d.dropping:
+			k.sendJudge(d)
+		case y != x:
 			k.sendServe(d)
 		}
 	}

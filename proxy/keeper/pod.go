@@ -52,14 +52,15 @@ type pod struct {
 	moving     chan struct{} // one slot: moves of a pod are one after another
 
 	// Owned by the loop.
-	cell    *keptCell
-	duties  map[*process]*duty
-	answers chan error      // of the move under way
-	noted   map[string]bool // podLabel.By, until it is adopted
-	placed  Isolation       // whose rules the pod has; empty: those of a cell on the node
-	failing failing
-	unwatch func()   // ends the watch on its rules, and waits for that; nil: there is none
-	fault   standing // strikes every process that serves it
+	cell     *keptCell
+	duties   map[*process]*duty
+	answers  chan error      // of the move under way
+	noted    map[string]bool // podLabel.By, until it is adopted
+	placed   Isolation       // whose rules the pod has; empty: those of a cell on the node
+	failing  failing
+	unwatch  func() // ends the watch on its rules, and waits for that; nil: there is none
+	policies wanted
+	fault    standing // strikes every process that serves it
 }
 
 func newPod(d Pod, ns *netns.Namespace) *pod {

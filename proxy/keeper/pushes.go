@@ -16,4 +16,6 @@ func (p *pushes) add(bytes int) {
 	p.bytes.Add(uint64(bytes))
 }
 
-func isPush(m *cell.Message) bool { return m.Serve != nil || m.Drop != nil || m.Invalidate != nil }
+func isPush(m *cell.Message) bool {
+	return m.Serve != nil || m.Drop != nil || m.Judge != nil || m.Invalidate != nil
+}

@@ -35,6 +35,7 @@ func (k *Keeper) sendServe(d *duty) {
 		return
 	}
 	policies := s.Policies(w)
+	p.policies.want(policies)
 	m := &cell.Serve{Workload: wire, Services: s.Services(w.UID), Policies: policies.Policies, Unknown: policies.Unknown, Generation: policies.Generation, Ports: redirect.NodePorts, Patient: d.patient(), Budget: k.config.Budgets.For(w.UID), Tunnels: k.config.Tunnels}
 	var files []*os.File
 	if !x.cell.inPod() {

@@ -22,12 +22,14 @@ type CellStatus struct {
 	UID        int           `json:"uid"`
 	Walls      Wall          `json:"walls"`    // in force; zero: none
 	OOMKills   int64         `json:"oomKills"` // processes that ended at the memory wall
+	// Policies are those of the cell's workloads: how far they are in force.
+	Policies map[string]PolicyStatus `json:"policies,omitempty"`
 	// Failing are the workloads whose connections are not captured, with what happens instead.
 	Failing map[string]FailureAction `json:"failing,omitempty"`
 }
 
 func (c *keptCell) status() CellStatus {
-	s := CellStatus{Name: c.group, PID: c.pid(), Generation: c.generation, State: string(c.shownState()), Restarts: c.deaths.Restarts, InARow: c.deaths.Row, Looping: c.looping(), Delay: Duration(c.deaths.Delay), Since: c.since, UID: c.uid(), Walls: c.walls.wall, OOMKills: c.walls.oomKills, Workloads: c.uids()}
+	s := CellStatus{Name: c.group, PID: c.pid(), Generation: c.generation, State: string(c.shownState()), Restarts: c.deaths.Restarts, InARow: c.deaths.Row, Looping: c.looping(), Delay: Duration(c.deaths.Delay), Since: c.since, UID: c.uid(), Walls: c.walls.wall, OOMKills: c.walls.oomKills, Workloads: c.uids(), Policies: c.policies()}
 	for uid, p := range c.pods {
 		if p.failing.action != "" {
 			s.fail(uid, p.failing.action)

@@ -145,6 +145,9 @@ func (k *Keeper) doneServing(x *process, m *cell.Done) {
 		}
 	case !m.Dropped && d.serves > 0:
 		d.serves--
+		if m.Generation != "" {
+			d.process.views[m.UID] = cut(m.Generation)
+		}
 		k.served(d, m.Error)
 	}
 }

@@ -23,6 +23,15 @@ type PolicySet struct {
 	added   int  // DENYs at the end of Policies that an incomplete set has added
 }
 
+// Complete is the generation of a complete set, and nothing for another: that one is not
+// what will be in force.
+func (s *PolicySet) Complete() string {
+	if len(s.Unknown) > 0 {
+		return ""
+	}
+	return s.Generation
+}
+
 // Decide is Decide for the set.
 func (s *PolicySet) Decide(c Connection) Decision {
 	if s.denyAll {

@@ -14,6 +14,13 @@ import (
 // a kubelet swaps a symlink two directories up, which inotify on the file misses.
 const watchInterval = time.Second
 
+// A file that has just changed may well change again: it is looked at more often for a
+// while. All the time that would be work for nothing, on every node.
+const (
+	busyInterval = 20 * time.Millisecond
+	busyLooks    = 100
+)
+
 // Watch loads path and calls use with every version of it that parses, and with what
 // is different in it, until ctx ends. A version that does not parse is logged and
 // changes nothing: what was known stays known. A file that does not exist yet is
@@ -21,11 +28,13 @@ const watchInterval = time.Second
 func Watch(ctx context.Context, path string, log *slog.Logger, use func(*Snapshot, Effect)) {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
+	busy := 0
 	var last fs.FileInfo
 	var known *Snapshot
 	for version := uint64(1); ; {
 		if fi, err := os.Stat(path); err == nil && changed(last, fi) {
-			last = fi
+			last, busy = fi, busyLooks
+			tick.Reset(busyInterval)
 			s, effect, err := known.reload(path, version)
 			if err != nil {
 				log.Error("mesh file not used", "error", err)
@@ -39,6 +48,9 @@ func Watch(ctx context.Context, path string, log *slog.Logger, use func(*Snapsho
 			}
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			log.Error("mesh file", "error", err)
+		}
+		if busy--; busy == 0 {
+			tick.Reset(watchInterval)
 		}
 		select {
 		case <-tick.C:

@@ -1,0 +1,63 @@
+package keeper
+
+import (
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+)
+
+// wanted is the policies that a pod's connections are to be judged by.
+type wanted struct {
+	generation string
+	unknown    []string // its policies that the mesh does not have yet: the cell judges by what it knew before
+	since      time.Time
+}
+
+func (w *wanted) want(s mesh.PolicySet) {
+	if s.Generation != w.generation {
+		w.generation, w.since = s.Generation, time.Now()
+	}
+	w.unknown = s.Unknown
+}
+
+// sendJudge tells a process in which the pod's connections drain of its policies.
+func (k *Keeper) sendJudge(d *duty) {
+	w, ok := workloadOf(k.snapshot.Load(), d.pod.UID)
+	if !ok || d.process.foreign {
+		return
+	}
+	s := k.snapshot.Load().Policies(w)
+	d.process.tell(&cell.Message{Judge: &cell.Judge{UID: w.UID, Policies: s.Policies, Unknown: s.Unknown, Generation: s.Generation}})
+}
+
+// PolicyStatus says by which policies a workload's connections are judged.
+type PolicyStatus struct {
+	Wanted  string   `json:"wanted"`            // generation: a hash of the policies, by the mesh
+	InForce string   `json:"inForce,omitempty"` // by the cell: all that is open was judged by it
+	Unknown []string `json:"unknown,omitempty"` // policies that the workload has and the mesh does not, yet
+	// Since is when Wanted changed, where it is not in force: the lag began then.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// Lags says whether the cell judges by others than it should.
+func (s PolicyStatus) Lags() bool { return s.Wanted != s.InForce }
+
+// policies are the cell's workloads', by UID.
+func (c *keptCell) policies() map[string]PolicyStatus {
+	all := map[string]PolicyStatus{}
+	for uid, p := range c.pods {
+		s := PolicyStatus{Wanted: p.policies.generation, Unknown: p.policies.unknown}
+		if s.Wanted == "" {
+			continue // the mesh has no such workload
+		}
+		if c.current != nil {
+			s.InForce = c.current.views[uid]
+		}
+		if s.Lags() {
+			s.Since = p.policies.since
+		}
+		all[uid] = s
+	}
+	return all
+}
