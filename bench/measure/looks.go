@@ -19,8 +19,9 @@ const LooksFile = "triage.jsonl.gz"
 // Look is one line of it. Observation is what the sockets said: the judge does not read it,
 // and `bulkhead triage --replay` diagnoses it again.
 type Look struct {
-	T           int64               `json:"t"`    // when the sockets had answered, of CLOCK_MONOTONIC
-	Took        int64               `json:"took"` // asking and diagnosing
+	T           int64               `json:"t"`               // when the sockets had answered, of CLOCK_MONOTONIC
+	Took        int64               `json:"took"`            // asking and diagnosing
+	First       bool                `json:"first,omitempty"` // of a watch, which knows nothing of what was before
 	Findings    []triage.Finding    `json:"findings,omitempty"`
 	Observation *triage.Observation `json:"observation,omitempty"`
 }
@@ -72,6 +73,25 @@ func EachLook(path string, each func(Look) error) error {
 		}
 	}
 	return lines.Err()
+}
+
+// DiagnoseAgain reads the looks of the record in dir, with findings that the rules of this
+// build make of what the sockets had said: a rule that was wrong is repaired without running the drill again.
+func DiagnoseAgain(dir string) (all []Look, err error) {
+	var w *triage.Watch
+	err = EachLook(filepath.Join(dir, LooksFile), func(l Look) error {
+		if l.Observation == nil {
+			return errors.New("no observation")
+		}
+		if w == nil || l.First {
+			w = triage.NewWatch()
+		}
+		w.Add(*l.Observation)
+		l.Findings, l.Observation = triage.Diagnose(w.Window()), nil
+		all = append(all, l)
+		return nil
+	})
+	return all, err
 }
 
 // LooksWriter writes the file. It makes none before the first look; one goroutine at a

@@ -104,6 +104,9 @@ func TestLooksThereAndBack(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" || err != nil {
 		t.Error(d, err)
 	}
+	if again, err := DiagnoseAgain(dir); len(again) != 2 || again[1].T != want[1].T || again[1].Findings != nil || err != nil {
+		t.Errorf("diagnosed again: %+v, %v", again, err) // the sockets of the test said nothing that is wrong
+	}
 	n := 0
 	if err := EachLook(filepath.Join(dir, LooksFile), func(l Look) error { n += len(l.Observation.Sources); return nil }); n != 2 || err != nil {
 		t.Errorf("%d sources, %v", n, err)

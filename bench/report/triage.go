@@ -81,6 +81,9 @@ func (d *Document) FalseAlarms() string {
 	return text
 }
 
+// TriageText is the section of the table about it; empty where nobody watched.
+func (d *Document) TriageText() string { return strings.Join(d.triage(), "\n") }
+
 // triage is the section of the table.
 func (d *Document) triage() []string {
 	if len(d.Result.Triage) == 0 {

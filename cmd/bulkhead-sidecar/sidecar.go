@@ -20,6 +20,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
 	"github.com/bulkhead-mesh/bulkhead/proxy/sidecar"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
 
 // sidecarConfig is the sidecar's strict YAML file.
@@ -104,8 +105,9 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 		return err
 	}
 	defer signer.Close()
-	feed := cell.NewAlone(c.Workload, c.Mesh, c.Budgets, c.Tunnels, signer, log, served)
-	operators = sidecar.New(c.Workload, feed)
+	signing := vitals.NewSigning(signer)
+	feed := cell.NewAlone(c.Workload, c.Mesh, c.Budgets, c.Tunnels, signing, log, served)
+	operators = sidecar.New(c.Workload, feed, signing)
 	endAnswers := answer(operators, c.Admin, log)
 	endOrders := func() {}
 	if c.Faults != "" {

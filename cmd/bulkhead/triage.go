@@ -20,7 +20,7 @@ command to type. The sockets are asked twice, --since apart; what rose in betwee
   bulkhead triage                                  # in the running lab
   bulkhead triage --admin /run/bulkhead --since 5s # every socket in that directory
   bulkhead triage --watch                          # until Ctrl-C: each finding when it appears, and when it is over
-  bulkhead triage --replay out/RUN/triage.jsonl.gz # what was said during a drill, diagnosed again
+  bulkhead triage --replay out/RUN                 # what the sockets said during a drill, diagnosed again and scored
 
 Exit code 0: nothing is wrong as far as that shows; 1: something is. docs/triage.md says what each finding means.`
 
@@ -65,7 +65,7 @@ func newTriageCommand() *cobra.Command {
 	f.flags(c)
 	c.Flags().DurationVar(&f.since, "since", 3*time.Second, "time between the two looks; with --watch between any two")
 	c.Flags().BoolVar(&f.watch, "watch", false, "look again and again, and print what is new")
-	c.Flags().StringVar(&f.replay, "replay", "", "diagnose what a drill's record holds (triage.jsonl.gz), and ask nobody")
+	c.Flags().StringVar(&f.replay, "replay", "", "diagnose what the record of a drill or suite in this directory holds, and ask nobody")
 	return c
 }
 

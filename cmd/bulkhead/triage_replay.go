@@ -8,26 +8,48 @@ import (
 	"path/filepath"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
-	"github.com/bulkhead-mesh/bulkhead/proxy/triage"
+	"github.com/bulkhead-mesh/bulkhead/bench/report"
+	"github.com/bulkhead-mesh/bulkhead/bench/suite"
 )
 
-// again diagnoses the observations of a record with the rules of this build.
+// again diagnoses what a record holds with the rules of this build, and scores it.
 func (f *triageFlags) again(out io.Writer) error {
-	w := triage.NewWatch()
-	var known []triage.Finding
-	err := measure.EachLook(f.replay, func(l measure.Look) error {
-		if l.Observation == nil {
-			return errors.New("it has findings and no observations")
+	dirs := []string{f.replay}
+	if suite.In(f.replay) {
+		s, err := suite.Read(f.replay)
+		if err != nil {
+			return err
 		}
-		w.Add(*l.Observation)
-		known = f.changes(out, l.Observation.At, known, triage.Diagnose(w.Window()))
-		return nil
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return usageError{fmt.Errorf("--replay: %w (a drill's record has it as %s)", err, filepath.Join("out", "RUN", measure.LooksFile))}
+		dirs = nil
+		for _, e := range s.Entries {
+			dirs = append(dirs, filepath.Join(f.replay, e.Dir))
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", f.replay, err)
+	scored := 0
+	for _, dir := range dirs {
+		looks, err := measure.DiagnoseAgain(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // of a suite some have none; a drill without is said below
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(dir, measure.LooksFile), err)
+		}
+		d, err := report.Read(dir)
+		if err != nil {
+			return err
+		}
+		d.Result.Triage = measure.JudgeTriage(d.Run, d.Result, looks)
+		if f.asJSON {
+			if err := printJSON(out, d.Result.Triage); err != nil {
+				return err
+			}
+		} else if text := d.TriageText(); text != "" {
+			fmt.Fprintf(out, "%s\n%s\n\n", d.Title(), text)
+		}
+		scored++
+	}
+	if scored == 0 {
+		return usageError{fmt.Errorf("--replay: there is no %s below %s: nobody watched that drill, or it is older than this", measure.LooksFile, f.replay)}
 	}
 	return nil
 }

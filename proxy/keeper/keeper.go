@@ -22,6 +22,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry/istio"
+	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
 
 // Keeper is the state of Run.
@@ -30,6 +31,7 @@ type Keeper struct {
 	log      *slog.Logger
 	anchor   *anchor.Client
 	signer   issuer.Signer
+	signing  *vitals.Signing   // signer, and how it goes
 	powers   jail.Powers       // what this machine can enforce on cells
 	cgroups  *cgroup.Hierarchy // nil: cells run in the keeper's own
 	snapshot atomic.Pointer[mesh.Snapshot]
@@ -86,7 +88,8 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 		return err
 	}
 	defer signer.Close()
-	k.signer = signer
+	k.signing = vitals.NewSigning(signer)
+	k.signer = k.signing
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	k.handOver = func() { cancel(errHandover) }

@@ -17,7 +17,7 @@ var started = time.Now()
 // getVitals says what the kernel knows of cells and pods. Only what the loop owns is read
 // on the loop; files and sockets are not waited for there.
 func (k *Keeper) getVitals(w http.ResponseWriter, _ *http.Request) {
-	v := vitals.Vitals{Node: k.config.Node, PID: os.Getpid(), Started: started, Cells: []vitals.Cell{}, Pods: []vitals.Pod{}}
+	v := vitals.Vitals{Node: k.config.Node, PID: os.Getpid(), Started: started, CA: k.signing.CA(), Cells: []vitals.Cell{}, Pods: []vitals.Pod{}}
 	groups := map[string]*cgroup.Group{}
 	var pods []*pod
 	k.do(func() {
@@ -49,7 +49,7 @@ func (k *Keeper) getVitals(w http.ResponseWriter, _ *http.Request) {
 
 // vitals is what the loop knows of a cell.
 func (c *keptCell) vitals() vitals.Cell {
-	v := vitals.Cell{Name: c.group, FilesMost: c.walls.wall.Files, Death: c.death}
+	v := vitals.Cell{Name: c.group, Death: c.death}
 	if c.current != nil {
 		v.PID, v.Unanswered = c.pid(), c.current.pinged
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
 
 // Cell is what carries the bytes; *cell.Alone is one.
@@ -27,10 +28,14 @@ type Cell interface {
 	Node() string
 }
 
+// Signing says how asking the CA goes; *vitals.Signing does.
+type Signing interface{ CA() vitals.CA }
+
 // Sidecar answers for one cell.
 type Sidecar struct {
 	uid     string
 	cell    Cell
+	signing Signing
 	started time.Time
 	served  atomic.Bool
 
@@ -41,7 +46,9 @@ type Sidecar struct {
 }
 
 // New answers for the cell that serves a workload.
-func New(uid string, c Cell) *Sidecar { return &Sidecar{uid: uid, cell: c, started: time.Now()} }
+func New(uid string, c Cell, s Signing) *Sidecar {
+	return &Sidecar{uid: uid, cell: c, signing: s, started: time.Now()}
+}
 
 // Served says that the workload is served now.
 func (s *Sidecar) Served() { s.served.Store(true) }

@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/triage"
+	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,7 +40,7 @@ func (*fake) Node() string { return "n1" }
 // serve answers on a socket of the test.
 func serve(t *testing.T, f *fake) (*Sidecar, string) {
 	t.Helper()
-	s, path := New("a/web", f), filepath.Join(t.TempDir(), "admin.sock")
+	s, path := New("a/web", f, vitals.NewSigning(nil)), filepath.Join(t.TempDir(), "admin.sock")
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, path) }()
@@ -139,7 +140,7 @@ func TestTriageAsksASidecar(t *testing.T) {
 }
 
 func TestASocketThatCannotBeHad(t *testing.T) {
-	if err := New("a/web", &fake{}).Serve(t.Context(), filepath.Join(t.TempDir(), "no", "such", "admin.sock")); err == nil {
+	if err := New("a/web", &fake{}, vitals.NewSigning(nil)).Serve(t.Context(), filepath.Join(t.TempDir(), "no", "such", "admin.sock")); err == nil {
 		t.Error("no error")
 	}
 }

@@ -45,5 +45,5 @@ func (s *Sidecar) getVitals(w http.ResponseWriter, r *http.Request) {
 	c.Measure(cgroup.Mine())
 	c.MeasureSelf()
 	pod := vitals.Look(s.uid, s.cell.Node(), netns.Own())
-	reply(w, vitals.Vitals{PID: os.Getpid(), Started: s.started, Cells: []vitals.Cell{c}, Pods: []vitals.Pod{pod}})
+	reply(w, vitals.Vitals{PID: os.Getpid(), Started: s.started, CA: s.signing.CA(), Cells: []vitals.Cell{c}, Pods: []vitals.Pod{pod}})
 }

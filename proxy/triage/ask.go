@@ -54,6 +54,11 @@ func (a *Asker) ask(ctx context.Context, socket string) Source {
 	}
 	s.Metrics = series(string(text))
 	var refused *admin.RefusedError
+	if s.Vitals.Node != "" { // a keeper: a sidecar has no others to tell of
+		if err := c.Call(ctx, "GET", "/who", nil, &s.Who); err != nil {
+			return Source{Socket: socket, Problem: fmt.Sprintf("/who: %v", err)}
+		}
+	}
 	if err := c.Call(ctx, "GET", "/ready", nil, nil); errors.As(err, &refused) {
 		s.Ready = refused.Sentence
 	}

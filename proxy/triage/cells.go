@@ -17,10 +17,7 @@ func (d *diagnosis) cells(s *Source, c *Cell) {
 	if v == nil {
 		return
 	}
-	path := Path{KindCell, s.name() + " " + c.Name}
-	if s.sidecar() {
-		path.Name = c.Name
-	}
+	path := s.cellPath(c.Name)
 	if d.died(s, c, path) {
 		return
 	}
@@ -76,7 +73,7 @@ func (d *diagnosis) died(s *Source, c *Cell, path Path) bool {
 	if v.Death != nil {
 		f.Evidence = append(f.Evidence, "the last one: "+v.Death.String())
 	}
-	f.Class = classOfDeath(c, v.Death, d.oomKilled(s, c))
+	f.Class = classOfDeath(c, int(deaths), v.Death, d.oomKilled(s, c))
 	switch f.Class {
 	case CrashLoop:
 		f.Next = "bulkhead move WORKLOAD --to workload: give the one that you suspect, or one that is innocent, a cell of its own"
@@ -97,10 +94,13 @@ func (d *diagnosis) oomKilled(s *Source, c *Cell) bool {
 	return n > 0
 }
 
+// loopDeaths within a window are a loop: it died again as soon as it was back.
+const loopDeaths = 2
+
 // classOfDeath: a loop explains more than one death does.
-func classOfDeath(c *Cell, death *vitals.Death, oom bool) Class {
+func classOfDeath(c *Cell, deaths int, death *vitals.Death, oom bool) Class {
 	switch {
-	case c.Looping:
+	case c.Looping || deaths >= loopDeaths:
 		return CrashLoop
 	case oom || death != nil && death.OutOfMemory():
 		return MemoryWall

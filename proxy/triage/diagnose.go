@@ -29,8 +29,10 @@ func Diagnose(window []Observation) []Finding {
 			d.pods(s, &s.Vitals.Pods[j])
 		}
 		d.workloads(s)
+		d.denials(s)
 	}
 	d.links()
+	d.control()
 	return causes(d.found)
 }
 

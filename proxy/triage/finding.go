@@ -59,7 +59,7 @@ const (
 	Gone        Class = "gone"
 	Stuck       Class = "stuck" // nobody reads it
 	Denied      Class = "denied"
-	Expiring    Class = "svid-expiring"
+	Expired     Class = "svid-expired"
 	Stale       Class = "stale"
 )
 
@@ -87,8 +87,8 @@ func (f Finding) Says() string {
 
 // urgent is the order of classes: what explains most comes first.
 var urgent = []Class{
-	Restarted, CrashLoop, MemoryWall, Hang, Descriptors, HalfDead, Crash, Unreachable, RulesGone, Starved, OverBudget, Slow, Lossy,
-	NotServing, Gone, Silent, Denied, Expiring, Stale, Panic, Replaced, Passthrough, Stuck,
+	Restarted, Expired, CrashLoop, MemoryWall, Hang, Descriptors, HalfDead, Crash, Unreachable, RulesGone, Starved, OverBudget, Slow, Lossy,
+	NotServing, Gone, Silent, Denied, Stale, Panic, Replaced, Passthrough, Stuck,
 }
 
 func arrange(all []Finding) {

@@ -92,8 +92,9 @@ func (d *diagnosis) silent(s *Source, before *Source) {
 			f.Class = Hang
 			f.Evidence = append(f.Evidence, "its kernel takes the connection, and nobody answers")
 			f.Next = "kubectl delete pod, unless a liveness probe does so"
+		} else {
+			d.ended(&f, s.Socket)
 		}
-		f.ended(before)
 	default:
 		f.Path.Name = before.name()
 		f.Next = "bulkhead-node status on " + before.name()
@@ -104,7 +105,6 @@ func (d *diagnosis) silent(s *Source, before *Source) {
 // A sidecar's deaths are seen from outside only: nobody stays to count them.
 const (
 	wallShare    = 0.8 // of its memory limit, when it was last seen alive
-	loopStarts   = 3   // processes within the window
 	patienceOver = "deadline exceeded"
 )
 
@@ -112,30 +112,44 @@ const (
 func (d *diagnosis) sidecarRestarted(s, before *Source) {
 	f := Finding{
 		Path: Path{KindCell, s.Cells[0].Name}, Class: Crash, Since: s.Vitals.Started, Victims: d.sharers(uids(before)),
-		Evidence: []string{fmt.Sprintf("pid %d since %s, before that it was %d", s.Vitals.PID, s.Vitals.Started.Format("15:04:05.0"), before.Vitals.PID)},
+		Evidence: []string{fmt.Sprintf("it is another process, since %s; the one before was from %s", s.Vitals.Started.Format("15:04:05.0"), before.Vitals.Started.Format("15:04:05.0"))},
 		Next:     "kubectl logs --previous of the pod's sidecar",
 	}
-	starts, last := 0, before
-	for i := range d.window {
-		o := d.window[i].source(s.Socket)
-		if o == nil || o.Problem != "" {
-			continue
-		}
-		if starts == 0 || !o.Vitals.Started.Equal(last.Vitals.Started) {
-			starts++
-			f.ended(last)
-		}
-		last = o
-	}
-	if starts >= loopStarts {
-		f.Class = CrashLoop
-		f.Evidence = append(f.Evidence, fmt.Sprintf("%d processes in the window", starts))
-	}
+	d.ended(&f, s.Socket)
 	d.add(f)
 }
 
-// ended looks at how a process was when it was last seen.
-func (f *Finding) ended(last *Source) {
+// ended looks at the processes of a sidecar within the window: how many ended, and how each was when
+// it was last seen.
+func (d *diagnosis) ended(f *Finding, socket string) {
+	ends, silent := 0, false
+	var last *Source
+	for i := range d.window {
+		o := d.window[i].source(socket)
+		switch {
+		case o == nil:
+			continue
+		case o.Problem != "":
+			silent = true
+			continue
+		case last != nil && !o.Vitals.Started.Equal(last.Vitals.Started):
+			ends++
+			f.atTheWall(last)
+		}
+		last, silent = o, false
+	}
+	if silent && last != nil {
+		ends++
+		f.atTheWall(last)
+	}
+	if ends >= loopDeaths {
+		f.Class = CrashLoop
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%d processes ended in the window", ends))
+	}
+}
+
+// atTheWall looks at how a process was when it was last seen.
+func (f *Finding) atTheWall(last *Source) {
 	for _, c := range last.Vitals.Cells {
 		if c.MemoryMost > 0 && float64(c.Memory) >= wallShare*float64(c.MemoryMost) {
 			f.Class = MemoryWall

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
 
@@ -21,6 +22,7 @@ type Source struct {
 	Ready   string             `json:"ready,omitempty"`   // why it is not
 	Cells   []Cell             `json:"cells,omitempty"`
 	Pods    []Pod              `json:"pods,omitempty"`
+	Who     admin.Node         `json:"who,omitzero"` // of keepers only
 	Vitals  vitals.Vitals      `json:"vitals"`
 	Metrics map[string]float64 `json:"metrics,omitempty"` // by series, as /metrics writes them: name{label="value"}
 }
@@ -62,6 +64,14 @@ func (s *Source) name() string {
 
 // sidecar says whether the source is one.
 func (s *Source) sidecar() bool { return s.Problem == "" && s.Vitals.Node == "" }
+
+// cellPath is the path that one of its cells is.
+func (s *Source) cellPath(cell string) Path {
+	if s.sidecar() {
+		return Path{KindCell, cell}
+	}
+	return Path{KindCell, s.name() + " " + cell}
+}
 
 func (s *Source) cell(name string) *Cell {
 	for i := range s.Cells {

@@ -56,6 +56,13 @@ func TestRecordedDrills(t *testing.T) {
 		{"half-dead-workload", Path{KindCell, "node-1 workload/tenant-a/checkout"}, HalfDead, 4, []string{"tenant-a/checkout", "tenant-a/web"}, []string{"tenant-c/catalog", "tenant-c/db"}},
 		{"slow-workload", Path{KindCell, "node-1 workload/tenant-a/checkout"}, Starved, 5, []string{"tenant-a/checkout"}, []string{"tenant-c/catalog"}},
 		{"cpu-hog-workload", Path{KindCell, "node-1 workload/tenant-a/checkout"}, Starved, 5, []string{"tenant-a/checkout"}, []string{"tenant-c/catalog"}},
+		{"crash-loop-shared-custody-on", Path{KindCell, "node-1 shared"}, CrashLoop, 2, []string{"tenant-a/checkout"}, nil},
+		{"hang-sidecar", Path{KindCell, "sidecar/tenant-a/checkout"}, Hang, 1, []string{"tenant-a/checkout", "tenant-a/web"}, []string{"tenant-c/catalog"}},
+		{"panic-shared-custody-on", Path{KindCell, "node-1 shared"}, Panic, 1, []string{"tenant-a/checkout"}, []string{"tenant-c/catalog"}},
+		{"memory-leak-workload", Path{KindCell, "node-1 workload/tenant-a/checkout"}, MemoryWall, 5, []string{"tenant-a/checkout"}, []string{"tenant-c/catalog"}},
+		{"partition-workload", Path{KindLink, "node-1"}, Unreachable, 1, []string{"tenant-a/checkout", "tenant-c/catalog"}, nil},
+		{"latency-workload", Path{KindLink, "node-1"}, Slow, 1, []string{"tenant-a/checkout", "tenant-c/catalog"}, nil},
+		{"loss-shared-as-ztunnel", Path{KindLink, "node-1"}, Lossy, 1, []string{"tenant-a/checkout", "tenant-c/catalog"}, nil},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			var w Watch

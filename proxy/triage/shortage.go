@@ -79,7 +79,7 @@ func (d *diagnosis) workloads(s *Source) {
 		}
 		if n, since := count("bulkhead_panics_total"); n > 0 {
 			d.add(Finding{
-				Path: Path{KindCell, s.name() + " " + p.Cell}, Class: Panic, Since: since, Victims: []string{p.UID},
+				Path: s.cellPath(p.Cell), Class: Panic, Since: since, Victims: []string{p.UID},
 				Evidence: []string{fmt.Sprintf("%.0f connections of %s ended in a panic, which the cell survived", n, p.UID)},
 				Next:     "the stack is in the node's log: report it",
 			})

@@ -16,6 +16,10 @@ import (
 // nothing but descriptors is known. What cannot be read stays zero.
 func (c *Cell) Measure(group *cgroup.Group) {
 	c.Files = descriptors(c.PID)
+	var limit unix.Rlimit
+	if c.PID > 0 && unix.Prlimit(c.PID, unix.RLIMIT_NOFILE, nil, &limit) == nil {
+		c.FilesMost = int(min(limit.Cur, 1<<31-1)) // what is in force: a wall that moved may not have reached it
+	}
 	if group == nil {
 		return
 	}
@@ -28,10 +32,6 @@ func (c *Cell) Measure(group *cgroup.Group) {
 
 // MeasureSelf fills in what a process knows of itself, whatever shows its cgroup.
 func (c *Cell) MeasureSelf() {
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil {
-		c.FilesMost = int(min(limit.Cur, 1<<31-1))
-	}
 	var used unix.Rusage
 	if c.CPU == 0 && unix.Getrusage(unix.RUSAGE_SELF, &used) == nil {
 		c.CPU = time.Duration(used.Utime.Nano() + used.Stime.Nano())

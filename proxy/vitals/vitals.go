@@ -16,6 +16,7 @@ type Vitals struct {
 	Node    string    `json:"node"`    // empty: a sidecar, which has no keeper
 	PID     int       `json:"pid"`     // of who answers
 	Started time.Time `json:"started"` // ditto
+	CA      CA        `json:"ca"`
 	Cells   []Cell    `json:"cells"`
 	Pods    []Pod     `json:"pods"`
 }
