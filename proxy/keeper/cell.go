@@ -38,6 +38,7 @@ type keptCell struct {
 	again      bool            // replace it once more when there is room
 	successors []chan struct{} // closed when the newest process serves every pod
 	walls      enclosure
+	spent      spent
 	pushed     pushes        // to all processes that the cell had
 	heard      *hearing      // of all of them
 	csrs       *rate.Limiter // of all of them; asked by their readers

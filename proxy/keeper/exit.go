@@ -111,6 +111,7 @@ func (k *Keeper) checkLiveness() {
 	k.checkPlaces()
 	k.checkFailures()
 	k.checkDeadlines()
+	k.checkGenerations(time.Now())
 	k.inspectAll()
 	for _, x := range k.processes {
 		if x.foreign {

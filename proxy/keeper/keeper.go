@@ -55,6 +55,7 @@ type Keeper struct {
 	cells     map[string]*keptCell // by group
 	processes map[string]*process  // by name, that run
 	listeners inspections
+	behind    behind
 
 	// What all cells have counted; both have locks of their own.
 	series    *istio.Ledger

@@ -6,6 +6,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
 // metrics serves what cells have counted, and what the keeper knows of them: as
@@ -58,24 +61,46 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 // Collect gathers on the loop and sends afterwards, so that a slow scraper does
 // not hold the keeper.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	var out gathered
+	groups := map[string]*cgroup.Group{}
 	c.keeper.do(func() {
-		out.counter(descMended, float64(c.keeper.listeners.mended))
-		out.counter(descRecapture, float64(c.keeper.recaptured.Load()))
-		for _, x := range c.keeper.cells {
-			if x.outside() {
-				continue // it counts for itself
-			}
-			x.metrics(&out)
-			for _, uid := range x.workloads() {
-				c.keeper.workloadMetrics(&out, x, uid)
+		for name, x := range c.keeper.cells {
+			if x.walls.group != nil {
+				groups[name] = x.walls.group
 			}
 		}
 	})
+	used := usages(groups)
+	var out gathered
+	c.keeper.do(func() { c.keeper.gather(&out, used) })
 	for f, n := range c.keeper.failures.snapshot(time.Now()) {
 		out.counter(descFailures, float64(n), f.cell, f.workload, f.direction, f.peer, f.stage, f.reason)
 	}
 	for _, m := range out {
 		ch <- m
+	}
+}
+
+// gather is for the loop.
+func (k *Keeper) gather(out *gathered, used map[string]usage) {
+	out.counter(descMended, float64(k.listeners.mended))
+	out.counter(descRecapture, float64(k.recaptured.Load()))
+	for _, c := range k.cells {
+		if c.outside() {
+			continue // it counts for itself
+		}
+		c.metrics(out)
+		counts := map[string]telemetry.Counts{}
+		for _, uid := range c.workloads() {
+			counts[uid] = c.counts(uid)
+			k.workloadMetrics(out, c, uid, counts[uid])
+		}
+		if u, ok := used[c.group]; ok {
+			c.spent.look(u.cpu, counts)
+			out.counter(descCPU, u.cpu.Seconds(), c.group)
+			out.gauge(descMemory, float64(u.memory), c.group)
+			for uid, cpu := range c.spent.of {
+				out.counter(descShare, cpu.Seconds(), c.group, uid)
+			}
+		}
 	}
 }

@@ -15,6 +15,8 @@ var (
 	descPushes    = cellDesc("bulkhead_cell_pushed_messages_total", "Messages to the cell because the mesh or its pods changed.")
 	descPushed    = cellDesc("bulkhead_cell_pushed_bytes_total", "Bytes of those messages.")
 	descHeard     = cellDesc("bulkhead_cell_messages_total", "Messages of the cell.")
+	descCPU       = cellDesc("bulkhead_cell_cpu_seconds_total", "CPU time of the cell's group, by the kernel; absent without cgroups.")
+	descMemory    = cellDesc("bulkhead_cell_memory_bytes", "Memory of the cell's group, by the kernel; absent without cgroups.")
 	descHeld      = cellDesc("bulkhead_cell_messages_waited_total", "Messages of the cell that waited because it says too much.")
 )
 

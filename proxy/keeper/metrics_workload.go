@@ -26,6 +26,8 @@ var (
 	descWaited    = workloadDesc("bulkhead_budget_waited_total", "Those that waited for the budget.", "resource")
 	descUsed      = workloadDesc("bulkhead_budget_used", "What the workload uses of its budget now; bytes are those that are buffered, memory is an estimate of what all of it occupies in the cell.", "resource")
 	descLimit     = workloadDesc("bulkhead_budget_limit", "What it may use; nothing for memory, of which there is one wall for the cell.", "resource")
+	descShare     = workloadDesc("bulkhead_workload_cpu_seconds_total", "The workload's part of its cell's CPU time: all of it in a cell of its own, and else shared out by connections, handshakes and bytes, an estimate.")
+	descBehind    = workloadDesc("bulkhead_policy_behind_seconds", "How long the workload has been judged by other policies than those of the mesh; 0: it is not.")
 	descQueue     = workloadDesc("bulkhead_queue_seconds", "How long accepted connections and tunnels waited for the workload's budget.")
 	descHandshake = workloadDesc("bulkhead_handshake_seconds", "How long TLS with peers took, with the wait for its turn, failed ones included.")
 	descConnect   = workloadDesc("bulkhead_connect_seconds", "How long it took from an accepted connection to one that carries bytes.")
@@ -38,8 +40,7 @@ func workloadDesc(name, help string, more ...string) *prometheus.Desc {
 }
 
 // workloadMetrics are those of one workload in one cell.
-func (k *Keeper) workloadMetrics(g *gathered, c *keptCell, uid string) {
-	n := c.counts(uid)
+func (k *Keeper) workloadMetrics(g *gathered, c *keptCell, uid string, n telemetry.Counts) {
 	if p := c.pods[uid]; p != nil && p.failing.action != "" {
 		g.gauge(descFailing, 1, c.group, uid, string(p.failing.action))
 	}
@@ -53,6 +54,7 @@ func (k *Keeper) workloadMetrics(g *gathered, c *keptCell, uid string) {
 	} {
 		g.counter(m.desc, float64(m.value), c.group, uid)
 	}
+	g.gauge(descBehind, k.behind.of(uid, time.Now()).Seconds(), c.group, uid)
 	g.gauge(descAside, float64(n.Aside), c.group, uid)
 	g.times(descQueue, n.Queue, c.group, uid)
 	g.times(descHandshake, n.Handshake, c.group, uid)
