@@ -24,6 +24,7 @@ func (w *Workload) carry(ctx context.Context, o *open, legs pair, done func()) {
 	}
 	r.Stage = telemetry.StageRelay
 	series := w.Counters.Carry(r)
+	w.Sink.Opened(r)
 	count := &Bytes{AtoB: Count{Total: &series.Sent}, BtoA: Count{Total: &series.Received}}
 	go startRelay(ctx, legs.client, legs.server, count, func(x *relay) { w.carried(ctx, o, x, done) })
 }

@@ -90,7 +90,7 @@ func TestAClientOnXNet(t *testing.T) {
 	if err := xnetEcho(t.Context(), c, at(w.B4, 8080), 16<<20); err != nil {
 		t.Errorf("16 MiB: %v", err)
 	}
-	w.server.waitLine(t, "direction=inbound", "peer.identity=spiffe://cluster.local/ns/a/sa/client", "bytes_sent=65536", "bytes_recv=65536")
+	w.server.waitLine(t, "direction=inbound", "src.identity=spiffe://cluster.local/ns/a/sa/client", "bytes_sent=65536", "bytes_recv=65536")
 }
 
 // Conformance 23: a client on x/net/http2 is answered with 401, and its tunnel goes on.

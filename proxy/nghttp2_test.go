@@ -122,7 +122,7 @@ func TestAClientOnNGHTTP2(t *testing.T) {
 		})
 	}
 	all.Wait()
-	w.server.waitLine(t, "direction=inbound", "peer.identity=spiffe://cluster.local/ns/a/sa/client", "bytes_recv=1048576")
+	w.server.waitLine(t, "direction=inbound", "src.identity=spiffe://cluster.local/ns/a/sa/client", "bytes_recv=1048576")
 }
 
 func TestAServerOnNGHTTP2(t *testing.T) {

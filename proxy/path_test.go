@@ -51,7 +51,7 @@ func TestTheApplicationSeesTheClientsOwnAddress(t *testing.T) {
 		}
 	})
 	line := w.server.waitLine(t, "direction=inbound", "stage=relay")
-	if !strings.Contains(line, "peer.identity=spiffe://cluster.local/ns/a/sa/client") {
+	if !strings.Contains(line, "src.identity=spiffe://cluster.local/ns/a/sa/client") {
 		t.Errorf("the record does not name the peer: %s", line)
 	}
 }

@@ -83,6 +83,7 @@ type Workload struct {
 	pool      *tunnel.Pool
 	serverTLS *tls.Config
 	baggage   string
+	owner     telemetry.Owner
 	aside     aside
 	probes    *mesh.PolicySet // of redirect.ProbePort
 	view      atomic.Pointer[View]
@@ -96,6 +97,7 @@ type Workload struct {
 func New(c Config) *Workload {
 	w := &Workload{Config: c, serverTLS: identity.ServerTLS(c.Source), baggage: baggageOf(c.Workload), probes: mesh.ProbePolicies(c.Workload.Identity.TrustDomain()), cut: make(chan struct{})}
 	w.aside = aside{of: c.Workload.UID, log: c.Log, count: c.Counters}
+	w.owner = telemetry.Owner{UID: c.Workload.UID, Name: c.Workload.Name, Namespace: c.Workload.Namespace, Cluster: c.Workload.Cluster, Identity: c.Workload.Identity}
 	w.Tunnels.KeyExchange.Set(w.serverTLS)
 	w.pool = tunnel.NewPool(w.dialTunnel, tunnel.PoolOptions{Off: c.Tunnels.Pool.Off})
 	w.SetView(c.View)
@@ -203,7 +205,7 @@ func (w *Workload) begin(d telemetry.Direction, src netip.AddrPort) *open {
 	if src.Addr() != redirect.Probe {
 		w.Counters.Open()
 	}
-	return &open{Record: telemetry.Record{Start: time.Now(), Direction: d, Stage: telemetry.StageAccept, Workload: w.Config.Workload.UID, Source: src}}
+	return &open{Record: telemetry.Record{Start: time.Now(), Direction: d, Stage: telemetry.StageAccept, Workload: w.owner.UID, Owner: &w.owner, Source: src}}
 }
 
 func (w *Workload) end(o *open) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/cmd/internal/dataplane"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
 // channelFD is where the anchor puts the cell's end of the channel.
@@ -19,23 +20,29 @@ const channelFD = 3
 
 func newChannelCommand() *cobra.Command {
 	var name string
+	var logs telemetry.LogConfig
 	c := &cobra.Command{
 		Use:    "channel",
 		Short:  "Serve what the keeper says over descriptor 3",
 		Hidden: true,
 		Args:   dataplane.Args(cobra.NoArgs),
-		RunE:   func(c *cobra.Command, _ []string) error { return runChannel(c.Context(), name) },
+		RunE:   func(c *cobra.Command, _ []string) error { return runChannel(c.Context(), name, logs) },
 	}
+	c.Flags().StringVar((*string)(&logs.Format), "log-format", "", "json or text")
+	c.Flags().StringVar((*string)(&logs.Access), "log-access", "", "none, errors, all or opened")
 	c.Flags().StringVar(&name, "name", "cell", "the cell's name in logs")
 	return c
 }
 
-func runChannel(ctx context.Context, name string) error {
+func runChannel(ctx context.Context, name string, how telemetry.LogConfig) error {
+	if err := how.Validate(); err != nil {
+		return &dataplane.Misuse{Err: err}
+	}
 	if kind, err := unix.GetsockoptInt(channelFD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_SEQPACKET {
 		return &dataplane.Misuse{Err: fmt.Errorf("no channel on descriptor %d: a keeper starts this command", channelFD)}
 	}
 	unix.CloseOnExec(channelFD)
-	logs := dataplane.NewLogs(os.Stderr, name)
+	logs := dataplane.NewLogs(os.Stderr, how, name)
 	defer logs.Close()
 	log := logs.Log
 	feed, err := cell.NewChannel(os.NewFile(channelFD, "channel"), name, log, logs.Level)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -126,7 +125,7 @@ func runAnchor(ctx context.Context, path string, faults bool) error {
 	defer lines.Close()
 	return anchor.Run(ctx, anchor.Options{
 		KeeperArgv: argv,
-		Logger:     newLogger(lines, slog.LevelInfo, "anchor", c.Node),
+		Logger:     newLogger(c.Log.Handler(lines, slog.LevelInfo), "anchor", c.Node),
 		Grace:      time.Duration(c.Drain) + 2*time.Second,
 	})
 }
@@ -158,7 +157,7 @@ func newKeeperCommand() *cobra.Command {
 			conf.AllowFaults, conf.Level = faults, new(slog.LevelVar)
 			lines := telemetry.NewLines(os.Stderr)
 			defer lines.Close()
-			return keeper.Run(c.Context(), conf, newLogger(lines, conf.Level, "keeper", conf.Node))
+			return keeper.Run(c.Context(), conf, newLogger(conf.Log.Handler(lines, conf.Level), "keeper", conf.Node))
 		},
 	}
 	c.Flags().StringVar(&config, "config", "", "the node's YAML file")
@@ -166,6 +165,6 @@ func newKeeperCommand() *cobra.Command {
 	return c
 }
 
-func newLogger(w io.Writer, level slog.Leveler, role, node string) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})).With("role", role, "node", node)
+func newLogger(h slog.Handler, role, node string) *slog.Logger {
+	return slog.New(h).With("role", role, "node", node)
 }

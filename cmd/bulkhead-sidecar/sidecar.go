@@ -19,6 +19,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
 	"github.com/bulkhead-mesh/bulkhead/proxy/sidecar"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
@@ -33,9 +34,10 @@ type sidecarConfig struct {
 	Admin    string          `json:"admin,omitempty"` // unix socket that answers operators; default: none
 	// Faults is for labs: a file with the order of a fault, read at the start and at
 	// SIGUSR1. Without it a sidecar takes no orders.
-	Faults  string        `json:"faults,omitempty"`
-	Budgets budget.Config `json:"budgets,omitzero"` // off, or limits; default: on
-	Tunnels tunnel.Config `json:"tunnels,omitzero"` // key exchange, pool; default: x25519, on
+	Faults  string              `json:"faults,omitempty"`
+	Budgets budget.Config       `json:"budgets,omitzero"` // off, or limits; default: on
+	Tunnels tunnel.Config       `json:"tunnels,omitzero"` // key exchange, pool; default: x25519, on
+	Log     telemetry.LogConfig `json:"log,omitzero"`     // json or text; of which connections there are access lines
 	drain   time.Duration
 }
 
@@ -75,6 +77,9 @@ func loadSidecar(path string) (sidecarConfig, error) {
 	if err := c.CA.Check(); err != nil {
 		return c, fmt.Errorf("sidecar config %s: %w", path, err)
 	}
+	if err := c.Log.Validate(); err != nil {
+		return c, fmt.Errorf("sidecar config %s: %w", path, err)
+	}
 	c.drain = 5 * time.Second
 	if c.Drain != "" {
 		if c.drain, err = time.ParseDuration(c.Drain); err != nil || c.drain < 0 {
@@ -85,7 +90,7 @@ func loadSidecar(path string) (sidecarConfig, error) {
 }
 
 func runSidecar(ctx context.Context, c sidecarConfig) error {
-	logs := dataplane.NewLogs(os.Stderr, "sidecar/"+c.Workload)
+	logs := dataplane.NewLogs(os.Stderr, c.Log, "sidecar/"+c.Workload)
 	defer logs.Close()
 	log := logs.Log
 	var operators *sidecar.Sidecar

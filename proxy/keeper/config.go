@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
@@ -43,25 +44,26 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 type Config struct {
 	path string // of the file, watched; empty: not from a file
 
-	Node        string          `json:"node"`
-	Isolation   Isolation       `json:"isolation"` // default shared
-	Overrides   Overrides       `json:"overrides,omitempty"`
-	Custody     Custody         `json:"custody,omitempty"`   // default anchor
-	Liveness    Liveness        `json:"liveness,omitempty"`  // default 1 s, 3 misses
-	Budgets     budget.Config   `json:"budgets,omitzero"`    // off, or limits of each workload; default: on
-	Tunnels     tunnel.Config   `json:"tunnels,omitzero"`    // key exchange, pool; default: x25519, on
-	Restart     Restart         `json:"restart,omitempty"`   // default 500 ms, doubling, at most 60 s
-	OnFailure   OnFailure       `json:"onFailure,omitempty"` // of cells that stay away; default wait
-	Mesh        string          `json:"mesh"`                // mesh file, watched
-	CA          caclient.Config `json:"ca"`                  //
-	Admin       string          `json:"admin"`               // unix socket
-	Cell        string          `json:"cell,omitempty"`      // the executable; default: bulkhead-cell beside this one
-	Drain       Duration        `json:"drain,omitempty"`     // default 5 s
-	Cgroup      string          `json:"cgroup,omitempty"`    // parent group of the cells; empty: none
-	UIDs        *UIDs           `json:"uids,omitempty"`      // one uid per cell; absent: the keeper's own
-	Level       *slog.LevelVar  `json:"-"`                   // of the keeper's logger and its cells'; nil: info, for good
-	AllowFaults bool            `json:"-"`                   // from the command line: POST /faults strikes cells
-	Walls       Walls           `json:"walls,omitempty"`     // limits of the cells, by the workloads that they serve
+	Node        string              `json:"node"`
+	Isolation   Isolation           `json:"isolation"` // default shared
+	Overrides   Overrides           `json:"overrides,omitempty"`
+	Custody     Custody             `json:"custody,omitempty"`   // default anchor
+	Liveness    Liveness            `json:"liveness,omitempty"`  // default 1 s, 3 misses
+	Budgets     budget.Config       `json:"budgets,omitzero"`    // off, or limits of each workload; default: on
+	Tunnels     tunnel.Config       `json:"tunnels,omitzero"`    // key exchange, pool; default: x25519, on
+	Restart     Restart             `json:"restart,omitempty"`   // default 500 ms, doubling, at most 60 s
+	OnFailure   OnFailure           `json:"onFailure,omitempty"` // of cells that stay away; default wait
+	Mesh        string              `json:"mesh"`                // mesh file, watched
+	CA          caclient.Config     `json:"ca"`                  //
+	Admin       string              `json:"admin"`               // unix socket
+	Cell        string              `json:"cell,omitempty"`      // the executable; default: bulkhead-cell beside this one
+	Drain       Duration            `json:"drain,omitempty"`     // default 5 s
+	Log         telemetry.LogConfig `json:"log,omitzero"`        // json or text; of which connections there are access lines: for what starts from now on
+	Cgroup      string              `json:"cgroup,omitempty"`    // parent group of the cells; empty: none
+	UIDs        *UIDs               `json:"uids,omitempty"`      // one uid per cell; absent: the keeper's own
+	Level       *slog.LevelVar      `json:"-"`                   // of the keeper's logger and its cells'; nil: info, for good
+	AllowFaults bool                `json:"-"`                   // from the command line: POST /faults strikes cells
+	Walls       Walls               `json:"walls,omitempty"`     // limits of the cells, by the workloads that they serve
 }
 
 // Liveness is how a cell that hangs is noticed.
@@ -164,6 +166,6 @@ func (c *Config) validate() error {
 	if c.UIDs != nil && (c.UIDs.First < 1 || c.UIDs.Count < 1) {
 		errs = append(errs, errors.New("uids.first and uids.count must be at least 1"))
 	}
-	errs = append(errs, c.Walls.validate(), c.OnFailure.validate())
+	errs = append(errs, c.Walls.validate(), c.OnFailure.validate(), c.Log.Validate())
 	return errors.Join(errs...)
 }

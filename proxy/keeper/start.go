@@ -60,12 +60,24 @@ func (k *Keeper) spawn(x *process) error {
 	return err
 }
 
+// cellArgv is the command line of a cell.
+func (k *Keeper) cellArgv(c *keptCell) []string {
+	argv := []string{k.config.Cell, "channel", "--name", c.group}
+	if f := k.config.Log.Format; f != "" {
+		argv = append(argv, "--log-format", string(f))
+	}
+	if a := k.config.Log.Access; a != "" {
+		argv = append(argv, "--log-access", string(a))
+	}
+	return argv
+}
+
 // processSpec is the shim's command line and descriptors: fd 3 is the channel, and
 // fd 4 the pod's namespace for a cell that lives inside it. A cell of several pods lives
 // in none.
 func (k *Keeper) processSpec(x *process, channelEnd *os.File) (anchor.Spec, error) {
 	c := x.cell
-	s := jail.Spec{Netns: -1, UID: x.uid, GID: x.uid, NoNewPrivs: true, Argv: []string{k.config.Cell, "channel", "--name", c.group}}
+	s := jail.Spec{Netns: -1, UID: x.uid, GID: x.uid, NoNewPrivs: true, Argv: k.cellArgv(c)}
 	files := []*os.File{channelEnd}
 	if c.inPod() {
 		for _, p := range c.snapshotPods() { // exactly one

@@ -9,12 +9,12 @@ import (
 // a node share one, and a line must not end in the middle of another's.
 const atomicWrite = 4096
 
-// NewAccess returns the handler for a Sink of access lines in JSON. It writes several lines
+// NewAccess returns the handler for a Sink of access lines. It writes several lines
 // at once, as many as wait: each write wakes whoever reads the pipe, and with a thousand
 // connections a second that would be a tenth of what they cost.
-func NewAccess(w io.Writer, attrs ...slog.Attr) slog.Handler {
+func NewAccess(w io.Writer, c LogConfig, attrs ...slog.Attr) slog.Handler {
 	b := &lineBuffer{w: w}
-	return &access{Handler: slog.NewJSONHandler(b, nil).WithAttrs(attrs), lines: b}
+	return &access{Handler: c.Handler(b, c.accessLevel()).WithAttrs(attrs), lines: b}
 }
 
 // access is for one goroutine, a Sink's.

@@ -19,7 +19,7 @@ func (w *writes) Write(p []byte) (int, error) {
 // Lines that wait leave together, whole, in order, and in pieces that a pipe takes at once.
 func TestAccessLinesLeaveTogether(t *testing.T) {
 	var w writes
-	h := NewAccess(&w, slog.String("cell", "x"))
+	h := NewAccess(&w, LogConfig{}, slog.String("cell", "x"))
 	log := slog.New(h)
 	for i := range 100 {
 		log.Info("line", "n", i, "padding", strings.Repeat("z", 100))
@@ -50,7 +50,7 @@ func TestAccessLinesLeaveTogether(t *testing.T) {
 // A line that is longer than that is written all the same.
 func TestALongAccessLine(t *testing.T) {
 	var w writes
-	h := NewAccess(&w)
+	h := NewAccess(&w, LogConfig{})
 	slog.New(h).Info("line", "padding", strings.Repeat("z", 3*atomicWrite))
 	slog.New(h).Info("line")
 	h.(*access).Flush()

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -38,9 +39,24 @@ func NewSink(h slog.Handler) *Sink {
 	return s
 }
 
-// Write queues the record's line, or drops and counts it when the log is stuck.
+// Write queues the record's line, if the log wants it, or drops and counts it when the log
+// is stuck.
 func (s *Sink) Write(r *Record) {
-	l := r.line(time.Now())
+	if s.wants(r.level()) {
+		s.queue(r.line(time.Now()))
+	}
+}
+
+// Opened is Write for a connection that begins to carry bytes.
+func (s *Sink) Opened(r *Record) {
+	if s.wants(slog.LevelDebug) {
+		s.queue(r.opened(time.Now()))
+	}
+}
+
+func (s *Sink) wants(l slog.Level) bool { return s.handler.Enabled(context.Background(), l) }
+
+func (s *Sink) queue(l slog.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.taken+len(s.lines) >= sinkDepth {

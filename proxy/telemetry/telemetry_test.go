@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -77,11 +79,75 @@ func TestTheLineSaysWhatIsKnown(t *testing.T) {
 			t.Errorf("no %s in %s", want, lines[0])
 		}
 	}
-	for _, not := range []string{"dst.addr", "peer.identity", "error"} {
+	for _, not := range []string{"dst.addr", "src.identity", "error"} {
 		if strings.Contains(lines[1], not) {
 			t.Errorf("%s in %s, although nothing is known of it", not, lines[1])
 		}
 	}
+}
+
+// One connection as both its ends write it: the keys of who is where are the same.
+func TestBothEndsAreNamed(t *testing.T) {
+	web, db := mustID(t, "spiffe://cluster.local/ns/a/sa/web"), mustID(t, "spiffe://cluster.local/ns/b/sa/db")
+	webOwner := &Owner{UID: "a/web", Name: "web", Namespace: "a", Cluster: "c1", Identity: web}
+	dbOwner := &Owner{UID: "b/db", Name: "db", Namespace: "b", Cluster: "c2", Identity: db}
+	both := []string{"src.workload=web", "src.namespace=a", "src.identity=" + web.String(), "src.cluster=c1", "dst.workload=db", "dst.namespace=b", "dst.identity=" + db.String(), "dst.cluster=c2"}
+	for _, r := range []*Record{
+		{Direction: Outbound, Owner: webOwner, Peer: db, PeerUID: "b/db", PeerBaggage: "k8s.cluster.name=c2,k8s.deployment.name=database"},
+		{Direction: Inbound, Owner: dbOwner, Peer: web, PeerBaggage: "k8s.cluster.name=c1,k8s.pod.name=web"},
+	} {
+		var out bytes.Buffer
+		r.Start = time.Now().Add(-13 * time.Millisecond)
+		new(Counters).Close(r)
+		s := NewSink(LogConfig{Format: Text}.Handler(&out, slog.LevelInfo))
+		s.Write(r)
+		s.Close()
+		for _, want := range append(both, "duration=1") {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: no %s in %s", r.Direction, want, out.String())
+			}
+		}
+		if !strings.Contains(out.String(), "ms ") && !strings.HasSuffix(out.String(), "ms\n") {
+			t.Errorf("the duration has no unit: %s", out.String())
+		}
+	}
+}
+
+func TestWhichConnectionsHaveLines(t *testing.T) {
+	for which, want := range map[Which]string{None: "", Errors: "failed ", All: "complete failed ", "": "complete failed ", Opened: "opened complete failed "} {
+		var out bytes.Buffer
+		s := NewSink(NewAccess(&out, LogConfig{Format: Text, Access: which}))
+		s.Opened(&Record{Start: time.Now()})
+		s.Write(&Record{Start: time.Now()})
+		s.Write(&Record{Start: time.Now(), Err: errors.New("x")})
+		s.Close()
+		got := ""
+		for line := range strings.Lines(out.String()) {
+			_, after, _ := strings.Cut(line, `msg="connection `)
+			word, _, _ := strings.Cut(after, `"`)
+			got += word + " "
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", which, got, want)
+		}
+	}
+}
+
+func TestLogConfigIsStrict(t *testing.T) {
+	for c, ok := range map[LogConfig]bool{{}: true, {Text, None}: true, {JSON, Opened}: true, {"xml", ""}: false, {"", "some"}: false} {
+		if err := c.Validate(); (err == nil) != ok {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+func mustID(t *testing.T, text string) identity.ID {
+	t.Helper()
+	id, err := identity.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 func TestCountersOfOneConnection(t *testing.T) {

@@ -3,6 +3,7 @@ package dataplane
 import (
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
@@ -20,14 +21,15 @@ type Logs struct {
 	lines  *telemetry.Lines
 }
 
-// NewLogs makes the logs of the cell of that name.
-func NewLogs(w io.Writer, name string) Logs {
-	lines := telemetry.NewLines(w)
-	cell, level := slog.String("cell", name), new(slog.LevelVar)
+// NewLogs makes the logs of the cell of that name, which begins with its isolation.
+func NewLogs(w io.Writer, c telemetry.LogConfig, name string) Logs {
+	lines, level := telemetry.NewLines(w), new(slog.LevelVar)
+	isolation, _, _ := strings.Cut(name, "/")
+	attrs := []slog.Attr{slog.String("cell", name), slog.String("isolation", isolation)}
 	return Logs{
 		Level:  level,
-		Log:    slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: level}).WithAttrs([]slog.Attr{cell})),
-		Access: telemetry.NewAccess(w, cell),
+		Log:    slog.New(c.Handler(lines, level).WithAttrs(attrs[:1])),
+		Access: telemetry.NewAccess(w, c, attrs...),
 		lines:  lines,
 	}
 }

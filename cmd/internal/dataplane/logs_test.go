@@ -7,13 +7,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 )
 
 // Whoever reads the log stops: an access line waits, and the cell's own lines do not.
 func TestAStuckLogStopsNobody(t *testing.T) {
 	r, w := io.Pipe()
 	defer r.Close()
-	l := NewLogs(w, "a/b")
+	l := NewLogs(w, telemetry.LogConfig{}, "a/b")
 	stuck := make(chan error, 1)
 	go func() {
 		err := l.Access.Handle(t.Context(), slog.NewRecord(time.Now(), slog.LevelInfo, "connection complete", 0))
@@ -40,7 +42,7 @@ func TestAStuckLogStopsNobody(t *testing.T) {
 	}
 	w.Close()
 	text := <-read
-	for _, want := range []string{`"msg":"connection complete","cell":"a/b"`, `"msg":"accept failed","cell":"a/b"`, `"lines_dropped":`} {
+	for _, want := range []string{`"msg":"connection complete","cell":"a/b","isolation":"a"`, `"msg":"accept failed","cell":"a/b"`, `"lines_dropped":`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in the log", want)
 		}
