@@ -15,11 +15,12 @@ import (
 // What is of our own making (a budget, a drain, a client that left) has none.
 func flagOf(stage telemetry.Stage, err error) telemetry.Flag {
 	var denied *PolicyError
+	var cut *PolicyChangeError
 	var changed *PolicyChangeError
 	var overBudget *budget.Error
 	var expired *identity.ExpiredError
 	switch {
-	case errors.As(err, &denied), errors.As(err, &changed):
+	case errors.As(err, &denied), errors.As(err, &cut), errors.As(err, &changed):
 		return telemetry.FlagDeny
 	case errors.As(err, &overBudget), errors.Is(err, ErrAbandoned), errors.Is(err, ErrDrained):
 		return telemetry.FlagNone

@@ -23,6 +23,7 @@ func TestFlagOf(t *testing.T) {
 		want  telemetry.Flag
 	}{
 		{telemetry.StagePolicy, &refusal{401, &PolicyError{mesh.Decision{Reason: mesh.ReasonDenied, Policy: "a/no"}}}, telemetry.FlagDeny},
+		{telemetry.StageRelay, &PolicyChangeError{}, telemetry.FlagDeny},
 		{telemetry.StageVerify, cause, telemetry.FlagTLS},
 		{telemetry.StageVerify, identity.ErrNoSVID, telemetry.FlagIdentity},
 		{telemetry.StageDeliver, &refusal{503, &netns.Error{Op: netns.OpConnect, Err: cause}}, telemetry.FlagConnect},

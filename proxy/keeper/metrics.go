@@ -89,6 +89,7 @@ func (k *Keeper) gather(out *gathered, used map[string]usage) {
 			continue // it counts for itself
 		}
 		c.metrics(out)
+		k.svidMetrics(out, c)
 		counts := map[string]telemetry.Counts{}
 		for _, uid := range c.workloads() {
 			counts[uid] = c.counts(uid)

@@ -1,6 +1,10 @@
 package keeper
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 var (
 	cellLabels = []string{"cell"}
@@ -17,6 +21,8 @@ var (
 	descHeard     = cellDesc("bulkhead_cell_messages_total", "Messages of the cell.")
 	descCPU       = cellDesc("bulkhead_cell_cpu_seconds_total", "CPU time of the cell's group, by the kernel; absent without cgroups.")
 	descMemory    = cellDesc("bulkhead_cell_memory_bytes", "Memory of the cell's group, by the kernel; absent without cgroups.")
+	descKeys      = cellDesc("bulkhead_cell_identities", "Identities whose private key the cell's process has, or had: workloads that it serves or has served.")
+	descSVID      = cellDesc("bulkhead_svid_seconds_left", "How long the SVID of an identity is still valid; below 0: it has expired, and its workloads are refused.", "identity")
 	descHeld      = cellDesc("bulkhead_cell_messages_waited_total", "Messages of the cell that waited because it says too much.")
 )
 
@@ -42,4 +48,18 @@ func (c *keptCell) metrics(g *gathered) {
 	g.counter(descPushed, float64(c.pushed.bytes.Load()), c.group)
 	g.counter(descHeard, float64(c.heard.messages.Load()), c.group)
 	g.counter(descHeld, float64(c.heard.held.Load()), c.group)
+}
+
+// svidMetrics are those of what the newest process says that it holds. One that drains may
+// hold older SVIDs, which no new peer gets to see.
+func (k *Keeper) svidMetrics(g *gathered, c *keptCell) {
+	if c.current == nil {
+		return
+	}
+	g.gauge(descKeys, float64(len(c.current.svids)), c.group)
+	for id, end := range k.held(c.current) {
+		if !end.IsZero() { // it has none yet
+			g.gauge(descSVID, time.Until(end).Seconds(), c.group, id.String())
+		}
+	}
 }
