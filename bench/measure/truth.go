@@ -62,6 +62,9 @@ func (r *Run) leads(f triage.Finding) bool {
 	node := r.workload(r.Culprit).Node
 	switch f.Path.Kind {
 	case triage.KindCell:
+		if r.Drill == "replace" {
+			return slices.ContainsFunc(r.Nodes, func(n string) bool { return strings.HasPrefix(f.Path.Name, n+" ") }) // of all cells of all nodes
+		}
 		alone := strings.HasSuffix(f.Path.Name, "/"+r.Culprit) // its sidecar, or its cell for it alone
 		return alone || strings.HasPrefix(f.Path.Name, node+" ") && slices.Contains(f.Victims, r.Culprit)
 	case triage.KindKeeper:

@@ -18,11 +18,19 @@ type drill struct {
 	Repeats                           bool
 	Head                              []string
 	Rows                              [][]string
+	Triage                            triaged
 	Spreads                           []spread
 	Alternative                       []bandText
 	Prediction                        string
 	Deviations                        []deviation
 	Text                              string // the table of the terminal, with all that belongs to it
+}
+
+// triaged is what an operator's tool said; Rows are empty where none watched.
+type triaged struct {
+	Head        []string
+	Rows        [][]string
+	FalseAlarms string
 }
 
 // spread is a figure that differed between repeats.
@@ -47,6 +55,7 @@ func newDrill(of Drill, anchor string, n int) drill {
 		Invalid: d.Result.Invalid, Text: d.Table()}
 	v.Does, v.Setting = d.Heading()
 	v.Head, v.Rows = d.Grid()
+	v.Triage = triaged{report.TriageHead, d.TriageRows(), d.FalseAlarms()}
 	v.Spreads, v.Repeats = spreads(d), slices.ContainsFunc(p.bands, func(b band) bool { return b.repeats > 1 })
 	v.Prediction, v.Deviations = prediction(d)
 	if len(p.bands) > 0 {
