@@ -16,8 +16,9 @@ const (
 	// failuresInARow set an endpoint aside. One may be chance, and so may two.
 	failuresInARow = 3
 	// shortAside is how long the first time; each time doubles it, up to longAside.
-	shortAside = 5 * time.Second
-	longAside  = 160 * time.Second
+	shortAside  = 5 * time.Second
+	longAside   = 160 * time.Second
+	forgetAfter = 10 * time.Minute
 	// maxFailing bounds what is remembered. Endpoints come and go, and those that went
 	// while they failed are never heard of again.
 	maxFailing = 1024
@@ -53,6 +54,7 @@ func keyOf(e *mesh.Endpoint) endpointKey { return endpointKey{e.Workload, e.Addr
 type failing struct {
 	row   int       // failures in a row
 	why   error     // the last one
+	last  time.Time // when that was
 	times int       // how often in a row it was set aside; 0: it is not
 	until time.Time // it is not chosen before
 	trial bool      // the time was over and somebody tries it, who has until then to say how it went
@@ -94,7 +96,7 @@ func (s *aside) worked(a *mesh.Answer, i int) {
 	if f == nil {
 		return
 	}
-	s.forget(keyOf(e))
+	delete(s.known, keyOf(e))
 	if f.times > 0 {
 		s.log.Info("endpoint is back", "workload", s.of, "service", a.Service, "endpoint", e.Address.String(), "peer.workload", e.Workload)
 	}
@@ -119,7 +121,7 @@ func (s *aside) failed(a *mesh.Answer, i int, err error, now time.Time) {
 		f = s.remember(keyOf(e))
 	}
 	f.row++
-	f.why = err
+	f.why, f.last = err, now
 	trial := f.trial
 	f.trial = false
 	switch {
@@ -133,9 +135,7 @@ func (s *aside) failed(a *mesh.Answer, i int, err error, now time.Time) {
 	if f.times < 16 {
 		long = min(shortAside<<f.times, longAside)
 	}
-	if f.times++; f.times == 1 {
-		s.count.Aside.Add(1)
-	}
+	f.times++
 	s.count.SetAside.Add(1)
 	f.until = now.Add(long)
 	s.log.Warn("endpoint set aside", "workload", s.of, "service", a.Service, "endpoint", e.Address.String(), "peer.workload", e.Workload, "failures", f.row, "for", long, "error", err)
@@ -146,23 +146,40 @@ type Aside struct {
 	Workload string         `json:"workload,omitempty"` // UID
 	Address  netip.AddrPort `json:"address"`
 	Failures int            `json:"failures"` // in a row
-	Until    time.Time      `json:"until"`    // one connection tries it then; past: as soon as there is one
+	Until    time.Time      `json:"until"`    // then the next connection tries it
 	Error    string         `json:"error"`    // the last
 }
 
 // Aside lists the endpoints that the workload has set aside.
 func (w *Workload) Aside() []Aside {
-	s := &w.aside
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var list []Aside
-	for k, f := range s.known {
-		if f.times > 0 {
-			list = append(list, Aside{Workload: k.workload, Address: k.address, Failures: f.row, Until: f.until, Error: f.why.Error()})
-		}
-	}
+	w.aside.each(time.Now(), func(k endpointKey, f *failing) {
+		list = append(list, Aside{Workload: k.workload, Address: k.address, Failures: f.row, Until: f.until, Error: f.why.Error()})
+	})
 	slices.SortFunc(list, func(a, b Aside) int { return a.Address.Compare(b.Address) })
 	return list
+}
+
+// CountAside is how many those are.
+func (w *Workload) CountAside() int { return w.aside.size(time.Now()) }
+
+func (s *aside) size(now time.Time) (n int) {
+	s.each(now, func(endpointKey, *failing) { n++ })
+	return n
+}
+
+// each yields what is set aside, and forgets what nobody has tried for long: it is gone,
+// or nobody wants it.
+func (s *aside) each(now time.Time, yield func(endpointKey, *failing)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, f := range s.known {
+		if f.times > 0 && now.Before(f.until) {
+			yield(k, f)
+		} else if now.Sub(f.last) > forgetAfter && now.Sub(f.until) > forgetAfter {
+			delete(s.known, k)
+		}
+	}
 }
 
 // mayBeAside is how many of n endpoints may be set aside.
@@ -187,16 +204,9 @@ func (s *aside) remember(k endpointKey) *failing {
 		if len(s.known) < maxFailing {
 			break
 		}
-		s.forget(old)
+		delete(s.known, old)
 	}
 	f := &failing{}
 	s.known[k] = f
 	return f
-}
-
-func (s *aside) forget(k endpointKey) {
-	if s.known[k].times > 0 {
-		s.count.Aside.Add(-1)
-	}
-	delete(s.known, k)
 }

@@ -68,8 +68,8 @@ func TestAnEndpointIsSetAsideAfterFailuresInARow(t *testing.T) {
 	r.want(t, "0 1 2 3")
 	r.fails(1, 1)
 	r.want(t, "0 2 3")
-	if n := r.count.Counts(); n.Aside != 1 || n.SetAside != 1 {
-		t.Errorf("counts %+v", n)
+	if n := r.count.SetAside.Load(); n != 1 || r.size(r.now) != 1 {
+		t.Errorf("set aside %d times, %d now", n, r.size(r.now))
 	}
 }
 
@@ -80,7 +80,7 @@ func TestOnlySomeAreSetAsideAndNeverTheLast(t *testing.T) {
 		for i := range n {
 			r.fails(i, 2*failuresInARow)
 		}
-		if got := r.count.Aside.Load(); got != int64(most) {
+		if got := r.size(r.now); got != most {
 			t.Errorf("%d endpoints: %d aside, want %d", n, got, most)
 		}
 	}
@@ -96,8 +96,8 @@ func TestOneConnectionTriesWhatWasSetAside(t *testing.T) {
 	r.want(t, "1")
 	r.worked(&r.answer, 0)
 	r.want(t, "0 1")
-	if n := r.count.Counts(); n.Aside != 0 || n.SetAside != 1 {
-		t.Errorf("counts %+v", n)
+	if n := r.count.SetAside.Load(); n != 1 || r.size(r.now) != 0 {
+		t.Errorf("set aside %d times, %d now", n, r.size(r.now))
 	}
 }
 
@@ -157,14 +157,29 @@ func TestAnAddressOfAnotherWorkloadBeginsAnew(t *testing.T) {
 	r.want(t, "0 1")
 }
 
-// Endpoints without end are forgotten without end, and the gauge with them.
+// What nobody tries any more, because it is gone, is forgotten.
+func TestWhatIsGoneIsForgotten(t *testing.T) {
+	r := newRig(4)
+	r.fails(0, failuresInARow)
+	r.fails(1, 1)
+	r.now = r.now.Add(forgetAfter)
+	if n := r.size(r.now); n != 0 || len(r.known) != 2 {
+		t.Errorf("%d aside, %d remembered", n, len(r.known))
+	}
+	r.now = r.now.Add(shortAside + 1)
+	if r.size(r.now); len(r.known) != 0 {
+		t.Errorf("%d remembered", len(r.known))
+	}
+}
+
+// Endpoints without end are forgotten without end.
 func TestWhatFailedIsBounded(t *testing.T) {
 	r := newRig(3)
 	for i := range 3 * maxFailing {
 		r.answer.Endpoints[0].Workload = fmt.Sprint(i)
 		r.fails(0, failuresInARow)
 	}
-	if len(r.known) > maxFailing || r.count.Aside.Load() != int64(len(r.known)) {
-		t.Errorf("%d remembered, %d aside", len(r.known), r.count.Aside.Load())
+	if len(r.known) != maxFailing {
+		t.Errorf("%d remembered", len(r.known))
 	}
 }

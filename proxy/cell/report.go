@@ -154,5 +154,6 @@ func carried(all map[string]telemetry.Counts) bool {
 func (v *served) counts() telemetry.Counts {
 	n := v.counters.Counts()
 	n.Budget = v.account.Counts()
+	n.Aside = int64(v.work.CountAside())
 	return n
 }

@@ -12,9 +12,8 @@ type Counters struct {
 	Opened, Closed, Failed, Panics atomic.Uint64
 
 	// Retries counts tries at another endpoint after one failed, SetAside the endpoints that
-	// were set aside for it (each time anew); Aside is how many are now.
+	// were set aside for it (each time anew).
 	Retries, SetAside atomic.Uint64
-	Aside             atomic.Int64
 
 	// DryRun are connections on which policies of dry run would have decided differently.
 	DryRun atomic.Uint64
@@ -57,7 +56,7 @@ func (c *Counters) Counts() Counts {
 	return Counts{
 		Opened: c.Opened.Load(), Closed: c.Closed.Load(), Failed: c.Failed.Load(),
 		Sent: sent, Received: received, Panics: c.Panics.Load(),
-		DryRun: c.DryRun.Load(), Retries: c.Retries.Load(), SetAside: c.SetAside.Load(), Aside: c.Aside.Load(),
+		DryRun: c.DryRun.Load(), Retries: c.Retries.Load(), SetAside: c.SetAside.Load(),
 		Queue: c.Queue.Times(), Handshake: c.Handshake.Times(), Connect: c.Connect.Times(),
 	}
 }
