@@ -26,6 +26,7 @@ func (w *Workload) carry(ctx context.Context, o *open, legs pair, done func()) {
 	series := w.Counters.Carry(r)
 	w.Sink.Opened(r)
 	count := &Bytes{AtoB: Count{Total: &series.Sent}, BtoA: Count{Total: &series.Received}}
+	w.open.relayed(o, count)
 	go startRelay(ctx, legs.client, legs.server, count, func(x *relay) { w.carried(ctx, o, x, done) })
 }
 

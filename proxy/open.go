@@ -18,7 +18,8 @@ type open struct {
 	// Guarded by register.mu.
 	older, newer *open
 	listed       bool
-	judged       bool // Peer, Source and Destination are known, and policies have looked at them
+	count        *Bytes // of the relay, once there is one
+	judged       bool   // Peer, Source and Destination are known, and policies have looked at them
 }
 
 // connection is what policies look at. It may be asked once judged is set.

@@ -112,6 +112,8 @@ func (s *cell) handle(ctx context.Context, e Event) {
 				v.resolver.outdate(e.Invalidate.Version, addresses)
 			}
 		}
+	case e.Look != nil:
+		e.Seen(s.look(e.Look))
 	case e.Strike != nil:
 		collection.wake() // what fails has its real memory limit
 		e.Strike()

@@ -132,6 +132,8 @@ func (c *Channel) event(m *Message, files []*os.File) (Event, error) {
 			return Event{}, err
 		}
 		return Event{Serve: a, Done: c.done(Done{UID: a.Workload.UID, Generation: a.View.Policies.Complete()})}, nil
+	case m.Look != nil:
+		return Event{Look: m.Look, Seen: func(s *Seen) { c.report(&Message{Seen: s}) }}, nil
 	case m.Drop != nil:
 		return Event{Drop: m.Drop, Done: c.done(Done{UID: m.Drop.UID, Dropped: true})}, nil
 	case m.Judge != nil:

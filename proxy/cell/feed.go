@@ -30,6 +30,8 @@ type Event struct {
 	Drop       *Drop
 	Judge      *Judge
 	Invalidate *Invalidate
+	Look       *Look
+	Seen       func(*Seen)                      // for Look: called once
 	Strike     func()                           // a fault that was ordered
 	Ping       func(news *Pong, dropped uint64) // answer by calling it, at once; nil: as last time
 	Done       func(error)                      // for Serve and Drop: called once when carried out

@@ -39,12 +39,14 @@ type Message struct {
 	Fault      *fault.Order `json:"fault,omitempty"` // only after a hello that allows it
 	Limits     *Limits      `json:"limits,omitempty"`
 	Level      *Level       `json:"level,omitempty"`
+	Look       *Look        `json:"look,omitempty"`
 
 	// Cell to keeper.
 	Resolve *Resolve `json:"resolve,omitempty"`
 	Sign    *Sign    `json:"sign,omitempty"`
 	Pong    *Pong    `json:"pong,omitempty"`
 	Done    *Done    `json:"done,omitempty"`
+	Seen    *Seen    `json:"seen,omitempty"`
 }
 
 // Hello opens a conversation. A cell that gets another hello talks to a new
@@ -161,6 +163,21 @@ type Level struct {
 	Name string `json:"name"`
 }
 
+// Look asks which connections of a workload are open; Seen is the answer, the newest first,
+// as many as a packet holds.
+type Look struct {
+	ID  uint64 `json:"id"`
+	UID string `json:"uid"`
+}
+
+// Seen answers a Look.
+type Seen struct {
+	ID          uint64             `json:"id"`
+	Connections []proxy.Connection `json:"connections,omitempty"`
+	Open        int                `json:"open"` // in all
+	Aside       []proxy.Aside      `json:"aside,omitempty"`
+}
+
 // Ping asks for a sign of life; Pong carries what was counted so far.
 type Ping struct {
 	N uint64 `json:"n"`
@@ -232,7 +249,7 @@ func (m *Message) fields() int {
 	n := 0
 	for _, set := range []bool{
 		m.Hello != nil, m.Serve != nil, m.Drop != nil, m.Judge != nil, m.Invalidate != nil, m.Answer != nil, m.Signed != nil,
-		m.Ping != nil, m.Limits != nil, m.Level != nil, m.Fault != nil, m.Resolve != nil, m.Sign != nil, m.Pong != nil, m.Done != nil,
+		m.Ping != nil, m.Limits != nil, m.Level != nil, m.Look != nil, m.Seen != nil, m.Fault != nil, m.Resolve != nil, m.Sign != nil, m.Pong != nil, m.Done != nil,
 	} {
 		if set {
 			n++

@@ -66,11 +66,13 @@ func listenUnix(path string) (net.Listener, error) {
 func (k *Keeper) routes() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /ready", k.getReady)
+	m.HandleFunc("GET /live", k.getLive)
 	m.HandleFunc("GET /pods", k.getPods)
 	m.HandleFunc("POST /pods", k.postPod)
 	m.HandleFunc("DELETE /pods", k.deletePod)
 	m.HandleFunc("GET /cells", k.getCells)
 	m.HandleFunc("GET /who", k.getWho)
+	m.HandleFunc("GET /connections", k.getConnections)
 	m.HandleFunc("POST /verify", k.postVerify)
 	m.HandleFunc("GET /logging", k.getLogging)
 	m.HandleFunc("POST /logging", k.postLogging)

@@ -49,6 +49,7 @@ type Config struct {
 	Overrides   Overrides           `json:"overrides,omitempty"`
 	Custody     Custody             `json:"custody,omitempty"`   // default anchor
 	Liveness    Liveness            `json:"liveness,omitempty"`  // default 1 s, 3 misses
+	Verify      Verify              `json:"verify,omitzero"`     // default: only when asked
 	Budgets     budget.Config       `json:"budgets,omitzero"`    // off, or limits of each workload; default: on
 	Tunnels     tunnel.Config       `json:"tunnels,omitzero"`    // key exchange, pool; default: x25519, on
 	Restart     Restart             `json:"restart,omitempty"`   // default 500 ms, doubling, at most 60 s
@@ -71,8 +72,16 @@ type Liveness struct {
 	Off      bool     `json:"off,omitempty"`
 	Interval Duration `json:"interval,omitempty"`
 	Misses   int      `json:"misses,omitempty"`
+	// Knock is how often each cell must serve a connection of the keeper's; 0: never. One that
+	// is silent Misses times is killed.
+	Knock Duration `json:"knock,omitempty"`
 	// Listeners is how often the listening sockets are looked at, besides after a death.
 	Listeners Duration `json:"listeners,omitempty"`
+}
+
+// Verify is how often the node verifies that identity and policy are enforced; 0: when asked.
+type Verify struct {
+	Every Duration `json:"every,omitempty"`
 }
 
 // Restart is the delay before a dead cell is started again: Initial, times Factor

@@ -126,6 +126,8 @@ func (k *Keeper) receive(x *process, o *outbox, m *cell.Message) error {
 		return k.sign(x, o, m.Sign)
 	case m.Pong != nil:
 		k.ifCurrent(x, o, func() { k.pong(x, m.Pong) })
+	case m.Seen != nil:
+		k.looks.seen(x, m.Seen)
 	case m.Done != nil:
 		k.ifCurrent(x, o, func() { k.doneServing(x, m.Done) })
 	default:

@@ -47,6 +47,8 @@ type Keeper struct {
 	since    time.Time          // this keeper's begin
 	level    *slog.LevelVar     // of its own lines and its cells'
 	prober   prober
+	looks    looks
+	verified verifications
 	// recaptured counts the pods' rules that somebody else had changed.
 	recaptured atomic.Int64
 
@@ -101,6 +103,12 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	k.running.Go(func() { mesh.Watch(ctx, c.Mesh, log, k.use) })
 	if c.path != "" {
 		k.running.Go(func() { k.watchConfig(ctx) })
+	}
+	if c.Liveness.Knock > 0 && !c.Liveness.Off {
+		k.running.Go(func() { k.knocking(ctx) })
+	}
+	if c.Verify.Every > 0 {
+		k.running.Go(func() { k.verifying(ctx) })
 	}
 	k.running.Go(func() {
 		if err := k.serveAdmin(ctx); err != nil {

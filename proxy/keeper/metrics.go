@@ -51,7 +51,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, all := range [][]*prometheus.Desc{{descMended, descRecapture, descFailures}, cellDescs, workloadDescs} {
+	for _, all := range [][]*prometheus.Desc{{descMended, descRecapture, descFailures, descFindings, descVerified, descTook}, cellDescs, workloadDescs} {
 		for _, d := range all {
 			ch <- d
 		}
@@ -75,6 +75,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for f, n := range c.keeper.failures.snapshot(time.Now()) {
 		out.counter(descFailures, float64(n), f.cell, f.workload, f.direction, f.peer, f.stage, f.reason)
 	}
+	out = append(out, c.keeper.verified.metrics()...)
 	for _, m := range out {
 		ch <- m
 	}

@@ -14,7 +14,7 @@ import (
 
 // getWho answers who shares what with whom, for the whole node: who asks for one workload
 // wants its neighbours as well.
-func (k *Keeper) getWho(w http.ResponseWriter, _ *http.Request) {
+func (k *Keeper) getWho(w http.ResponseWriter, r *http.Request) {
 	n := admin.Node{Node: k.config.Node, PID: os.Getpid(), Since: k.since, Cells: []admin.Cell{}}
 	s := k.snapshot.Load()
 	k.do(func() {
@@ -24,6 +24,10 @@ func (k *Keeper) getWho(w http.ResponseWriter, _ *http.Request) {
 			n.Cells = append(n.Cells, k.who(c, s))
 		}
 	})
+	talk := peers(k.connections(r.Context(), ""), s)
+	for i, c := range n.Cells {
+		n.Cells[i].Peers = talk[c.Name]
+	}
 	slices.SortFunc(n.Cells, func(a, b admin.Cell) int { return strings.Compare(a.Name, b.Name) })
 	reply(w, n)
 }
