@@ -90,6 +90,8 @@ type Workload struct {
 	open      register
 	cut       chan struct{} // closed by Cut
 	cutOnce   sync.Once
+	drainFor  atomic.Int64   // in place of Config.Drain, ns; 0: that
+	severed   atomic.Int64   // connections that the end of the drain cut
 	ending    sync.WaitGroup // connections and tunnels: each Add is one that has not said done
 }
 
@@ -141,11 +143,21 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 	return err
 }
 
+// DrainFor replaces Config.Drain for a drain that has not begun.
+func (w *Workload) DrainFor(d time.Duration) { w.drainFor.Store(int64(d)) }
+
+// Severed is how many connections the end of the drain cut.
+func (w *Workload) Severed() int { return int(w.severed.Load()) }
+
 // drain waits for open connections, at most Config.Drain, then cuts them.
 func (w *Workload) drain(kill context.CancelCauseFunc) {
 	done := make(chan struct{})
 	go func() { w.ending.Wait(); close(done) }()
-	deadline := time.NewTimer(w.Drain)
+	limit := w.Drain
+	if d := w.drainFor.Load(); d > 0 {
+		limit = time.Duration(d)
+	}
+	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	select {
 	case <-done:
@@ -153,6 +165,8 @@ func (w *Workload) drain(kill context.CancelCauseFunc) {
 	case <-deadline.C:
 	case <-w.cut:
 	}
+	_, open := w.Connections(0)
+	w.severed.Store(int64(open))
 	kill(ErrDrained)
 	<-done
 }

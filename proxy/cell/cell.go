@@ -98,7 +98,7 @@ func (s *cell) handle(ctx context.Context, e Event) {
 	case e.Serve != nil:
 		s.serve(ctx, e.Serve, e.Done)
 	case e.Drop != nil:
-		s.drop(e.Drop, e.Done)
+		s.drop(e.Drop, e.Cut, e.Done)
 	case e.Judge != nil:
 		s.judge(e.Judge)
 	case e.Invalidate != nil:
@@ -152,13 +152,16 @@ func (s *cell) serve(ctx context.Context, a *Assignment, done func(error)) {
 }
 
 // drop ends a workload; done is called when its last connection has ended.
-func (s *cell) drop(d *Drop, done func(error)) {
+func (s *cell) drop(d *Drop, cut func(int), done func(error)) {
 	v := s.served[d.UID]
 	if v == nil {
 		done(nil)
 		return
 	}
 	delete(s.served, d.UID)
+	if d.Drain > 0 {
+		v.work.DrainFor(d.Drain)
+	}
 	if d.Now {
 		v.cutNow()
 	}
@@ -168,6 +171,9 @@ func (s *cell) drop(d *Drop, done func(error)) {
 	answer := s.answer
 	s.running.Go(func() {
 		<-v.ended
+		if cut != nil {
+			cut(v.work.Severed())
+		}
 		if answer != nil { // before done: then nobody listens to what is said of it any more
 			answer(v.last(), s.sink.Dropped())
 		}
@@ -186,6 +192,6 @@ func (s *cell) judge(j *Judge) {
 
 func (s *cell) dropAll() {
 	for uid := range s.served {
-		s.drop(&Drop{UID: uid}, func(error) {})
+		s.drop(&Drop{UID: uid}, nil, func(error) {})
 	}
 }

@@ -135,7 +135,7 @@ func (c *Channel) event(m *Message, files []*os.File) (Event, error) {
 	case m.Look != nil:
 		return Event{Look: m.Look, Seen: func(s *Seen) { c.report(&Message{Seen: s}) }}, nil
 	case m.Drop != nil:
-		return Event{Drop: m.Drop, Done: c.done(Done{UID: m.Drop.UID, Dropped: true})}, nil
+		return c.dropEvent(m.Drop), nil
 	case m.Judge != nil:
 		return Event{Judge: m.Judge}, nil
 	case m.Invalidate != nil:
@@ -227,6 +227,12 @@ func assignment(s *Serve, files []*os.File) (*Assignment, error) {
 		}
 	}
 	return a, nil
+}
+
+// dropEvent answers with what was cut.
+func (c *Channel) dropEvent(d *Drop) Event {
+	answer := Done{UID: d.UID, Dropped: true}
+	return Event{Drop: d, Cut: func(n int) { answer.Cut = n }, Done: func(err error) { c.done(answer)(err) }}
 }
 
 // done answers a Serve or Drop with d, or with the error instead.

@@ -30,6 +30,7 @@ type Event struct {
 	Drop       *Drop
 	Judge      *Judge
 	Invalidate *Invalidate
+	Cut        func(connections int) // for Drop: called before Done; nil: nobody asks
 	Look       *Look
 	Seen       func(*Seen)                      // for Look: called once
 	Strike     func()                           // a fault that was ordered

@@ -105,6 +105,8 @@ type Judge struct {
 type Drop struct {
 	UID string `json:"uid"`
 	Now bool   `json:"now,omitempty"` // cut instead of drain: the pod is gone
+	// Drain is how long open connections may go on; absent: as the hello says.
+	Drain time.Duration `json:"drain,omitempty"`
 }
 
 // Invalidate makes answers older than Version worthless: those for the addresses, and
@@ -201,6 +203,7 @@ type Pong struct {
 type Done struct {
 	UID     string `json:"uid"`
 	Dropped bool   `json:"dropped,omitempty"`
+	Cut     int    `json:"cut,omitempty"` // with Dropped: connections that outlived the drain
 	Error   string `json:"error,omitempty"`
 	// Generation is that of the Serve's policies, when they are in force: everything that
 	// is open has been judged by them. Pongs say so too, later.

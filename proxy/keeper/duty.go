@@ -40,6 +40,10 @@ func (k *Keeper) duty(p *pod, x *process) *duty {
 // that still serve it know.
 func (k *Keeper) serve(p *pod) {
 	x := p.cell.current
+	if p.drained {
+		k.releaseOthers(p, nil)
+		return
+	}
 	if k.config.Custody == CustodyCell && k.releaseOthers(p, x) {
 		return // they listen themselves: x cannot before they have let go
 	}
@@ -79,14 +83,14 @@ func (k *Keeper) release(d *duty) {
 	if d.dropping {
 		return
 	}
-	d.dropping, d.ready, d.until = true, false, k.deadline()
+	d.dropping, d.ready, d.until = true, false, k.deadline().Add(max(0, d.pod.drain-time.Duration(k.config.Drain)))
 	d.drops++
 	k.note(d.pod)
 	if d.process.foreign {
 		k.dismiss(d.process)
 		return
 	}
-	d.process.tell(&cell.Message{Drop: &cell.Drop{UID: d.pod.UID}})
+	d.process.tell(&cell.Message{Drop: &cell.Drop{UID: d.pod.UID, Drain: d.pod.drain}})
 }
 
 // serving takes a process's word that it accepts the pod's connections. If it is the
@@ -140,6 +144,7 @@ type podLabel struct {
 	By      map[string]bool `json:"by,omitempty"`      // the processes that may serve it; true: it drains there
 	Instead FailureAction   `json:"instead,omitempty"` // what its rules do now; empty: capture
 	Placed  Isolation       `json:"placed,omitempty"`  // whose rules it has, when not a cell's on the node
+	Drained bool            `json:"drained,omitempty"` // by an operator
 	Member  string          `json:"member,omitempty"`  // the group that it belongs to
 	Joined  int64           `json:"joined,omitempty"`  // since when, of CLOCK_MONOTONIC
 }
@@ -149,7 +154,7 @@ func (k *Keeper) note(p *pod) {
 	if p.dropped != nil {
 		return // on its way out
 	}
-	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Instead: p.failing.action, Placed: p.placed, Member: p.member, Joined: monotonic() - int64(time.Since(p.joined))}
+	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Instead: p.failing.action, Placed: p.placed, Drained: p.drained, Member: p.member, Joined: monotonic() - int64(time.Since(p.joined))}
 	for x, d := range p.duties {
 		l.By[x.name()] = d.dropping
 	}
@@ -172,4 +177,12 @@ func (k *Keeper) unassign(p *pod) {
 		k.release(d)
 	}
 	k.tidy(p.cell)
+}
+
+// instead is what the pod's rules do in place of capture.
+func (l podLabel) instead() FailureAction {
+	if l.Drained {
+		return Closed
+	}
+	return l.Instead
 }

@@ -62,7 +62,7 @@ func (k *Keeper) checkFailures() {
 
 func (k *Keeper) checkFailure(p *pod) {
 	f := &p.failing
-	if p.cell.outside() || p.placed.outside() {
+	if p.cell.outside() || p.placed.outside() || p.drained {
 		return
 	}
 	if p.isServed() {

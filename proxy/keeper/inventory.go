@@ -27,8 +27,8 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 		}
 		p := k.adopted(rest)
 		p.Pod, p.noted, p.netns = d.Pod, d.By, ns
-		p.member, p.joined = d.Member, since(d.Joined)
-		p.failing.action, p.placed, p.rules.plan = d.Instead, d.Placed, planOf(d.Placed, d.Instead)
+		p.member, p.joined, p.drained = d.Member, since(d.Joined), d.Drained
+		p.failing.action, p.placed, p.rules.plan = d.Instead, d.Placed, planOf(d.Placed, d.instead())
 	case heldListener:
 		which, uid, _ := strings.Cut(rest, "/")
 		k.adopted(uid).listeners[which] = true

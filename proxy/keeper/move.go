@@ -33,6 +33,11 @@ func (k *Keeper) move(ctx context.Context, uid string, to Isolation) (Moved, err
 	if p == nil {
 		return Moved{}, &notFound{fmt.Errorf("no pod %q on this node", uid)}
 	}
+	drained := false
+	k.do(func() { drained = p.drained })
+	if drained {
+		return Moved{}, &badRequest{fmt.Errorf("pod %s is drained: nobody would serve it where it goes; undo the drain first", uid)}
+	}
 	select { // one move of a pod at a time
 	case p.moving <- struct{}{}:
 		defer func() { <-p.moving }()

@@ -58,7 +58,10 @@ type pod struct {
 	noted    map[string]bool // podLabel.By, until it is adopted
 	placed   Isolation       // whose rules the pod has; empty: those of a cell on the node
 	failing  failing
-	unwatch  func() // ends the watch on its rules, and waits for that; nil: there is none
+	drained  bool          // by an operator: nobody serves it, and new connections are refused
+	drain    time.Duration // of that
+	cut      int           // connections that its last drain cut
+	unwatch  func()        // ends the watch on its rules, and waits for that; nil: there is none
 	policies wanted
 	fault    standing // strikes every process that serves it
 }

@@ -42,7 +42,7 @@ func (c *keptCell) settled() bool {
 		return false
 	}
 	for _, p := range c.pods {
-		if d := p.duties[c.current]; d == nil || !d.ready {
+		if d := p.duties[c.current]; !p.drained && (d == nil || !d.ready) {
 			return false
 		}
 	}

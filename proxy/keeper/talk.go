@@ -140,6 +140,7 @@ func (k *Keeper) doneServing(x *process, m *cell.Done) {
 	switch {
 	case d == nil:
 	case m.Dropped && d.drops > 0:
+		p.cut += max(0, m.Cut)
 		if d.drops--; d.drops == 0 && d.dropping {
 			k.end(d)
 		}

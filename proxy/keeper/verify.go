@@ -35,6 +35,7 @@ type target struct {
 	policies mesh.PolicySet
 	ports    redirect.Ports
 	placed   Isolation
+	drained  bool // nobody serves it, and nobody is let in: its rules say so
 }
 
 // targets are the pods of the node, or one of them.
@@ -45,7 +46,7 @@ func (k *Keeper) targets(only string) (all []*target) {
 			if only != "" && only != uid || p.dropped != nil {
 				continue
 			}
-			t := &target{pod: p, cell: p.cell.group, ports: redirect.NodePorts, placed: p.placed}
+			t := &target{pod: p, cell: p.cell.group, ports: redirect.NodePorts, placed: p.placed, drained: p.drained}
 			if p.placed == Sidecar {
 				t.ports = redirect.SidecarPorts
 			}
@@ -106,7 +107,7 @@ func (e *examination) check(name string, wrong error) bool {
 func (k *Keeper) examine(ctx context.Context, t *target) *examination {
 	e := &examination{target: t}
 	e.check(admin.CheckRules, t.pod.rules.drift(t.pod))
-	if t.placed == None {
+	if t.placed == None || t.drained {
 		return e
 	}
 	if !t.known {

@@ -54,7 +54,7 @@ func (k *Keeper) who(c *keptCell, s *mesh.Snapshot) admin.Cell {
 	}
 	for _, uid := range c.uids() {
 		p := c.pods[uid]
-		w := admin.Workload{UID: uid, Since: p.joined, Instead: string(p.failing.action)}
+		w := admin.Workload{UID: uid, Since: p.joined, Instead: string(p.failing.action), Drained: p.drained}
 		if known, ok := workloadOf(s, uid); ok {
 			w.Identity = known.Identity.String()
 		}

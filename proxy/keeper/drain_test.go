@@ -1,0 +1,99 @@
+package keeper
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
+)
+
+// Conformance 100: while a workload is drained what is open goes on, and what is new fails.
+//
+// A drain waits, refuses, tells what it cut, survives its keeper, and can be undone; who
+// shares the cell notices nothing.
+func TestDrain(t *testing.T) {
+	n := startNode(t, "isolation: shared")
+	n.echo(t)
+	ends, outlives := n.hold(t), n.hold(t)
+	done := make(chan []admin.Drained, 1)
+	go func() {
+		var d []admin.Drained
+		if err := n.call(t, "POST", "/drain", admin.Drain{Workloads: []string{"a/server"}, Seconds: 4}, &d); err != nil {
+			t.Error(err)
+		}
+		done <- d
+	}()
+	eventually(t, "new connections are refused", func() error {
+		if err := n.roundTrip(); err != nil {
+			return nil
+		}
+		return errors.New("one is served")
+	})
+	if err := errors.Join(say(ends, "still"), say(outlives, "still")); err != nil {
+		t.Errorf("an open connection during the drain: %v", err)
+	}
+	ends.Close()
+	d := <-done
+	if len(d) != 1 || d[0].Workload != "a/server" || d[0].Cut != 1 || d[0].Seconds < 3.5 {
+		t.Errorf("%+v", d)
+	}
+	if err := say(outlives, "gone"); err == nil {
+		t.Error("a connection outlived the deadline")
+	}
+	if _, w := shares(t, n.who(t), "a/server"); !w.Drained {
+		t.Errorf("%+v", w)
+	}
+	if err := syscall.Kill(n.keeperPID(t), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	n.ready(t)
+	if err := n.roundTrip(); err == nil {
+		t.Error("the next keeper serves what was drained")
+	}
+	if err := n.call(t, "POST", "/move", map[string]string{"uid": "a/server", "isolation": "workload"}, nil); err == nil || !strings.Contains(err.Error(), "400") {
+		t.Errorf("a drained workload is moved: %v", err)
+	}
+	only(t, n.verify(t))
+	if err := n.call(t, "POST", "/drain", admin.Drain{Workloads: []string{"a/server"}, Undo: true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is served again", n.roundTrip)
+	for what, bad := range map[string]admin.Drain{"404": {Workloads: []string{"a/nobody"}}, "400": {Seconds: 4000}} {
+		if err := n.call(t, "POST", "/drain", bad, nil); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
+
+// Conformance 97: a drain ends with its last connection, long before its deadline.
+func TestADrainEndsWithItsLastConnection(t *testing.T) {
+	n := startNode(t, "isolation: workload")
+	n.echo(t)
+	c := n.hold(t)
+	time.AfterFunc(300*time.Millisecond, func() { c.Close() })
+	var d []admin.Drained
+	if err := n.call(t, "POST", "/drain", admin.Drain{Workloads: []string{"a/server"}, Seconds: 25}, &d); err != nil {
+		t.Fatal(err)
+	}
+	if len(d) != 1 || d[0].Cut != 0 || d[0].Seconds > 20 {
+		t.Errorf("%+v", d)
+	}
+}
+
+// hold is a connection that is open and works.
+func (n *node) hold(t *testing.T) *net.TCPConn {
+	t.Helper()
+	c, err := n.dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if err := say(c, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
