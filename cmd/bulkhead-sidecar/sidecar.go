@@ -18,6 +18,8 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell/fault"
+	"github.com/bulkhead-mesh/bulkhead/proxy/discovery"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/sidecar"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
@@ -26,12 +28,13 @@ import (
 
 // sidecarConfig is the sidecar's strict YAML file.
 type sidecarConfig struct {
-	Workload string          `json:"workload"` // UID in the mesh file
-	Mesh     string          `json:"mesh"`
-	CA       caclient.Config `json:"ca"`
-	Drain    string          `json:"drain,omitempty"` // default 5s
-	Ready    string          `json:"ready,omitempty"` // file that is written when the workload is served
-	Admin    string          `json:"admin,omitempty"` // unix socket that answers operators; default: none
+	Workload  string           `json:"workload"`           // UID in the mesh
+	Mesh      string           `json:"mesh,omitempty"`     // mesh file, watched; or
+	Discovery discovery.Config `json:"discovery,omitzero"` // who serves the mesh
+	CA        caclient.Config  `json:"ca"`
+	Drain     string           `json:"drain,omitempty"` // default 5s
+	Ready     string           `json:"ready,omitempty"` // file that is written when the workload is served
+	Admin     string           `json:"admin,omitempty"` // unix socket that answers operators; default: none
 	// Faults is for labs: a file with the order of a fault, read at the start and at
 	// SIGUSR1. Without it a sidecar takes no orders.
 	Faults  string              `json:"faults,omitempty"`
@@ -71,8 +74,11 @@ func loadSidecar(path string) (sidecarConfig, error) {
 	if err := yaml.UnmarshalStrict(b, &c); err != nil {
 		return c, fmt.Errorf("sidecar config %s: %w", path, err)
 	}
-	if c.Workload == "" || c.Mesh == "" {
-		return c, fmt.Errorf("sidecar config %s: workload and mesh are required", path)
+	if c.Workload == "" {
+		return c, fmt.Errorf("sidecar config %s: workload is required", path)
+	}
+	if err := discovery.From(c.Mesh, c.Discovery); err != nil {
+		return c, fmt.Errorf("sidecar config %s: %w", path, err)
 	}
 	if err := c.CA.Check(); err != nil {
 		return c, fmt.Errorf("sidecar config %s: %w", path, err)
@@ -87,6 +93,14 @@ func loadSidecar(path string) (sidecarConfig, error) {
 		}
 	}
 	return c, nil
+}
+
+// source is where the pod's mesh comes from.
+func (c sidecarConfig) source(log *slog.Logger) (mesh.Source, error) {
+	if c.Mesh != "" {
+		return mesh.Watched{Path: c.Mesh, Log: log}, nil
+	}
+	return discovery.New(c.Discovery, c.Workload, "", log)
 }
 
 func runSidecar(ctx context.Context, c sidecarConfig) error {
@@ -110,8 +124,12 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 		return err
 	}
 	defer signer.Close()
+	source, err := c.source(log)
+	if err != nil {
+		return err
+	}
 	signing := vitals.NewSigning(signer)
-	feed := cell.NewAlone(c.Workload, c.Mesh, c.Budgets, c.Tunnels, signing, log, served)
+	feed := cell.NewAlone(c.Workload, source, c.Budgets, c.Tunnels, signing, log, served)
 	operators = sidecar.New(c.Workload, feed, signing)
 	endAnswers := answer(operators, c.Admin, log)
 	endOrders := func() {}

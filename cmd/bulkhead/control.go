@@ -14,8 +14,9 @@ func newControlCommand() *cobra.Command {
 	var path string
 	c := &cobra.Command{
 		Use:   "control --config FILE",
-		Short: "Serve the mesh to its nodes: the embedded CA over gRPC",
-		Long: `Serve the mesh to its nodes: the embedded CA, by Istio's CA API over gRPC, until SIGTERM or SIGINT.
+		Short: "Serve the mesh to its nodes: discovery and the embedded CA over gRPC",
+		Long: `Serve the mesh to its nodes over gRPC, until SIGTERM or SIGINT: the embedded CA, by Istio's CA API, and with a mesh
+file also discovery, by delta xDS: what istiod and ztunnel speak with each other.
 
 The file is strict YAML:
 
@@ -26,7 +27,9 @@ The file is strict YAML:
   address: control.bulkhead-system.svc:15012  # optional: the same over TLS
   rootsFile: /var/lib/bulkhead/roots.pem      # with address: gets the roots that callers need
   ttl: 1h                   # optional: lifetime of an SVID; callers may wish for less
-  mesh: /etc/bulkhead/mesh.yaml  # optional, watched: what runs on which node
+  mesh: /etc/bulkhead/mesh.yaml  # optional, watched: what discovery serves, and what runs on which node
+  views:                    # optional: namespaces that a node is shown, besides what runs on it; others see everything
+    n1: [tenant-a, shared]
   issued: /run/issued.jsonl # optional: gets a line for each SVID: identity, public key, end
   tokens:
   - token: s3cret

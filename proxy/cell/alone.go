@@ -17,11 +17,11 @@ import (
 )
 
 // Alone is the feed of a sidecar: one workload, in the process's own network
-// namespace, with its own mesh file and its own way to the CA.
+// namespace, with its own mesh and its own way to the CA.
 type Alone struct {
 	issuer.Signer
 	uid      string
-	path     string
+	mesh     mesh.Source
 	budgets  budget.Config
 	tunnels  tunnel.Config
 	log      *slog.Logger
@@ -30,18 +30,19 @@ type Alone struct {
 	serving  func(error) // called when the workload is served, or cannot be
 }
 
-// NewAlone makes the feed for one workload of the mesh file at path.
-func NewAlone(uid, path string, budgets budget.Config, tunnels tunnel.Config, s issuer.Signer, log *slog.Logger, serving func(error)) *Alone {
-	return &Alone{Signer: s, uid: uid, path: path, budgets: budgets, tunnels: tunnels, log: log, events: make(chan Event, 4), serving: serving}
+// NewAlone makes the feed for one workload of a mesh.
+func NewAlone(uid string, m mesh.Source, budgets budget.Config, tunnels tunnel.Config, s issuer.Signer, log *slog.Logger, serving func(error)) *Alone {
+	return &Alone{Signer: s, uid: uid, mesh: m, budgets: budgets, tunnels: tunnels, log: log, events: make(chan Event, 4), serving: serving}
 }
 
 // Events implements Feed.
 func (a *Alone) Events() <-chan Event { return a.events }
 
-// Run watches the mesh file until ctx ends.
+// Run keeps the mesh until ctx ends.
 func (a *Alone) Run(ctx context.Context) {
 	defer close(a.events)
-	mesh.Watch(ctx, a.path, a.log, func(s *mesh.Snapshot, e mesh.Effect) { a.use(ctx, s, e) })
+	a.mesh.Serve(a.uid)
+	a.mesh.Run(ctx, func(s *mesh.Snapshot, e mesh.Effect) { a.use(ctx, s, e) })
 }
 
 // use makes a snapshot the current one and refreshes what depends on it.
@@ -49,7 +50,7 @@ func (a *Alone) use(ctx context.Context, s *mesh.Snapshot, e mesh.Effect) {
 	a.snapshot.Store(s)
 	w, ok := s.Workload(a.uid)
 	if !ok {
-		a.serving(fmt.Errorf("the mesh file has no workload %q", a.uid))
+		a.serving(fmt.Errorf("the mesh has no workload %q", a.uid))
 		return
 	}
 	a.emit(ctx, Event{Invalidate: &Invalidate{Version: s.Version()}})
@@ -81,5 +82,5 @@ func (a *Alone) emit(ctx context.Context, e Event) {
 
 // Resolve implements Feed.
 func (a *Alone) Resolve(_ context.Context, uid string, dst netip.AddrPort) (mesh.Answer, error) {
-	return a.snapshot.Load().Resolve(uid, dst), nil
+	return a.snapshot.Load().ResolveFrom(a.mesh, uid, dst), nil
 }

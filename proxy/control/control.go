@@ -20,6 +20,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/identity/bearer"
 	"github.com/bulkhead-mesh/bulkhead/identity/ca"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/proxy/xds"
 )
 
 // Control is one CA, one mesh, and who may use them.
@@ -30,6 +31,7 @@ type Control struct {
 	tokens    *bearer.Tokens
 	issued    *ca.IssuedLog             // nil: none
 	placement atomic.Pointer[placement] // nil: there is no mesh yet
+	discovery *xds.Server
 }
 
 // New loads or makes the CA. A nil logger is silent. Run closes what New opens.
@@ -57,7 +59,7 @@ func New(cfg Config, log *slog.Logger) (*Control, error) {
 	if err != nil {
 		return nil, errors.Join(err, issued.Close())
 	}
-	return &Control{cfg: cfg, log: log, ca: authority, tokens: tokens, issued: issued}, nil
+	return &Control{cfg: cfg, log: log, ca: authority, tokens: tokens, issued: issued, discovery: newDiscovery(cfg.Views, log)}, nil
 }
 
 func makeCA(dir string, o ca.Options) (*ca.CA, error) {
@@ -97,7 +99,10 @@ func (c *Control) Run(ctx context.Context) error {
 }
 
 // use takes a snapshot of the mesh.
-func (c *Control) use(s *mesh.Snapshot, _ mesh.Effect) { c.placement.Store(newPlacement(s)) }
+func (c *Control) use(s *mesh.Snapshot, _ mesh.Effect) {
+	c.placement.Store(newPlacement(s))
+	serveMesh(c.discovery, s)
+}
 
 // served is one listener and its server: what is spoken on them is the same.
 type served struct {
@@ -144,6 +149,9 @@ func (c *Control) listenTCP() (served, error) {
 func (c *Control) server(o ...grpc.ServerOption) *grpc.Server {
 	s := newServer(c.tokens, c.log, o...)
 	security.RegisterIstioCertificateServiceServer(s, c.ca.Service(c.authorize))
+	if c.cfg.Mesh != "" { // else an empty mesh would be served, in which nothing is encrypted
+		c.discovery.Register(s)
+	}
 	return s
 }
 

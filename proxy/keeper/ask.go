@@ -39,7 +39,7 @@ func (k *Keeper) resolve(x *process, q *cell.Resolve) *cell.Answer {
 	}
 	// Noted before the snapshot is read: a push either finds the note, or its snapshot is read.
 	x.asked.note(q.Dst.Addr())
-	return &cell.Answer{ID: q.ID, Answer: k.snapshot.Load().Resolve(q.UID, q.Dst)}
+	return &cell.Answer{ID: q.ID, Answer: k.snapshot.Load().ResolveFrom(k.mesh, q.UID, q.Dst)}
 }
 
 func (o *outbox) answer(a *cell.Answer) error {

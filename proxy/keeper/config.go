@@ -12,6 +12,8 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/proxy/discovery"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
@@ -54,7 +56,8 @@ type Config struct {
 	Tunnels     tunnel.Config       `json:"tunnels,omitzero"`    // key exchange, pool; default: x25519, on
 	Restart     Restart             `json:"restart,omitempty"`   // default 500 ms, doubling, at most 60 s
 	OnFailure   OnFailure           `json:"onFailure,omitempty"` // of cells that stay away; default wait
-	Mesh        string              `json:"mesh"`                // mesh file, watched
+	Mesh        string              `json:"mesh,omitempty"`      // mesh file, watched; or
+	Discovery   discovery.Config    `json:"discovery,omitzero"`  // who serves the mesh
 	CA          caclient.Config     `json:"ca"`                  //
 	Admin       string              `json:"admin"`               // unix socket
 	Cell        string              `json:"cell,omitempty"`      // the executable; default: bulkhead-cell beside this one
@@ -153,16 +156,24 @@ func set[T comparable](field *T, value T) {
 	}
 }
 
+// source is where the node's mesh comes from.
+func (c *Config) source(log *slog.Logger) (mesh.Source, error) {
+	if c.Mesh != "" {
+		return mesh.Watched{Path: c.Mesh, Log: log}, nil
+	}
+	return discovery.New(c.Discovery, c.Node, c.Node, log)
+}
+
 func (c *Config) validate() error {
 	var errs []error
 	for _, f := range []struct{ name, value string }{
-		{"node", c.Node}, {"mesh", c.Mesh}, {"admin", c.Admin},
+		{"node", c.Node}, {"admin", c.Admin},
 	} {
 		if f.value == "" {
 			errs = append(errs, fmt.Errorf("%s is required", f.name))
 		}
 	}
-	errs = append(errs, c.CA.Check(), checkIsolation("isolation", c.Isolation), c.Overrides.validate("overrides", checkIsolation))
+	errs = append(errs, discovery.From(c.Mesh, c.Discovery), c.CA.Check(), checkIsolation("isolation", c.Isolation), c.Overrides.validate("overrides", checkIsolation))
 	if c.Custody != CustodyAnchor && c.Custody != CustodyCell {
 		errs = append(errs, fmt.Errorf("custody %q: use anchor or cell", c.Custody))
 	}

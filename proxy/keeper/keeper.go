@@ -34,6 +34,7 @@ type Keeper struct {
 	signing  *vitals.Signing   // signer, and how it goes
 	powers   jail.Powers       // what this machine can enforce on cells
 	cgroups  *cgroup.Hierarchy // nil: cells run in the keeper's own
+	mesh     mesh.Source
 	snapshot atomic.Pointer[mesh.Snapshot]
 	calls    chan func()   // run one after another by the loop
 	ended    chan struct{} // closed when the loop has ended
@@ -99,8 +100,11 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	var endLife context.CancelFunc
 	k.life, endLife = context.WithCancel(context.WithoutCancel(ctx))
 	defer endLife()
+	if k.mesh, err = c.source(log); err != nil {
+		return err
+	}
 	k.adopt(inventory)
-	k.running.Go(func() { mesh.Watch(ctx, c.Mesh, log, k.use) })
+	k.running.Go(func() { k.mesh.Run(ctx, k.use) })
 	if c.path != "" {
 		k.running.Go(func() { k.watchConfig(ctx) })
 	}
@@ -257,6 +261,7 @@ func (k *Keeper) use(s *mesh.Snapshot, e mesh.Effect) {
 // assign sees to it that a pod's cell exists and serves it. A pod that had another
 // cell is handed over: see duty.
 func (k *Keeper) assign(p *pod) {
+	k.mesh.Serve(p.UID)
 	group := k.config.Group(p.Pod)
 	if err := p.canLeave(isolationOf(group)); err != nil && p.cell != nil {
 		k.log.Error("workload stays where it is", "workload", p.UID, "cell", p.cell.group, "error", err)

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"os"
@@ -33,7 +34,7 @@ func (k *Keeper) getWho(w http.ResponseWriter, r *http.Request) {
 }
 
 func (k *Keeper) meshStatus(s *mesh.Snapshot) admin.Mesh {
-	m := admin.Mesh{Source: k.config.Mesh, Since: k.meshSince}
+	m := admin.Mesh{Source: cmp.Or(k.config.Mesh, k.config.Discovery.Address), Since: k.meshSince}
 	if s != nil {
 		m.Version = s.Version()
 	}

@@ -35,7 +35,8 @@ type Server struct {
 	streams map[*stream]struct{}
 }
 
-// NewServer makes a server without resources.
+// NewServer makes a server. It answers nothing about a type before its first Update or
+// Replace: that there is nothing is an answer, too, and proxies would believe it.
 func NewServer(c ServerConfig) *Server {
 	s := &Server{config: c, stores: map[string]*store{}, streams: map[*stream]struct{}{}}
 	for _, t := range c.Types {

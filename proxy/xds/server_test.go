@@ -22,6 +22,8 @@ func TestServerToStubs(t *testing.T) {
 	p.serve(t, s.Register)
 	r := newRaw(t, &p)
 	r.send(subscribe(policy))
+	s.Update(address, nil, nil)
+	s.Update(policy, nil, nil)
 	r.want("") // nothing is an answer: its receiver may be waiting for it
 	s.Update(address, []Resource{res("a", "one"), res("b", "one")}, nil)
 	r.send(subscribe(address))
@@ -42,6 +44,8 @@ func TestServerToStubs(t *testing.T) {
 func TestLatestWins(t *testing.T) {
 	var p port
 	s := newServer()
+	s.Replace(policy, nil)
+	s.Replace(address, nil)
 	p.serve(t, s.Register)
 	r := newRaw(t, &p)
 	r.send(subscribe(policy))
@@ -212,6 +216,7 @@ func TestASlowProxyIsAlone(t *testing.T) {
 	s := newServer()
 	p.serve(t, s.Register)
 	big := strings.Repeat("x", 1<<20)
+	s.Update(policy, nil, nil)
 	s.Update(address, []Resource{res("a", big)}, nil)
 	for range 3 { // flow control stops the server's goroutines for these
 		conn, err := p.dial()

@@ -14,6 +14,7 @@ const maxRemoved = 100_000
 type store struct {
 	mu      sync.RWMutex
 	seq     uint64 // of the newest change
+	begun   bool   // somebody has said what there is; before, "nothing" would be a lie
 	keep    int    // maxRemoved
 	entries map[string]*entry
 	changed []*entry // by seq; superseded ones are skipped, and dropped now and then
@@ -42,7 +43,8 @@ func (e *entry) keys() []string { return slices.Concat([]string{e.Name}, e.Alias
 func (s *store) update(set []Resource, removed []string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.seq
+	before, begun := s.seq, s.begun
+	s.begun = true
 	for _, r := range set {
 		if old := s.entries[r.Name]; old == nil || old.Value == nil || old.Version != r.Version {
 			s.put(r)
@@ -56,7 +58,7 @@ func (s *store) update(set []Resource, removed []string) bool {
 		}
 	}
 	s.compact()
-	return s.seq != before
+	return s.seq != before || !begun
 }
 
 // replace is update where what is not set is gone.
@@ -157,6 +159,13 @@ func (s *store) since(seq uint64) (out []*entry, now uint64, ok bool) {
 		}
 	}
 	return out, s.seq, true
+}
+
+// silent says whether nobody has said yet what there is.
+func (s *store) silent() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return !s.begun
 }
 
 // all are the resources that are there, and the newest seq.

@@ -94,7 +94,7 @@ func (w *watch) subscribe(r *discoveryv3.DeltaDiscoveryRequest) {
 func (x *stream) push() error {
 	for _, typ := range x.server.config.Types {
 		w := x.types[typ]
-		if w == nil || w.pending != "" {
+		if w == nil || w.pending != "" || w.store.silent() {
 			continue
 		}
 		r, ok := w.next(x.view)

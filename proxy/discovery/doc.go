@@ -1,0 +1,14 @@
+// Package discovery gives a node or a sidecar its mesh from control, over delta xDS:
+// package xds speaks, package wds translates, package mesh keeps.
+//
+// A [Feed] is a mesh.Source, so whoever has one does not know whether it is control or a
+// file. Its first snapshot comes when control has sent policies, workloads and services,
+// and all of a first response could be used. Before, every destination is unknown, and
+// what is unknown waits. When control is gone, what it said stays.
+//
+// On demand (onDemand: true), control is asked for an address when a workload first
+// calls it, and for what belongs to the workloads that are served here. The memory that
+// the mesh takes is then that of what is talked to, and the first connection to an address
+// waits for control: without control, an address that was never called stays unknown. With
+// everything (the default) it is the other way round. Policies are never on demand.
+package discovery

@@ -1,0 +1,53 @@
+package mesh
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+)
+
+// Source is where a mesh comes from: a file, or control.
+type Source interface {
+	// Run calls use with every snapshot and its effect until ctx ends, the first one when
+	// the mesh is known as a whole. It never takes back what it knew.
+	Run(ctx context.Context, use func(*Snapshot, Effect))
+	// Serve says that a workload is served here: all about it has to be known.
+	Serve(uid string)
+	// Knows says whether what the newest snapshot says of an address is all that there is
+	// to say; if not, it will be, and the effect of that snapshot touches the address.
+	Knows(s *Snapshot, from string, dst netip.Addr) bool
+}
+
+// ResolveFrom is Resolve for the newest snapshot of a source. What the source does not
+// know yet is unknown, and not outside of the mesh.
+func (s *Snapshot) ResolveFrom(source Source, from string, dst netip.AddrPort) Answer {
+	if s == nil || source.Knows(s, from, dst.Addr().Unmap()) {
+		return s.Resolve(from, dst)
+	}
+	return Answer{Kind: Unknown, Version: s.version}
+}
+
+// Watched is the source that is a file.
+type Watched struct {
+	Path string
+	Log  *slog.Logger
+}
+
+// Run implements Source.
+func (w Watched) Run(ctx context.Context, use func(*Snapshot, Effect)) {
+	Watch(ctx, w.Path, w.Log, use)
+}
+
+// Serve implements Source: the file has everything.
+func (w Watched) Serve(string) {}
+
+// Knows implements Source.
+func (w Watched) Knows(*Snapshot, string, netip.Addr) bool { return true }
+
+// Has says whether the mesh has a workload or service at an address, in any network.
+func (s *Snapshot) Has(a netip.Addr) bool {
+	return len(s.workloadsAt(a)) > 0 || len(s.servicesAt(a)) > 0 || len(s.servicesOver(a)) > 0
+}
+
+// Touch adds an address to those whose answers may have changed.
+func (e *Effect) Touch(a netip.Addr) { e.address(a) }
