@@ -20,9 +20,9 @@ import (
 // Files of the run directory, which only this user can enter; what a container mounts of
 // it can be read there by every uid.
 const (
-	meshFile    = "mesh/mesh.yaml" // its directory is what pods mount: the file is replaced
+	meshFile    = "mesh/mesh.yaml" // control serves it
 	controlFile = "control.yaml"
-	caSocket    = "ca/ca.sock" // ditto
+	caSocket    = "ca/ca.sock" // of control; its directory is what pods mount
 	hostsFile   = "hosts"
 	issuedFile  = "issued.jsonl"
 )
@@ -80,7 +80,7 @@ func (l *Lab) writeFiles() error {
 		return err
 	}
 	return l.writeYAML(controlFile, control.Config{
-		TrustDomain: l.topology.TrustDomain, Socket: l.path(caSocket), Tokens: grants,
+		TrustDomain: l.topology.TrustDomain, Socket: l.path(caSocket), Mesh: l.path(meshFile), Tokens: grants,
 		TTL: control.Duration(svidLife), Issued: l.path(issuedFile), SocketMode: 0o666, // a sidecar has another uid; tokens guard it
 	})
 }

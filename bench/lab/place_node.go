@@ -15,21 +15,22 @@ import (
 // nodeConfig is the file of `bulkhead-node`. The lab writes it by itself instead of
 // linking the keeper: it drives the executables from outside, as anybody would.
 type nodeConfig struct {
-	Node      string         `json:"node"`
-	Isolation string         `json:"isolation"`
-	Custody   string         `json:"custody"`
-	Liveness  livenessConfig `json:"liveness"`
-	Budgets   budget.Config  `json:"budgets,omitzero"`
-	Restart   restartConfig  `json:"restart"`
-	Mesh      string         `json:"mesh"`
-	CA        caConfig       `json:"ca"`
-	Admin     string         `json:"admin"`
-	Cell      string         `json:"cell"`
-	Drain     string         `json:"drain"`
-	Cgroup    string         `json:"cgroup,omitempty"`
-	UIDs      *uidsConfig    `json:"uids,omitempty"`
-	Walls     wallsConfig    `json:"walls"`
-	Tunnels   *tunnelsConfig `json:"tunnels,omitempty"`
+	Node      string           `json:"node"`
+	Isolation string           `json:"isolation"`
+	Custody   string           `json:"custody"`
+	Liveness  livenessConfig   `json:"liveness"`
+	Budgets   budget.Config    `json:"budgets,omitzero"`
+	Restart   restartConfig    `json:"restart"`
+	Mesh      string           `json:"mesh,omitempty"`
+	Discovery *discoveryConfig `json:"discovery,omitempty"`
+	CA        caConfig         `json:"ca"`
+	Admin     string           `json:"admin"`
+	Cell      string           `json:"cell"`
+	Drain     string           `json:"drain"`
+	Cgroup    string           `json:"cgroup,omitempty"`
+	UIDs      *uidsConfig      `json:"uids,omitempty"`
+	Walls     wallsConfig      `json:"walls"`
+	Tunnels   *tunnelsConfig   `json:"tunnels,omitempty"`
 }
 
 type tunnelsConfig struct {
@@ -159,13 +160,14 @@ func (l *Lab) nodeConfig(n Node, s Subject, socket string) nodeConfig {
 	}
 	c := nodeConfig{
 		Node: n.Name, Isolation: s.Isolation, Custody: s.Custody, Liveness: livenessConfig{Off: !s.Liveness}, Budgets: budget.Config{Off: s.Budgets == BudgetsOff},
-		Restart: restartConfig{Initial: s.Cells.Initial.String(), Factor: s.Cells.Factor, Max: s.Cells.Max.String()},
-		Mesh:    l.path(meshFile), CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(n.Name)},
+		Restart:   restartConfig{Initial: s.Cells.Initial.String(), Factor: s.Cells.Factor, Max: s.Cells.Max.String()},
+		Discovery: l.discovery(n.Name), CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(n.Name)},
 		Admin: socket, Cell: l.cellProgram(n.Name), Drain: Drain.String(), Cgroup: l.groups.node(n.Name),
 		Walls: nodeWalls(),
 	}
 	if s.Bin != "" {
 		c.Cell = l.binOf(s, "bulkhead-cell")
+		c.Mesh, c.Discovery = l.path(meshFile), nil // an older build may not speak xDS
 	}
 	if s.Pool != "" {
 		c.Tunnels = &tunnelsConfig{s.Pool}

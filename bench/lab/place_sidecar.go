@@ -19,19 +19,30 @@ const Drain = 2 * time.Second
 
 // sidecarConfig is the file of `bulkhead-sidecar`.
 type sidecarConfig struct {
-	Workload string   `json:"workload"`
-	Mesh     string   `json:"mesh"`
-	CA       caConfig `json:"ca"`
-	Drain    string   `json:"drain"`
-	Ready    string   `json:"ready"`
-	Faults   string   `json:"faults"`
-	Admin    string   `json:"admin"`
+	Workload  string           `json:"workload"`
+	Discovery *discoveryConfig `json:"discovery"`
+	CA        caConfig         `json:"ca"`
+	Drain     string           `json:"drain"`
+	Ready     string           `json:"ready"`
+	Faults    string           `json:"faults"`
+	Admin     string           `json:"admin"`
 }
 
 // caConfig is where a data plane has its SVIDs signed.
 type caConfig struct {
 	Socket string `json:"socket"`
 	Token  string `json:"token"`
+}
+
+// discoveryConfig is where a data plane has its mesh from.
+type discoveryConfig struct {
+	Address string `json:"address"`
+	Token   string `json:"token"`
+}
+
+// discovery is that of a node or of a pod's sidecar: control, as on a cluster.
+func (l *Lab) discovery(owner string) *discoveryConfig {
+	return &discoveryConfig{Address: "unix://" + l.path(caSocket), Token: l.tokenFile(owner)}
 }
 
 func (l *Lab) planSidecars(d *dataPlane) {
@@ -113,7 +124,7 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 		spec.UID, spec.GID = sidecarUID, sidecarUID
 	}
 	b := box{
-		read:  []string{shim, cell, filepath.Dir(l.path(meshFile)), filepath.Dir(l.path(caSocket))},
+		read:  []string{shim, cell, filepath.Dir(l.path(caSocket))},
 		write: []string{filepath.Dir(config)},
 	}
 	if group != nil {
@@ -138,7 +149,7 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 // writeSidecar writes what a manifest would mount, for the sidecar's uid.
 func (l *Lab) writeSidecar(p Pod, config, ready string) error {
 	b, err := yaml.Marshal(sidecarConfig{
-		Workload: p.Name(), Mesh: l.path(meshFile), Ready: ready, Faults: l.faultsFile(p), Drain: Drain.String(), Admin: l.sidecarSocket(p),
+		Workload: p.Name(), Discovery: l.discovery(p.Name()), Ready: ready, Faults: l.faultsFile(p), Drain: Drain.String(), Admin: l.sidecarSocket(p),
 		CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(p.Name())},
 	})
 	if err != nil {
