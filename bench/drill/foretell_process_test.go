@@ -47,6 +47,8 @@ func TestForetellProcessFaults(t *testing.T) {
 		{"a sidecar's pod is flushed", fault.RulesFlushed, sidecar, waits(flowsOf("", 0, 2), 0)},
 		{"a pod of many is flushed", fault.RulesFlushed, node(lab.Shared), waits(flowsOf("", 0, 2), 0)},
 		{"nothing is flushed", fault.RulesFlushed, none, Prediction{}},
+		{"a flow is forbidden", fault.PolicyFlip, node(lab.Shared), must(flowsOf("", 2))},
+		{"and nobody knows of it", fault.PolicyFlip, none, Prediction{}},
 		{"a node's sidecars", fault.NodeRestart{}, sidecar, must(flowsOf("", node1...))},
 		{"a node's cells", fault.NodeRestart{}, node(lab.PerWorkload), must(flowsOf("", node1...))},
 		{"a node's cell", fault.NodeRestart{}, node(lab.Shared), must(flowsOf("", node1...))},

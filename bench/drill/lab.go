@@ -60,6 +60,8 @@ type Placement interface {
 	FlushRules(pod string) error
 	RulesInForce(pod string) error
 	Recapture(ctx context.Context, pod string) error
+	// NewFlip is for pushes that forbid a flow of a pod's and allow it again.
+	NewFlip(pod string) (*lab.Flip, error)
 	// Overhear looks for the load's bytes on every wire.
 	Overhear() (*lab.Sniff, error)
 	// Replace replaces every cell of every node and says how that went.

@@ -70,11 +70,31 @@ func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
 		return Prediction{Waiting: stopped(run, alone(s), 0).Waiting}
 	case fault.Hampers:
 		return Prediction{Waiting: hampered(run, s)}
+	case fault.Forbids:
+		return Prediction{Must: forbidden(run, s)}
 	case fault.HampersPod:
 		return Prediction{Waiting: hampered(run, alone(s))} // whoever serves it: others are not in the pod
 	case fault.Ends:
 	}
 	return Predict(run, s)
+}
+
+// forbidden: the culprit's flows to the first server that it asks, by policy, which a
+// data plane knows and nobody else.
+func forbidden(run *measure.Run, s lab.Subject) (must []int) {
+	server := ""
+	for _, f := range run.Flows {
+		if s.Isolation == lab.None || f.Sentinel || f.Denied || f.Client != run.Culprit {
+			continue
+		}
+		if server == "" {
+			server = f.Server
+		}
+		if f.Server == server {
+			must = append(must, f.ID)
+		}
+	}
+	return must
 }
 
 // hampered: whoever shares the culprit's process, and the culprit itself where it has

@@ -42,6 +42,7 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Containers = func() ([]fault.Process, error) { return targets(t.lab.Containers(t.p.Culprit)) }
 	target.Rules = rules{t.lab, t.p.Culprit}
 	target.Throttle = t.throttle
+	target.Flip = t.flip
 	target.Send = t.send
 	target.Crowd = func(ctx context.Context, kind crowd.Kind, times int) (string, error) {
 		return t.lab.Crowd(ctx, t.p.Culprit, kind, times)
@@ -80,6 +81,19 @@ func (t *turn) throttle(share float64) (note string, restore func() error, err e
 		err = &fault.NotEnforceableError{Why: err.Error()}
 	}
 	return note, restore, err
+}
+
+// flip is only where a keeper passes on what its cells say.
+func (t *turn) flip() (fault.Flip, error) {
+	f, err := t.lab.NewFlip(t.p.Culprit)
+	var nobody *lab.NobodyAskedError
+	if errors.As(err, &nobody) {
+		return nil, &fault.NotEnforceableError{Why: nobody.Error()}
+	}
+	if err == nil && !t.subject.OnNode() {
+		return nil, &fault.NotEnforceableError{Why: "only a keeper passes on by which policies its cells judge"}
+	}
+	return f, err
 }
 
 // send is a client of the culprit's. A culprit that talks to nobody has no bytes to send.

@@ -12,6 +12,7 @@ const (
 	TakesOne                    // one connection of the culprit ends
 	Uncaptures                  // the culprit's pod is captured no more, or not at once
 	Hampers                     // it lives, and its workloads may suffer
+	Forbids                     // a flow of the culprit's is denied by policy, and no other
 	HampersPod                  // the data plane lives, and only the culprit's own flows may suffer
 	EndsKeepers                 // keepers end, and no cell
 	ReplacesCells               // every cell is replaced by another

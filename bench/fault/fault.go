@@ -74,6 +74,9 @@ type Target struct {
 	Links Links
 	// Impersonate starts impostors on the fabric and in the culprit's pod.
 	Impersonate func() (Impostors, error)
+	// Flip is a flow of the culprit's that policies forbid and allow; NotEnforceableError
+	// where nobody says by which policies it is judged.
+	Flip func() (Flip, error)
 	// Rules are those that capture the culprit's connections.
 	Rules Rules
 	// Saw writes down what a fault does after it has struck.
@@ -137,7 +140,7 @@ func All() []Fault {
 		AppHog, AppHogLimited, AppOOM, AppOOMPod,
 		KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
 		Partition, Latency, Loss, MTU, Flap,
-		RulesFlushed, Spoof,
+		RulesFlushed, Spoof, PolicyFlip,
 		Null{},
 	}
 }

@@ -26,6 +26,9 @@ type cellStatus struct {
 	Draining  []struct {
 		PID int `json:"pid"`
 	} `json:"draining"`
+	Policies map[string]struct {
+		InForce string `json:"inForce"`
+	} `json:"policies"`
 }
 
 func newNodeAdmin(socket string) *nodeAdmin { return &nodeAdmin{admin.New(socket)} }

@@ -77,11 +77,25 @@ func indexed(p Policy) (*indexedPolicy, error) {
 		return nil, err
 	}
 	p.Workloads = nil // whom it selects is no part of what it says
-	b, err := json.Marshal(p)
+	b, err := json.Marshal(p.canonical())
 	if err != nil {
 		return nil, err
 	}
 	return &indexedPolicy{p, sha256.Sum256(b)}, nil
+}
+
+// canonical is the policy as xDS has it: a rule's own match is a clause. So it has the
+// same hash whichever way it came.
+func (p Policy) canonical() Policy {
+	rules := make([]Rule, 0, len(p.Rules))
+	for _, r := range p.Rules {
+		if !r.Match.isEmpty() {
+			r = Rule{Clauses: append([]Clause{{r.Match}}, r.Clauses...)}
+		}
+		rules = append(rules, r)
+	}
+	p.Rules = rules
+	return p
 }
 
 // Policies is what the connections of a workload are judged by: the global policies,
