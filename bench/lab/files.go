@@ -99,7 +99,7 @@ func meshOf(t Topology) mesh.File {
 	for i, e := range t.Denied {
 		f.Policies = append(f.Policies, t.denial(i, e))
 	}
-	f.Policies = append(f.Policies, t.strict()...)
+	f.PeerAuthentications = t.strict()
 	for _, p := range t.Pods {
 		f.Workloads = append(f.Workloads, mesh.Workload{
 			UID: p.Name(), Name: p.App, Namespace: p.Namespace, ServiceAccount: p.ServiceAccount(),
@@ -126,15 +126,11 @@ func (t Topology) denial(i int, e Edge) mesh.Policy {
 	}
 }
 
-// strict wants an identity of whoever asks the strict pods: Istio's PeerAuthentication
-// STRICT. A policy is one of a namespace.
-func (t Topology) strict() (all []mesh.Policy) {
+// strict wants an identity of whoever asks the strict pods.
+func (t Topology) strict() (all []mesh.PeerAuthentication) {
 	for _, name := range t.Strict {
 		p, _ := t.Pod(name)
-		all = append(all, mesh.Policy{
-			Name: "strict-" + p.App, Namespace: p.Namespace, Scope: mesh.ScopeWorkload, Workloads: []string{name}, Action: mesh.Allow,
-			Rules: []mesh.Rule{{Match: mesh.Match{Principals: []string{t.TrustDomain + "/*"}}}},
-		})
+		all = append(all, mesh.PeerAuthentication{Name: p.App, Namespace: p.Namespace, Workloads: []string{name}, Mode: mesh.Strict})
 	}
 	return all
 }

@@ -19,6 +19,7 @@ var (
 	descSent      = workloadDesc("bulkhead_sent_bytes_total", "Bytes towards the destination.")
 	descReceived  = workloadDesc("bulkhead_received_bytes_total", "Bytes back from the destination.")
 	descPanics    = workloadDesc("bulkhead_panics_total", "Panics recovered in connections.")
+	descDryRun    = workloadDesc("bulkhead_policy_dry_run_total", "Connections on which policies of dry run would have decided differently.")
 	descRetries   = workloadDesc("bulkhead_connect_retries_total", "Connects that were tried at another endpoint because one failed.")
 	descSetAside  = workloadDesc("bulkhead_endpoints_set_aside_total", "Times that the workload set an endpoint aside because connects to it kept failing.")
 	descAside     = workloadDesc("bulkhead_endpoints_aside", "Endpoints that it has set aside now.")
@@ -50,7 +51,7 @@ func (k *Keeper) workloadMetrics(g *gathered, c *keptCell, uid string, n telemet
 	}{
 		{descOpened, n.Opened}, {descClosed, n.Closed}, {descFailed, n.Failed},
 		{descSent, n.Sent}, {descReceived, n.Received}, {descPanics, n.Panics},
-		{descRetries, n.Retries}, {descSetAside, n.SetAside},
+		{descDryRun, n.DryRun}, {descRetries, n.Retries}, {descSetAside, n.SetAside},
 	} {
 		g.counter(m.desc, float64(m.value), c.group, uid)
 	}

@@ -7,6 +7,11 @@
 // go"; [Decide] answers "may this connection be delivered". Both are pure: no
 // clock, no lock, no I/O, so they are tested as tables and can be replayed.
 //
+// Policies are Istio's. A workload is judged by its [PolicySet]: the global ones, those of
+// its namespace, and those that it names. Over xDS it can name one that is not there yet;
+// [PolicySet.After] says what holds meanwhile, and lets nobody in. Strict mTLS is a policy
+// too: [PeerAuthentication] in a file becomes one.
+//
 // Resolve has three answers and no fourth. [Unknown] is what is said before the
 // first complete snapshot; it must never become passthrough, because an address
 // that is not known yet may well belong to a workload that requires mTLS.
