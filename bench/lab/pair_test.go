@@ -16,8 +16,8 @@ func TestPairs(t *testing.T) {
 				t.Errorf("edge %d is %s -> %s", i, e.From, e.To)
 			}
 		}
-		if len(p.Pods) != 2*n || len(meshOf(p).Policies) != n {
-			t.Errorf("%d pods and %d policies for %d pairs", len(p.Pods), len(meshOf(p).Policies), n)
+		if len(p.Pods) != 2*n || len(meshOf(p).PeerAuthentications) != n {
+			t.Errorf("%d pods and %d peer authentications for %d pairs", len(p.Pods), len(meshOf(p).PeerAuthentications), n)
 		}
 	}
 	var misuse *Misuse
