@@ -131,7 +131,11 @@ func (r *relay) copy(from, to half, n *Count, again func()) {
 
 func (r *relay) tryCopy(from, to half, n *Count) (err error) {
 	defer r.recovered()
-	return copyHalf(from, to, n)
+	err = copyHalf(from, to, n)
+	if l, ok := from.Leg.(*tcpLeg); ok && tookNoMore(err, to.name) {
+		awaitTail(l)
+	}
+	return err
 }
 
 // over notes the end of one direction, and ends the relay with the second.

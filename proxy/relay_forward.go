@@ -62,5 +62,10 @@ func (f *forwarded) Ended(err error) {
 	go f.relay.over(err)
 }
 
-// Broke is what copyHalf learns from AwaitBreak.
-func (f *forwarded) Broke(err error) { f.relay.fail(f.from.failed("read", err)) }
+// Broke is what copyHalf learns from AwaitBreak. It has a goroutine of its own.
+func (f *forwarded) Broke(err error) {
+	if l, ok := f.to.Leg.(*tcpLeg); ok && l.halfClose.Load() {
+		awaitTail(l)
+	}
+	f.relay.fail(f.from.failed("read", err))
+}

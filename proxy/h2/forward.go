@@ -154,12 +154,19 @@ func (b *inbox) tell() {
 	if err == io.EOF {
 		err = nil
 	}
+	var lost error // the tunnel was, while a complete answer waited for its sink
 	if end {
-		b.fwd.over, b.fwd.open = true, err == nil
+		if err == nil && b.err != net.ErrClosed {
+			lost = b.err
+		}
+		b.fwd.over, b.fwd.open = true, err == nil && lost == nil
 	}
 	b.mu.Unlock()
 	if end {
 		b.fwd.by.Ended(err)
+	}
+	if lost != nil {
+		go b.fwd.by.Broke(lost)
 	}
 }
 

@@ -188,6 +188,23 @@ func TestABreakIsTold(t *testing.T) {
 		w.c.Close()
 		wantLost(t, to.wantEnd(t))
 	})
+	t.Run("loss behind an answer that waits for its sink", func(t *testing.T) {
+		w, a := wireAccepting(t, Options{})
+		to := newSink()
+		to.take, to.hold = func(int) (int, error) { return 0, nil }, make(chan struct{})
+		s := acceptOn(w, a, 1)
+		forward(s, to)
+		w.must(w.fr.WriteData(1, true, []byte("all of it")))
+		waitFor(t, "END_STREAM", func() bool { return atEnd(s) })
+		w.c.Close()
+		waitFor(t, "the loss", func() bool { _, err := s.Write([]byte("x")); return err != nil })
+		close(to.hold)
+		if err := to.wantEnd(t); err != nil || to.n != 9 {
+			t.Errorf("%d bytes, then %v; want all of the answer, and its end", to.n, err)
+		}
+		within(t, "the break", func() { wantLost(t, <-to.broke) })
+		to.once(t)
+	})
 	t.Run("own close", func(t *testing.T) {
 		w, a := wireAccepting(t, Options{})
 		to := newSink()
