@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"errors"
 	"io"
+	"syscall"
 	"testing"
 )
 
@@ -30,7 +32,8 @@ func TestALossDoesNotCutACompleteAnswer(t *testing.T) {
 			if sends {
 				say(t, client, "more")
 			}
-			if n, err := io.Copy(io.Discard, client); n != answer || err != nil {
+			// Whether the reset comes before the client has seen the end depends on when it looks.
+			if n, err := io.Copy(io.Discard, client); n != answer || err != nil && !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("%d of %d bytes, then %v", n, answer, err)
 			}
 			await(t, "the reset", func() bool { _, err := client.Write([]byte("more")); return err != nil })
