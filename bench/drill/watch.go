@@ -26,7 +26,7 @@ func (t *turn) watchOver(ctx context.Context) (*operator, error) {
 		return nil, nil
 	}
 	w := triage.NewWatch(sockets...)
-	if err := t.look(ctx, w, true); err != nil {
+	if err := t.look(ctx, w); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -53,7 +53,7 @@ func (t *turn) lookOn(ctx context.Context, w *triage.Watch) error {
 		case <-ctx.Done():
 			return nil
 		}
-		if err := t.look(ctx, w, false); err != nil {
+		if err := t.look(ctx, w); err != nil {
 			return err
 		}
 	}
@@ -61,7 +61,7 @@ func (t *turn) lookOn(ctx context.Context, w *triage.Watch) error {
 
 // look asks, diagnoses and writes down. A look that the segment's end cut short says that
 // nobody answered, and is none.
-func (t *turn) look(ctx context.Context, w *triage.Watch, first bool) error {
+func (t *turn) look(ctx context.Context, w *triage.Watch) error {
 	asked := t.now()
 	findings := w.Look(ctx)
 	if ctx.Err() != nil {
@@ -69,5 +69,5 @@ func (t *turn) look(ctx context.Context, w *triage.Watch, first bool) error {
 	}
 	window := w.Window()
 	at := t.now()
-	return t.looks.Write(measure.Look{T: at, Took: at - asked, First: first, Findings: findings, Observation: &window[len(window)-1]})
+	return t.looks.Write(measure.Look{T: at, Took: at - asked, Findings: findings, Observation: &window[len(window)-1]})
 }

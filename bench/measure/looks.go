@@ -19,9 +19,8 @@ const LooksFile = "triage.jsonl.gz"
 // Look is one line of it. Observation is what the sockets said: the judge does not read it,
 // and `bulkhead triage --replay` diagnoses it again.
 type Look struct {
-	T           int64               `json:"t"`               // when the sockets had answered, of CLOCK_MONOTONIC
-	Took        int64               `json:"took"`            // asking and diagnosing
-	First       bool                `json:"first,omitempty"` // of a watch, which knows nothing of what was before
+	T           int64               `json:"t"`    // when the sockets had answered, of CLOCK_MONOTONIC
+	Took        int64               `json:"took"` // asking and diagnosing
 	Findings    []triage.Finding    `json:"findings,omitempty"`
 	Observation *triage.Observation `json:"observation,omitempty"`
 }
@@ -77,14 +76,16 @@ func EachLook(path string, each func(Look) error) error {
 
 // DiagnoseAgain reads the looks of the record in dir, with findings that the rules of this
 // build make of what the sockets had said: a rule that was wrong is repaired without running the drill again.
-func DiagnoseAgain(dir string) (all []Look, err error) {
+// Each segment has a watch of its own, which knows nothing of what was before.
+func DiagnoseAgain(dir string, run *Run) (all []Look, err error) {
 	var w *triage.Watch
+	segment := -1
 	err = EachLook(filepath.Join(dir, LooksFile), func(l Look) error {
 		if l.Observation == nil {
 			return errors.New("no observation")
 		}
-		if w == nil || l.First {
-			w = triage.NewWatch()
+		if at := run.begunAt(l.T); w == nil || at != segment {
+			w, segment = triage.NewWatch(), at
 		}
 		w.Add(*l.Observation)
 		l.Findings, l.Observation = triage.Diagnose(w.Window()), nil
@@ -92,6 +93,17 @@ func DiagnoseAgain(dir string) (all []Look, err error) {
 		return nil
 	})
 	return all, err
+}
+
+// begunAt is the segment that had begun last at a time; -1: none.
+func (r *Run) begunAt(t int64) (last int) {
+	last = -1
+	for i, s := range r.Segments {
+		if s.T0 <= t {
+			last = i
+		}
+	}
+	return last
 }
 
 // LooksWriter writes the file. It makes none before the first look; one goroutine at a

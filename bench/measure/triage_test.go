@@ -104,7 +104,7 @@ func TestLooksThereAndBack(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" || err != nil {
 		t.Error(d, err)
 	}
-	if again, err := DiagnoseAgain(dir); len(again) != 2 || again[1].T != want[1].T || again[1].Findings != nil || err != nil {
+	if again, err := DiagnoseAgain(dir, newStory(Crash).run); len(again) != 2 || again[1].T != want[1].T || again[1].Findings != nil || err != nil {
 		t.Errorf("diagnosed again: %+v, %v", again, err) // the sockets of the test said nothing that is wrong
 	}
 	n := 0

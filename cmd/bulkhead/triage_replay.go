@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
@@ -27,16 +27,16 @@ func (f *triageFlags) again(out io.Writer) error {
 	}
 	scored := 0
 	for _, dir := range dirs {
-		looks, err := measure.DiagnoseAgain(dir)
-		if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(dir, measure.LooksFile)); errors.Is(err, os.ErrNotExist) {
 			continue // of a suite some have none; a drill without is said below
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", filepath.Join(dir, measure.LooksFile), err)
 		}
 		d, err := report.Read(dir)
 		if err != nil {
 			return err
+		}
+		looks, err := measure.DiagnoseAgain(dir, d.Run)
+		if err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(dir, measure.LooksFile), err)
 		}
 		d.Result.Triage = measure.JudgeTriage(d.Run, d.Result, looks)
 		if f.asJSON {

@@ -15,6 +15,12 @@ func explains(cause, f Finding) bool {
 	if cause.is(f) {
 		return false
 	}
+	switch {
+	case f.Path == cause.Path && f.Class == HalfDead: // it serves nothing new for a reason that is known
+		return cause.Class == Descriptors || cause.Class == Hang || cause.Class == Starved
+	case f.Path == cause.Path && f.Class == Surge:
+		return cause.Class == OverBudget
+	}
 	switch cause.Class {
 	case Crash, CrashLoop, MemoryWall, Hang, HalfDead, Descriptors, Restarted, Starved:
 		// Connections pile up and round trips grow where those who answer are not there.

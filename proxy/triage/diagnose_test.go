@@ -75,6 +75,13 @@ func TestDiagnose(t *testing.T) {
 				s.Metrics[`bulkhead_budget_refused_total{cell="shared",workload="a/web",resource="dials"}`] = 200
 			})),
 			[]Finding{{Path: Path{KindWorkload, "a/web"}, Class: OverBudget, Victims: []string{"a/web"}}}},
+		"many more connections than before": {
+			window(node(func(s *Source) { s.Metrics[`bulkhead_connections_opened_total{cell="shared",workload="a/web"}`] = 600 }),
+				node(func(s *Source) { s.Metrics[`bulkhead_connections_opened_total{cell="shared",workload="a/web"}`] = 800 })),
+			[]Finding{{Path: Path{KindWorkload, "a/web"}, Class: Surge, Victims: []string{"a/web"}}}},
+		"many connections, as before": {
+			window(node(func(s *Source) { s.Metrics[`bulkhead_connections_opened_total{cell="shared",workload="a/web"}`] = 6000 }),
+				node(func(s *Source) { s.Metrics[`bulkhead_connections_opened_total{cell="shared",workload="a/web"}`] = 6200 })), nil},
 		"policy begins to refuse": {
 			window(node(nil), node(func(s *Source) { s.Metrics[failures+`denied"}`] = 8 })),
 			[]Finding{{Path: Path{KindPolicy, "b/db"}, Class: Denied, Victims: []string{"a/web", "b/db"}}}},

@@ -47,6 +47,7 @@ const (
 	Starved     Class = "cpu"       // it has less CPU than it wants
 	Descriptors Class = "descriptors"
 	OverBudget  Class = "budget" // a workload takes more than its share
+	Surge       Class = "surge"  // it opens many more connections than it used to
 	Unreachable Class = "unreachable"
 	Slow        Class = "latency"
 	Lossy       Class = "loss"
@@ -87,7 +88,7 @@ func (f Finding) Says() string {
 
 // urgent is the order of classes: what explains most comes first.
 var urgent = []Class{
-	Restarted, Expired, CrashLoop, MemoryWall, Hang, Descriptors, HalfDead, Crash, Unreachable, RulesGone, Starved, OverBudget, Slow, Lossy,
+	Restarted, Expired, CrashLoop, MemoryWall, Hang, Descriptors, HalfDead, Crash, Unreachable, RulesGone, Starved, OverBudget, Surge, Slow, Lossy,
 	NotServing, Gone, Silent, Denied, Stale, Panic, Replaced, Passthrough, Stuck,
 }
 

@@ -77,7 +77,9 @@ func (d *diagnosis) silent(s *Source, before *Source) {
 		}
 		looks, since = looks+1, d.window[i].At
 	}
-	if looks < silentLooks && !hung { // who is asked in vain until patience ends is silent once and for long
+	// A sidecar that is asked in vain until patience ends is silent once and for long; a keeper
+	// has other work, and its cells carry on.
+	if looks < silentLooks && !(hung && before != nil && before.sidecar()) {
 		return
 	}
 	f := Finding{Path: Path{KindKeeper, s.Socket}, Class: Silent, Since: since, Evidence: []string{fmt.Sprintf("%d times in a row: %s", looks, s.Problem)}}

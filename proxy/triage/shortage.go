@@ -77,6 +77,7 @@ func (d *diagnosis) workloads(s *Source) {
 				Next:     "bulkhead connections " + p.UID,
 			})
 		}
+		d.surge(s, p)
 		if n, since := count("bulkhead_panics_total"); n > 0 {
 			d.add(Finding{
 				Path: s.cellPath(p.Cell), Class: Panic, Since: since, Victims: []string{p.UID},
@@ -112,4 +113,31 @@ func (d *diagnosis) spent(s *Source, label string) string {
 	}
 	slices.Sort(said)
 	return strings.Join(said, ", ")
+}
+
+// A surge is a workload with many more connections than it had in its cell's life so far.
+const (
+	surgeRate  = 100 // per second: less is nobody's problem
+	surgeTimes = 5
+	surgeLife  = 10 * time.Second // before that nobody knows what is usual
+)
+
+func (d *diagnosis) surge(s *Source, p Pod) {
+	before, at := d.since(s.Socket, starvedSpan)
+	c := s.cell(p.Cell)
+	if before == nil || c == nil || c.Since.IsZero() || at.Sub(c.Since) < surgeLife {
+		return
+	}
+	label := fmt.Sprintf("workload=%q", p.UID)
+	opened := before.sum("bulkhead_connections_opened_total", label)
+	rate := (s.sum("bulkhead_connections_opened_total", label) - opened) / d.now.At.Sub(at).Seconds()
+	usual := opened / at.Sub(c.Since).Seconds()
+	if rate < surgeRate || rate < surgeTimes*usual {
+		return
+	}
+	d.add(Finding{
+		Path: Path{KindWorkload, p.UID}, Class: Surge, Since: at, Victims: []string{p.UID},
+		Evidence: []string{fmt.Sprintf("it opens and takes %.0f connections per second, and %.0f over its cell's life", rate, usual)},
+		Next:     "bulkhead connections " + p.UID + "; bulkhead move " + p.UID + " --to workload, when others share its cell",
+	})
 }
