@@ -63,6 +63,7 @@ type Config struct {
 	Cell        string              `json:"cell,omitempty"`      // the executable; default: bulkhead-cell beside this one
 	Drain       Duration            `json:"drain,omitempty"`     // default 5 s
 	Log         telemetry.LogConfig `json:"log,omitzero"`        // json or text; of which connections there are access lines: for what starts from now on
+	Metrics     Metrics             `json:"metrics,omitzero"`    // where a Prometheus finds them; default: on the admin socket only
 	Cgroup      string              `json:"cgroup,omitempty"`    // parent group of the cells; empty: none
 	UIDs        *UIDs               `json:"uids,omitempty"`      // one uid per cell; absent: the keeper's own
 	Level       *slog.LevelVar      `json:"-"`                   // of the keeper's logger and its cells'; nil: info, for good
@@ -186,6 +187,6 @@ func (c *Config) validate() error {
 	if c.UIDs != nil && (c.UIDs.First < 1 || c.UIDs.Count < 1) {
 		errs = append(errs, errors.New("uids.first and uids.count must be at least 1"))
 	}
-	errs = append(errs, c.Walls.validate(), c.OnFailure.validate(), c.Log.Validate())
+	errs = append(errs, c.Walls.validate(), c.OnFailure.validate(), c.Log.Validate(), c.Metrics.validate())
 	return errors.Join(errs...)
 }

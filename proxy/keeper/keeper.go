@@ -62,7 +62,7 @@ type Keeper struct {
 
 	// What all cells have counted; both have locks of their own.
 	series    *istio.Ledger
-	failures  failures
+	failures  istio.Failures
 	meshSince time.Time // of the snapshot
 }
 
@@ -113,6 +113,9 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	}
 	if c.Verify.Every > 0 {
 		k.running.Go(func() { k.verifying(ctx) })
+	}
+	if c.Metrics.Address != "" {
+		k.running.Go(func() { k.serveMetrics(ctx) })
 	}
 	k.running.Go(func() {
 		if err := k.serveAdmin(ctx); err != nil {

@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -15,7 +14,7 @@ import (
 // Prometheus's text, as OpenMetrics to whoever asks for it, and compressed likewise.
 func (k *Keeper) metrics() http.Handler {
 	r := prometheus.NewRegistry()
-	r.MustRegister(&collector{keeper: k}, k.series)
+	r.MustRegister(&collector{keeper: k}, k.series, &k.failures)
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
@@ -46,12 +45,11 @@ func (g *gathered) flag(d *prometheus.Desc, v bool, labels ...string) {
 var (
 	descMended    = prometheus.NewDesc("bulkhead_listeners_recreated_total", "Listening sockets of pods that were damaged and made anew by this keeper.", nil, nil)
 	descRecapture = prometheus.NewDesc("bulkhead_capture_repairs_total", "Rules of pods that somebody else had changed and that were put back.", nil, nil)
-	descFailures  = prometheus.NewDesc("bulkhead_connection_failures_total", "Failed connections by the other end (a workload's UID, or an identity), the stage that they had come to, and the error's word, if it has one.", []string{"cell", "workload", "direction", "peer", "stage", "reason"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, all := range [][]*prometheus.Desc{{descMended, descRecapture, descFailures, descFindings, descVerified, descTook}, cellDescs, workloadDescs} {
+	for _, all := range [][]*prometheus.Desc{{descMended, descRecapture, descFindings, descVerified, descTook}, cellDescs, workloadDescs} {
 		for _, d := range all {
 			ch <- d
 		}
@@ -72,9 +70,6 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	used := usages(groups)
 	var out gathered
 	c.keeper.do(func() { c.keeper.gather(&out, used) })
-	for f, n := range c.keeper.failures.snapshot(time.Now()) {
-		out.counter(descFailures, float64(n), f.cell, f.workload, f.direction, f.peer, f.stage, f.reason)
-	}
 	out = append(out, c.keeper.verified.metrics()...)
 	for _, m := range out {
 		ch <- m

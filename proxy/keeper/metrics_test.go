@@ -34,6 +34,31 @@ func (n *node) scrape(t *testing.T, headers ...string) (*http.Response, string) 
 	return resp, string(b)
 }
 
+// wantScrape finds the metrics, and nothing else, at the address that the log names.
+func (n *node) wantScrape(t *testing.T) {
+	t.Helper()
+	var address string
+	eventually(t, "the log names the address of the metrics", func() error {
+		_, after, _ := strings.Cut(n.stderr.String(), `msg="metrics served"`)
+		line, _, _ := strings.Cut(after, "\n")
+		if _, address, _ = strings.Cut(line, "address="); address == "" {
+			return errors.New(n.stderr.String())
+		}
+		return nil
+	})
+	for path, want := range map[string]int{"/metrics": http.StatusOK, "/pods": http.StatusNotFound, "/debug/pprof/": http.StatusNotFound} {
+		resp, err := http.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("GET %s at %s: %s, want %d", path, address, resp.Status, want)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
 // istioSeries are the lines of one of Istio's metrics at one end.
 func istioSeries(metrics, name, reporter string) (lines []string) {
 	for line := range strings.Lines(metrics) {
@@ -47,7 +72,7 @@ func istioSeries(metrics, name, reporter string) (lines []string) {
 // Conformance 107: a connection through HBONE is counted at both ends, with exact bytes.
 // Conformance 110: the names, content types and compression of the metrics.
 func TestIstiosMetricsOfARealConnection(t *testing.T) {
-	n := startNode(t, "isolation: shared\nliveness: {interval: 100ms, misses: 50}\n")
+	n := startNode(t, "isolation: shared\nliveness: {interval: 100ms, misses: 50}\nmetrics: {address: '127.0.0.1:0'}\nlog: {format: text}\n")
 	n.echo(t)
 	if err := n.roundTrip(); err != nil { // "hello", and as much back
 		t.Fatal(err)
@@ -79,6 +104,7 @@ func TestIstiosMetricsOfARealConnection(t *testing.T) {
 		eventually(t, "it is counted at its "+reporter, func() error { return values(want, reporter) })
 	}
 
+	n.wantScrape(t)
 	resp, text := n.scrape(t)
 	if got := resp.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/plain; version=0.0.4") {
 		t.Errorf("content type %q", got)

@@ -16,7 +16,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry/istio"
 	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
 
@@ -26,6 +28,8 @@ type Cell interface {
 	Ping(ctx context.Context) (news *cell.Pong, dropped uint64, err error)
 	// Node is where the mesh says that the workload runs.
 	Node() string
+	// Mesh is what is known of it; nil: nothing yet.
+	Mesh() *mesh.Snapshot
 }
 
 // Signing says how asking the CA goes; *vitals.Signing does.
@@ -43,11 +47,16 @@ type Sidecar struct {
 	unanswered int
 	counts     telemetry.Counts // as of the last pong that had some
 	dropped    uint64
+	account    *istio.Account
+
+	series   *istio.Ledger // these have locks of their own
+	failures istio.Failures
 }
 
 // New answers for the cell that serves a workload.
 func New(uid string, c Cell, s Signing) *Sidecar {
-	return &Sidecar{uid: uid, cell: c, signing: s, started: time.Now()}
+	series := istio.New(istio.Options{})
+	return &Sidecar{uid: uid, cell: c, signing: s, started: time.Now(), series: series, account: series.Account()}
 }
 
 // Served says that the workload is served now.
@@ -95,8 +104,12 @@ func (s *Sidecar) routes() http.Handler {
 	m.HandleFunc("GET /pods", s.getPods)
 	m.HandleFunc("GET /vitals", s.getVitals)
 	r := prometheus.NewRegistry()
-	r.MustRegister(&collector{s})
-	m.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	r.MustRegister(&collector{s}, s.series, &s.failures)
+	metrics := promhttp.HandlerFor(r, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	m.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		_ = s.ping(r.Context()) // series are as of the last pong; that there is none is a metric
+		metrics.ServeHTTP(w, r)
+	})
 	return m
 }
 
@@ -116,8 +129,20 @@ func (s *Sidecar) ping(ctx context.Context) error {
 		if n, ok := news.Counts[s.uid]; ok {
 			s.counts = n
 		}
+		s.count(news.Series[s.uid])
 	}
 	return nil
+}
+
+// count takes the series of the workload. A cell serves nothing before it has a mesh. The
+// caller holds mu.
+func (s *Sidecar) count(tallies []telemetry.Tally) {
+	m := s.cell.Mesh()
+	if m == nil {
+		return
+	}
+	w, _ := m.Workload(s.uid)
+	s.account.Take(s.uid, tallies, &istio.Reading{Mesh: m, Workload: w, Cell: s.name(), Failures: &s.failures})
 }
 
 func (s *Sidecar) getReady(w http.ResponseWriter, _ *http.Request) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/triage"
 	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
@@ -36,6 +37,16 @@ func (f *fake) Ping(ctx context.Context) (*cell.Pong, uint64, error) {
 }
 
 func (*fake) Node() string { return "n1" }
+
+func (*fake) Mesh() *mesh.Snapshot { return theMesh }
+
+var theMesh = func() *mesh.Snapshot {
+	s, err := mesh.Parse([]byte(`workloads: [{uid: a/web, name: web, namespace: a, serviceAccount: web, addresses: [10.0.0.1], trustDomain: cluster.local}]`), 1)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}()
 
 // serve answers on a socket of the test.
 func serve(t *testing.T, f *fake) (*Sidecar, string) {
@@ -95,7 +106,12 @@ func TestReadyWhenServedAndLiveWhenItAnswers(t *testing.T) {
 func TestMetricsAreWhatTheCellCounted(t *testing.T) {
 	var f fake
 	_, path := serve(t, &f)
-	f.news.Store(&cell.Pong{Counts: map[string]telemetry.Counts{"a/web": {Opened: 12, Closed: 9, Panics: 1}}})
+	series := telemetry.Tally{Born: 1, Key: &telemetry.Key{Direction: telemetry.Outbound, Service: "db.a.svc.cluster.local"}, Numbers: telemetry.Numbers{Opened: 12}}
+	series.Failures = []telemetry.Failures{{Failure: telemetry.Failure{Stage: telemetry.StageTunnel, Reason: "lost"}, Count: 2}}
+	f.news.Store(&cell.Pong{
+		Counts: map[string]telemetry.Counts{"a/web": {Opened: 12, Closed: 9, Panics: 1}},
+		Series: map[string][]telemetry.Tally{"a/web": {series}},
+	})
 	for range 2 { // the second has no news
 		var text admin.Text
 		if err := admin.New(path).Call(t.Context(), "GET", "/metrics", nil, &text); err != nil {
@@ -107,6 +123,9 @@ func TestMetricsAreWhatTheCellCounted(t *testing.T) {
 			`bulkhead_panics_total{cell="sidecar/a/web",workload="a/web"} 1`,
 			`bulkhead_cell_access_lines_dropped{cell="sidecar/a/web"} 7`,
 			`bulkhead_cell_up{cell="sidecar/a/web"} 1`,
+			`bulkhead_connection_failures_total{cell="sidecar/a/web",direction="outbound",peer="",reason="lost",stage="tunnel",workload="a/web"} 2`,
+			`istio_tcp_sockets_open{reporter="source"} 12`,
+			`source_workload="web",source_workload_namespace="a",source_zone=""} 12`,
 		} {
 			if !strings.Contains(string(text), want+"\n") {
 				t.Errorf("no %s in\n%s", want, text)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
@@ -64,7 +65,9 @@ func (r *Record) line(now time.Time) slog.Record {
 	if r.Err != nil {
 		message = "connection failed"
 	}
-	a := r.who()
+	scratch := scratches.Get().(*[maxKeys]slog.Attr)
+	defer scratches.Put(scratch)
+	a := r.who(scratch[:0])
 	a = addText(a, keyDryRun, r.DryRun)
 	if r.Status != 0 {
 		a = append(a, slog.Int(keyStatus, r.Status))
@@ -86,13 +89,19 @@ func (r *Record) line(now time.Time) slog.Record {
 // opened is the line of a connection that begins to carry bytes.
 func (r *Record) opened(now time.Time) slog.Record {
 	l := slog.NewRecord(now, slog.LevelDebug, "connection opened", 0)
-	l.AddAttrs(r.who()...)
+	l.AddAttrs(r.who(nil)...)
 	return l
 }
 
-// who are the attributes that a connection has from the beginning.
-func (r *Record) who() []slog.Attr {
-	a := make([]slog.Attr, 0, 26) // as many as there are keys
+// maxKeys is how many keys there are.
+const maxKeys = 26
+
+// scratches are where lines are collected: a slog.Record copies what it is given, so that
+// each line would leave a kilobyte of garbage.
+var scratches = sync.Pool{New: func() any { return new([maxKeys]slog.Attr) }}
+
+// who adds the attributes that a connection has from the beginning.
+func (r *Record) who(a []slog.Attr) []slog.Attr {
 	a = append(a, slog.String(keyDirection, string(r.Direction)), slog.String(keyWorkload, r.Workload), slog.String(keyStage, string(r.Stage)))
 	own, other := destinationKeys, sourceKeys
 	if r.Direction == Outbound {
