@@ -9,7 +9,17 @@
 // stdout must cost lines, never connections (ztunnel's lossless queue lets a stuck
 // log pipe stall every workload of a node), so the sink drops and counts.
 //
+// Which connections have a line, and in which format, is in a [LogConfig].
+//
 // [Counters] are per workload and cumulative. A cell reports them to its keeper,
 // which serves /metrics: counters outlive the cell that counted, and a cell links
 // no metrics library.
+//
+//	c.Open()                 // accepted
+//	s := c.Carry(&record)    // connected: from now on s.Sent and s.Received count its bytes
+//	c.Close(&record)         // ended, well or not
+//
+// [Counters.Carry] finds the connection's [Series]: one for each [Key], which is what this
+// end knows of the other one. [Table.News] hands out what a series has counted since it was
+// last asked; package istio makes metrics of it.
 package telemetry
