@@ -30,7 +30,7 @@ func TestConfigRejects(t *testing.T) {
 		"unknown key":       {"node: node-1", "node: node-1\nnoode: x", "unknown field"},
 		"unknown isolation": {"isolation: workload", "isolation: pod", "use shared, namespace, service-account, workload, sidecar or none"},
 		"unknown custody":   {"node: node-1", "node: node-1\ncustody: me", "use anchor or cell"},
-		"missing mesh":      {"mesh: /m.yaml", "", "mesh is required"},
+		"missing mesh":      {"mesh: /m.yaml", "", "mesh or discovery is required"},
 		"bad duration":      {"node: node-1", "node: node-1\ndrain: five", "no duration"},
 		"negative duration": {"node: node-1", "node: node-1\ndrain: -5s", "no duration"},
 		"bad factor":        {"node: node-1", "node: node-1\nrestart: {factor: 0.5}", "at least 1"},
