@@ -77,21 +77,53 @@ func (k *Keeper) sign(x *process, o *outbox, q *cell.Sign) error {
 	}
 	k.running.Go(func() {
 		defer func() { <-o.signing }()
-		_ = o.signed(k.signature(id, q)) // a channel that has ended ends its reader too
+		_ = o.signed(k.signature(id, q, k.urgency(x, id))) // a channel that has ended ends its reader too
 	})
 	return nil
 }
 
 func (o *outbox) signed(s *cell.Signed) error { return o.reply(&cell.Message{Signed: s}) }
 
-func (k *Keeper) signature(id identity.ID, q *cell.Sign) *cell.Signed {
-	ctx, cancel := context.WithTimeout(k.life, signTimeout)
-	defer cancel()
-	chain, roots, err := k.signer.Sign(ctx, id, q.CSR)
+// signature waits for a turn and asks the CA. A cell that asks the same again, because its
+// channel or its patience ended, gets the answer to what it asked first.
+func (k *Keeper) signature(id identity.ID, q *cell.Sign, u urgency) *cell.Signed {
+	s, err, _ := k.desk.same.Do(id.String()+" "+string(q.CSR), func() (any, error) {
+		ctx, cancel := context.WithTimeout(k.life, signTimeout)
+		defer cancel()
+		if err := k.desk.enter(ctx, u); err != nil {
+			return nil, fmt.Errorf("%d calls of the CA are under way already: %w", callsAtOnce, err)
+		}
+		defer k.desk.leave()
+		chain, roots, err := k.signer.Sign(ctx, id, q.CSR)
+		return &cell.Signed{Chain: chain, Roots: roots}, err
+	})
 	if err != nil {
 		return &cell.Signed{ID: q.ID, Error: cut(err.Error())}
 	}
-	return &cell.Signed{ID: q.ID, Chain: chain, Roots: roots}
+	signed := *s.(*cell.Signed)
+	signed.ID = q.ID
+	return &signed
+}
+
+// urgency is that of a CSR of the process.
+func (k *Keeper) urgency(x *process, id identity.ID) (u urgency) {
+	k.do(func() { u = urgencyOf(x.svids, id, k.patient(x, id), time.Now()) })
+	return u
+}
+
+// patient says whether all workloads of the identity that the process serves are served by
+// another one meanwhile.
+func (k *Keeper) patient(x *process, id identity.ID) bool {
+	s := k.snapshot.Load()
+	for uid, p := range x.snapshot() {
+		if w, known := workloadOf(s, uid); !known || w.Identity != id {
+			continue
+		}
+		if d := p.duties[x]; d == nil || !d.patient() {
+			return false
+		}
+	}
+	return true
 }
 
 func (k *Keeper) authorize(x *process, text string) (identity.ID, error) {

@@ -170,7 +170,7 @@ func TestACellCannotGetAnothersSVID(t *testing.T) {
 	c := talk(t, k, "a/own")
 	own, other := idOf(t, "own"), idOf(t, "other")
 	for i, id := range []string{other.String(), "spiffe://other.domain/ns/a/sa/own", own.String() + "/", "", "spiffe://", "\x00", strings.Repeat("x", 60000)} {
-		s := c.ask(t, &cell.Message{Sign: &cell.Sign{ID: uint64(i), Identity: id, CSR: []byte("csr")}}).Signed
+		s := c.ask(t, &cell.Message{Sign: &cell.Sign{ID: uint64(i), Identity: id, CSR: fmt.Appendf(nil, "csr %d", i)}}).Signed
 		if s == nil || s.ID != uint64(i) || s.Error == "" || len(s.Chain) > 0 {
 			t.Errorf("%.80q is granted: %+v", id, s)
 		}
@@ -317,7 +317,7 @@ func TestAFloodOfCSRs(t *testing.T) {
 	var asking sync.WaitGroup
 	asking.Go(func() {
 		for i := range uint64(asked) {
-			c.say(t, &cell.Message{Sign: &cell.Sign{ID: i, Identity: idOf(t, "own").String(), CSR: []byte("csr")}})
+			c.say(t, &cell.Message{Sign: &cell.Sign{ID: i, Identity: idOf(t, "own").String(), CSR: fmt.Appendf(nil, "csr %d", i)}})
 		}
 	})
 	var hearing sync.WaitGroup

@@ -32,6 +32,7 @@ type Keeper struct {
 	anchor   *anchor.Client
 	signer   issuer.Signer
 	signing  *vitals.Signing   // signer, and how it goes
+	desk     desk              // in front of the signer
 	powers   jail.Powers       // what this machine can enforce on cells
 	cgroups  *cgroup.Hierarchy // nil: cells run in the keeper's own
 	mesh     mesh.Source
