@@ -27,6 +27,7 @@ The file is strict YAML:
   address: control.bulkhead-system.svc:15012  # optional: the same over TLS
   rootsFile: /var/lib/bulkhead/roots.pem      # with address: gets the roots that callers need
   ttl: 1h                   # optional: lifetime of an SVID; callers may wish for less
+  rootLife: 8760h           # optional: after this a new root takes over, and nothing is dropped
   mesh: /etc/bulkhead/mesh.yaml  # optional, watched: what discovery serves, and what runs on which node
   views:                    # optional: namespaces that a node is shown, besides what runs on it; others see everything
     n1: [tenant-a, shared]

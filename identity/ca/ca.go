@@ -31,6 +31,10 @@ type Options struct {
 	MaxTTL      time.Duration    // longer wishes are cut to this; zero: 24 h, or TTL if that is longer
 	Now         func() time.Time // nil: time.Now
 	Logger      *slog.Logger     // nil: silent
+	// RootLife is after how long a root is replaced, without anybody noticing: see RotateRoot. Zero: never by itself.
+	RootLife time.Duration
+	// RootsChanged is told, as PEM, what is trusted whenever that changes. Called under the CA's lock.
+	RootsChanged func(pem []byte)
 	// Issued is told of every SVID before its requester gets it; nil: nobody. When it
 	// fails the requester gets none: the list is whole or of no use. Called from many
 	// goroutines.
@@ -58,6 +62,9 @@ func (o Options) check() error {
 	if _, err := identity.New(o.TrustDomain, "x", "x"); err != nil {
 		return fmt.Errorf("trust domain %q: %w", o.TrustDomain, err)
 	}
+	if o.RootLife < 0 || o.RootLife > 0 && o.RootLife < 4*o.withDefaults().MaxTTL {
+		return fmt.Errorf("RootLife %s is less than four times the longest life of an SVID, %s: a rotation takes two", o.RootLife, o.withDefaults().MaxTTL)
+	}
 	if o.TTL < 0 || o.MaxTTL < 0 {
 		return fmt.Errorf("a lifetime is negative: TTL %s, MaxTTL %s", o.TTL, o.MaxTTL)
 	}
@@ -66,11 +73,13 @@ func (o Options) check() error {
 
 // CA is a root and the intermediate that it vouches for.
 type CA struct {
-	o    Options
-	root authority // immutable
+	o   Options
+	dir string // where it is stored; empty: in memory
 
-	mu           sync.Mutex // guards intermediate
+	mu           sync.Mutex // guards what follows
+	root         authority
 	intermediate authority
+	next         *succession // nil: no rotation is under way
 }
 
 // authority is a certificate that signs others, and its key.
@@ -100,7 +109,14 @@ func New(o Options) (*CA, error) {
 func (c *CA) TrustDomain() string { return c.o.TrustDomain }
 
 // Roots returns what peers must trust, as DER.
-func (c *CA) Roots() [][]byte { return [][]byte{c.root.cert.Raw} }
+func (c *CA) Roots() [][]byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.advance(); err != nil {
+		c.o.Logger.Error("roots not rotated", "error", err)
+	}
+	return c.trusted()
+}
 
 // RootsPEM is Roots as the text of a file.
 func (c *CA) RootsPEM() []byte { return bundlePEM(c.Roots()) }
@@ -139,19 +155,15 @@ func newAuthority(o Options, parent *authority) (authority, error) {
 	return authority{cert: cert, key: key}, err
 }
 
-// issuing returns the intermediate, a new one when it is past its half life.
-func (c *CA) issuing() (authority, error) {
+// issuing returns who signs now, and what is trusted with that.
+func (c *CA) issuing() (signer authority, roots [][]byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.fresh(c.intermediate.cert) {
-		return c.intermediate, nil
+	if err := c.advance(); err != nil {
+		return authority{}, nil, err
 	}
-	fresh, err := newAuthority(c.o, &c.root)
-	if err != nil {
-		return authority{}, fmt.Errorf("ca: intermediate: %w", err)
-	}
-	c.intermediate = fresh
-	return fresh, nil
+	signer, err = c.signer()
+	return signer, c.trusted(), err
 }
 
 // fresh says whether a certificate is before its half life.
@@ -163,7 +175,8 @@ func (c *CA) fresh(cert *x509.Certificate) bool {
 func (c *CA) signs(der []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return bytes.Equal(der, c.intermediate.cert.Raw)
+	signer, err := c.signer()
+	return err == nil && bytes.Equal(der, signer.cert.Raw)
 }
 
 // backdate is how far a certificate's validity begins in the past, for clocks that are behind ours. A tenth of a short

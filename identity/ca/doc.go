@@ -16,12 +16,18 @@
 // at half life while the CA runs and when it is loaded; it is not written back, since peers get it in the chain and trust
 // only the root.
 //
+// # Roots
+//
+// With RootLife, or by RotateRoot, a new root takes over in two steps, each as long as an SVID may live: first both are
+// trusted and the old one signs, then the new one signs, then the old one is trusted no more. Nobody with a valid SVID is
+// cut off at any moment. RootsChanged is told of each step.
+//
 // # Ownership
 //
 // A CA may be used from many goroutines and needs no closing. The keys lie in memory and, after Save, in one file of mode 0600.
 //
 // # Limits
 //
-// For laboratories and single machines: no revocation, no audit trail but the log, no HSM, one root that is not rotated.
+// For laboratories and single machines: no revocation, no audit trail but the log, no HSM, and the keys in a file.
 // A cell never links this package; a cluster has istiod or SPIRE in its place.
 package ca

@@ -51,7 +51,7 @@ func (c *CA) servingCertificate(host string) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := c.issuing()
+	issuer, _, err := c.issuing()
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (c *CA) Sign(csrDER []byte, id identity.ID, ttl time.Duration) (chain, root
 	if ttl == 0 {
 		ttl = c.o.TTL
 	}
-	issuer, err := c.issuing()
+	issuer, roots, err := c.issuing()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -44,7 +44,7 @@ func (c *CA) Sign(csrDER []byte, id identity.ID, ttl time.Duration) (chain, root
 	if err := c.note(id, leaf); err != nil {
 		return nil, nil, err
 	}
-	return [][]byte{leaf, issuer.cert.Raw}, c.Roots(), nil
+	return [][]byte{leaf, issuer.cert.Raw}, roots, nil
 }
 
 func (c *CA) leaf(issuer authority, id identity.ID, key *ecdsa.PublicKey, ttl time.Duration) ([]byte, error) {
@@ -54,7 +54,7 @@ func (c *CA) leaf(issuer authority, id identity.ID, key *ecdsa.PublicKey, ttl ti
 	}
 	now := c.o.Now()
 	if now.After(issuer.cert.NotAfter) {
-		return nil, fmt.Errorf("ca: the root expired at %s", c.root.cert.NotAfter)
+		return nil, fmt.Errorf("ca: the root expired at %s", issuer.cert.NotAfter)
 	}
 	// No subject: CreateCertificate then marks the SAN critical, as RFC 5280 4.2.1.6 wants.
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{

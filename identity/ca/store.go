@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // fileName is the one file of a stored CA: root, its key, intermediate, its key, as PEM. One file, so that a crash cannot
@@ -24,15 +25,51 @@ const maxFile = 64 << 10
 func Open(dir string, o Options) (*CA, error) {
 	c, err := Load(dir, o)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return c, err
+		return c.storedIn(dir), err
 	}
 	if c, err = New(o); err != nil {
 		return nil, err
 	}
 	if err := c.Save(dir); !errors.Is(err, fs.ErrExist) {
-		return c, err
+		return c.storedIn(dir), err
 	}
-	return Load(dir, o) // another process was faster; its root is the one that counts
+	c, err = Load(dir, o)
+	return c.storedIn(dir), err // another process was faster; its root is the one that counts
+}
+
+// storedIn has a rotation of roots written to where the CA came from.
+func (c *CA) storedIn(dir string) *CA {
+	if c != nil {
+		c.dir = dir
+	}
+	return c
+}
+
+// replace writes the CA over what is there. The caller holds mu.
+func (c *CA) replace() error {
+	text, err := c.encode()
+	if err != nil {
+		return err
+	}
+	tmp, err := writeTemporary(c.dir, text)
+	if err != nil {
+		return err
+	}
+	return os.Rename(tmp, filepath.Join(c.dir, fileName))
+}
+
+// writeTemporary writes a file that is complete before it has its name.
+func writeTemporary(dir string, text []byte) (path string, err error) {
+	tmp, err := os.CreateTemp(dir, fileName+".*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = tmp.Write(text)
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		os.Remove(tmp.Name())
+		return "", err
+	}
+	return tmp.Name(), nil
 }
 
 // Save writes the CA to dir, which is made if need be. A CA that is there already is not overwritten (fs.ErrExist): its
@@ -41,21 +78,19 @@ func (c *CA) Save(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("ca: %w", err)
 	}
+	c.mu.Lock()
 	text, err := c.encode()
+	c.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("ca: %w", err)
 	}
-	tmp, err := os.CreateTemp(dir, fileName+".*") // mode 0600
+	tmp, err := writeTemporary(dir, text)
 	if err != nil {
 		return fmt.Errorf("ca: %w", err)
 	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(text)
-	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("ca: %w", err)
-	}
+	defer os.Remove(tmp)
 	// Link instead of rename: it appears whole as well, and fails where something is.
-	if err := os.Link(tmp.Name(), filepath.Join(dir, fileName)); err != nil {
+	if err := os.Link(tmp, filepath.Join(dir, fileName)); err != nil {
 		return fmt.Errorf("ca: %w", err)
 	}
 	return nil
@@ -97,46 +132,80 @@ func readPrivate(path string) ([]byte, error) {
 const (
 	pemCertificate = "CERTIFICATE"
 	pemKey         = "PRIVATE KEY"
+	headerBegun    = "Begun" // of the rotation to the root that follows
 )
 
 func (c *CA) encode() ([]byte, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	var out []byte
-	for _, a := range []authority{c.root, c.intermediate} {
+	all := []authority{c.root, c.intermediate}
+	if c.next != nil {
+		all = append(all, c.next.root, c.next.intermediate)
+	}
+	for i, a := range all {
 		key, err := x509.MarshalPKCS8PrivateKey(a.key)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: a.cert.Raw})...)
+		var headers map[string]string
+		if i == 2 {
+			headers = map[string]string{headerBegun: c.next.begun.Format(time.RFC3339Nano)}
+		}
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Headers: headers, Bytes: a.cert.Raw})...)
 		out = append(out, pem.EncodeToMemory(&pem.Block{Type: pemKey, Bytes: key})...)
 	}
 	return out, nil
 }
 
 func (c *CA) decode(text []byte) (err error) {
-	if c.root, text, err = decodeAuthority(text); err != nil {
-		return fmt.Errorf("root: %w", err)
+	if c.root, c.intermediate, text, err = c.decodePair(text); err != nil {
+		return err
 	}
-	if c.intermediate, text, err = decodeAuthority(text); err != nil {
-		return fmt.Errorf("intermediate: %w", err)
+	if len(text) > 0 {
+		if text, err = c.decodeNext(text); err != nil {
+			return fmt.Errorf("the next root: %w", err)
+		}
 	}
 	if len(text) != 0 {
-		return errors.New("something follows the intermediate's key")
-	}
-	if err := c.intermediate.cert.CheckSignatureFrom(c.root.cert); err != nil {
-		return fmt.Errorf("the intermediate is not the root's: %w", err)
-	}
-	want := "spiffe://" + c.o.TrustDomain
-	for _, u := range slices.Concat(c.root.cert.URIs, c.intermediate.cert.URIs) {
-		if u.String() != want {
-			return fmt.Errorf("it is the CA of %s, not of %s", u, want)
-		}
+		return errors.New("something follows the last key")
 	}
 	if c.o.Now().After(c.root.cert.NotAfter) {
 		return fmt.Errorf("the root expired at %s", c.root.cert.NotAfter)
 	}
 	return nil
+}
+
+// decodeNext reads the root that is taking over.
+func (c *CA) decodeNext(text []byte) (rest []byte, err error) {
+	b, _ := pem.Decode(text)
+	if b == nil {
+		return nil, errors.New("want a CERTIFICATE block")
+	}
+	begun, err := time.Parse(time.RFC3339Nano, b.Headers[headerBegun])
+	if err != nil {
+		return nil, fmt.Errorf("header %s: %w", headerBegun, err)
+	}
+	root, intermediate, rest, err := c.decodePair(text)
+	c.next = &succession{root, intermediate, begun}
+	return rest, err
+}
+
+func (c *CA) decodePair(text []byte) (root, intermediate authority, rest []byte, err error) {
+	if root, text, err = decodeAuthority(text); err != nil {
+		return root, intermediate, nil, fmt.Errorf("root: %w", err)
+	}
+	if intermediate, text, err = decodeAuthority(text); err != nil {
+		return root, intermediate, nil, fmt.Errorf("intermediate: %w", err)
+	}
+	if err := intermediate.cert.CheckSignatureFrom(root.cert); err != nil {
+		return root, intermediate, nil, fmt.Errorf("the intermediate is not the root's: %w", err)
+	}
+	want := "spiffe://" + c.o.TrustDomain
+	for _, u := range slices.Concat(root.cert.URIs, intermediate.cert.URIs) {
+		if u.String() != want {
+			return root, intermediate, nil, fmt.Errorf("it is the CA of %s, not of %s", u, want)
+		}
+	}
+	return root, intermediate, text, nil
 }
 
 func decodeAuthority(text []byte) (a authority, rest []byte, err error) {

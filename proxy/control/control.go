@@ -47,7 +47,14 @@ func New(cfg Config, log *slog.Logger) (*Control, error) {
 		return nil, &ConfigError{Err: err}
 	}
 	ttl := time.Duration(cmp.Or(cfg.TTL, defaultTTL))
-	o := ca.Options{TrustDomain: cfg.TrustDomain, TTL: ttl, MaxTTL: ttl, Logger: log}
+	o := ca.Options{TrustDomain: cfg.TrustDomain, TTL: ttl, MaxTTL: ttl, Logger: log, RootLife: time.Duration(cfg.RootLife)}
+	if cfg.RootsFile != "" {
+		o.RootsChanged = func(pem []byte) {
+			if err := writeWhole(cfg.RootsFile, pem); err != nil {
+				log.Error("rootsFile not written", "error", err)
+			}
+		}
+	}
 	var issued *ca.IssuedLog
 	if cfg.Issued != "" {
 		if issued, err = ca.OpenIssued(cfg.Issued); err != nil {

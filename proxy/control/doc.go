@@ -14,6 +14,7 @@
 //	address: control.bulkhead-system.svc:15012  # optional: the same over TLS; the CA vouches for the host in it
 //	rootsFile: /var/lib/bulkhead/roots.pem      # with address: gets the roots that callers need
 //	ttl: 1h                   # optional: lifetime of an SVID; callers may wish for less
+//	rootLife: 8760h           # optional: after this a new root takes over, and nothing is dropped
 //	mesh: /etc/bulkhead/mesh.yaml  # optional, watched: what runs on which node
 //	tokens:
 //	- token: s3cret
