@@ -22,6 +22,12 @@ type pooled struct {
 	idleSince time.Time // when streams became 0
 }
 
+// Usable is that of the tunnel, and false once its credentials have ended: streams that
+// are open go on, and none is opened on a proof that is worth nothing any more.
+func (t *pooled) Usable() bool {
+	return t.Tunnel.Usable() && (t.until.IsZero() || time.Now().Before(t.until))
+}
+
 // run is the life of a tunnel in the pool: dial, hand out, keep.
 func (p *Pool) run(ctx context.Context, k Key, d *dial) {
 	t, until, err := p.make(ctx, k)

@@ -11,13 +11,13 @@ import (
 // stream finds one and does not wait for a handshake. Two things end a tunnel in
 // advance: the peer's GOAWAY, which leaves the open streams alone, and the end of the
 // credentials that it was made with, ours or the peer's, whichever is first. TLS 1.3
-// cannot show new ones in an old connection, and nobody checks the old ones again, so
-// nothing would break at that moment; but a tunnel should not outlive the proof that
-// it rests on, unless a stream does.
+// cannot show new ones in an old connection, and nobody checks the old ones again: the
+// pool puts no new stream on a tunnel that outlives the proof that it rests on.
 //
 // The order is: dial, and when the successor is there, drain. Until then the old one
 // serves, and if no successor can be had (the CA is away, say, and the peer's SVID is
-// the old one) it goes on serving: an outage of the CA must not end what works.
+// the old one) it goes on serving until the credentials end, and the streams that it has
+// then for as long as they last: an outage of the CA must not end what works.
 //
 // Not all at once: a node's tunnels were made together, and a GOAWAY comes to all peers
 // of a workload. Both are spread, by part of the life that is left and by goAwaySpread.

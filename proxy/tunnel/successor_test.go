@@ -1,9 +1,12 @@
 package tunnel
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 )
 
 // A tunnel in use that the peer ends has its successor before anybody asks for it: a
@@ -117,12 +120,12 @@ func TestASuccessorThatCannotBeHad(t *testing.T) {
 				d.mu.Lock()
 				spoil(d)
 				d.mu.Unlock()
-				time.Sleep(2 * time.Hour)
+				time.Sleep(time.Hour - time.Second)
 				synctest.Wait()
 				d.mu.Lock()
 				dials := d.dials
 				d.mu.Unlock()
-				if dials < 2 || dials > 120 { // one a minute, in the time after 70 %
+				if dials < 2 || dials > 60 { // one a minute, in the time after 70 %
 					t.Errorf("%d dials", dials)
 				}
 				start := time.Now()
@@ -130,9 +133,36 @@ func TestASuccessorThatCannotBeHad(t *testing.T) {
 				if waited := time.Since(start); waited != 0 {
 					t.Errorf("a stream waited %s although a tunnel was there", waited)
 				}
+				time.Sleep(time.Hour)
+				d.mu.Lock()
+				defer d.mu.Unlock()
+				if d.tunnels[0].closed {
+					t.Error("the stream that was open is cut")
+				}
 			})
 		})
 	}
+}
+
+// When the credentials of a tunnel have ended a new stream needs new ones, and fails if there are none; what is open goes on.
+func TestNoStreamOnExpiredCredentials(t *testing.T) {
+	d := &dialer{limit: 100}
+	inBubble(t, d, func(t *testing.T, p *Pool) {
+		end := time.Now().Add(time.Hour)
+		d.until = func() time.Time { return end }
+		defer mustOpen(t, p, key(1)).Close()
+		d.mu.Lock()
+		d.err = errDial
+		d.mu.Unlock()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if s, _, err := p.Open(t.Context(), key(1), hbone.Head{}); !errors.Is(err, errDial) {
+			t.Errorf("%v, %v", s, err)
+		}
+		if d.tunnels[0].closed {
+			t.Error("the stream that was open is cut")
+		}
+	})
 }
 
 // The tunnels of a node were made together; their successors are not.
