@@ -105,14 +105,15 @@ func (r *resolver) forget(which func(netip.AddrPort, mesh.Answer) bool) {
 }
 
 // invalidate forgets answers older than version. Zero means that another keeper
-// answers from now on, whose versions begin anew.
+// answers from now on, whose versions begin anew. One version may come twice, for some
+// addresses and for the workload itself: to have seen it says nothing of what is left.
 func (r *resolver) invalidate(version uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if version != 0 && version <= r.oldest {
-		return
+	r.forget(func(_ netip.AddrPort, a mesh.Answer) bool { return version == 0 || a.Version < version })
+	if version != 0 {
+		version = max(version, r.oldest)
 	}
-	r.forget(func(netip.AddrPort, mesh.Answer) bool { return true })
 	r.renew(version)
 }
 

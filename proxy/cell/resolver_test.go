@@ -44,6 +44,35 @@ func TestResolverAsksOnce(t *testing.T) {
 	}
 }
 
+// A push changes a workload and an address that it has asked for: the keeper says so in
+// two messages of one version, and each counts, whichever comes first.
+func TestResolverHearsBothMessagesOfAVersion(t *testing.T) {
+	addresses := func(r *resolver) { r.outdate(2, []netip.Addr{netip.MustParseAddr("10.0.0.2")}) }
+	workload := func(r *resolver) { r.invalidate(2) }
+	for name, messages := range map[string][]func(*resolver){
+		"addresses first": {addresses, workload}, "workload first": {workload, addresses},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &oracle{answer: func(n int64) (mesh.Answer, error) { return mesh.Answer{Kind: mesh.NotMesh, Version: uint64(n)}, nil }}
+			r := newResolver(o, "a/web")
+			for range 2 {
+				if _, err := r.Resolve(t.Context(), somewhere); err != nil {
+					t.Fatal(err)
+				}
+				for _, m := range messages {
+					m(r)
+				}
+			}
+			if o.asked.Load() != 2 {
+				t.Errorf("asked %d times, want 2: an answer of before the push, and one of its version", o.asked.Load())
+			}
+			if len(r.answers) != 1 {
+				t.Errorf("%d answers kept, want the one of the push's version", len(r.answers))
+			}
+		})
+	}
+}
+
 // An answer older than an invalidation that overtook it is asked for again.
 func TestResolverDropsOvertakenAnswers(t *testing.T) {
 	var r *resolver
