@@ -72,6 +72,7 @@ func (k *Keeper) routes() http.Handler {
 	m.HandleFunc("DELETE /pods", k.deletePod)
 	m.HandleFunc("GET /cells", k.getCells)
 	m.HandleFunc("GET /who", k.getWho)
+	m.HandleFunc("GET /config_dump", k.getConfigDump)
 	m.HandleFunc("GET /connections", k.getConnections)
 	m.HandleFunc("POST /verify", k.postVerify)
 	m.HandleFunc("GET /logging", k.getLogging)

@@ -77,7 +77,9 @@ func (k *Keeper) sign(x *process, o *outbox, q *cell.Sign) error {
 	}
 	k.running.Go(func() {
 		defer func() { <-o.signing }()
-		_ = o.signed(k.signature(id, q, k.urgency(x, id))) // a channel that has ended ends its reader too
+		s := k.signature(id, q, k.urgency(x, id))
+		x.issued.note(id, s)
+		_ = o.signed(s) // a channel that has ended ends its reader too
 	})
 	return nil
 }

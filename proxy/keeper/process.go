@@ -34,7 +34,8 @@ type process struct {
 	until      time.Time                      // when it must have, then
 	foreign    bool                           // of another protocol version: not spoken with
 
-	asked asked
+	asked  asked
+	issued issued
 
 	mu   sync.Mutex
 	pods map[string]*pod // that it may act for: from its Serve to the end of their drain
