@@ -128,6 +128,9 @@ func (w *Workload) decide(o *open) error {
 		}
 		return nil
 	}
+	if o.Peer.IsReserved() { // any token gets one, and no policy is about it
+		return &PolicyError{mesh.Decision{Reason: mesh.ReasonReserved}}
+	}
 	w.open.judge(o)
 	d := w.view.Load().Policies.Decide(o.connection())
 	if d.Dry != nil && d.Dry.Allowed != d.Allowed {

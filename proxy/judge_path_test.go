@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"syscall"
 	"testing"
 
+	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
 )
 
 // deny is a policy against a port of the server.
@@ -58,6 +61,42 @@ func TestAPushCutsWhatItDenies(t *testing.T) {
 	w.client.wantRefused(t, at(w.B4, 8080))
 	<-w.server.work.SetView(view("g3"))
 	w.client.talk(t, at(w.B4, 8080))
+}
+
+// Anybody may have a reserved identity: it is good for the port of probes, and lets nobody
+// past the policies that meet its owner, be there none or one that allows everybody.
+func TestReservedIdentitiesReachNoApplication(t *testing.T) {
+	w := newTwo(t)
+	w.server.serve(t, 8080, echoAll)
+	everybody := mesh.Policy{Name: "everybody", Namespace: "a", Scope: mesh.ScopeNamespace, Action: mesh.Allow, Rules: []mesh.Rule{{Match: mesh.Match{Principals: []string{"*"}}}}}
+	ask := func(id identity.ID, port uint16) int {
+		t.Helper()
+		resp, err := w.request(t, http.MethodConnect, at(w.B4, port).String(), http.NoBody, w.svid(t, id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	for _, policies := range [][]mesh.Policy{nil, {everybody}} {
+		<-w.server.work.SetView(view(fmt.Sprint(len(policies)), policies...))
+		for r, probed := range map[identity.Reserved]int{identity.Probe: 200, identity.ProbeDenied: 401} {
+			id, err := r.Of("cluster.local")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := ask(id, 8080); got != 401 {
+				t.Errorf("%s, %d policies: status %d at an application", r, len(policies), got)
+			}
+			if got := ask(id, redirect.ProbePort); got != probed {
+				t.Errorf("%s, %d policies: status %d at the port of probes", r, len(policies), got)
+			}
+		}
+		if got := ask(w.client.workload.Identity, 8080); got != 200 {
+			t.Errorf("the control, %d policies: status %d", len(policies), got)
+		}
+	}
+	w.server.waitLine(t, "direction=inbound", "stage=policy", "reason=reserved")
 }
 
 // Plaintext is judged anew like everything else, and strict mTLS is such a policy.

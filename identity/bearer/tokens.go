@@ -22,8 +22,8 @@ type Caller struct {
 	Node       string        // empty: it is no node
 }
 
-// Owns says whether the identity is the caller's by name. The reserved ones are everybody's: they are good for nothing but
-// to be told yes or no.
+// Owns says whether the identity is the caller's by name. The reserved ones are everybody's: a workload lets
+// them in to no port but the probe's, whatever its policies say.
 func (c Caller) Owns(id identity.ID) bool {
 	return id.IsReserved() || slices.Contains(c.Identities, id)
 }

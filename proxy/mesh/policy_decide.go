@@ -10,6 +10,7 @@ const (
 	ReasonNotAllowed Reason = "not-allowed"    // there are ALLOWs, and none matches
 	ReasonPlaintext  Reason = "plaintext"      // it has no identity, and mTLS is strict
 	ReasonUnknown    Reason = "policy-unknown" // the workload has a policy that nobody knows yet
+	ReasonReserved   Reason = "reserved"       // its identity is one of the probes', who are nobody's client
 )
 
 // Decision says whether a connection is delivered, and why not.
@@ -32,6 +33,8 @@ func (d Decision) String() string {
 		return "plaintext, but mTLS is strict: " + d.Policy
 	case ReasonUnknown:
 		return "a policy of the workload is not known yet: " + d.Policy
+	case ReasonReserved:
+		return "the identity is reserved for probes, which reach no application"
 	}
 	return "allowed"
 }

@@ -11,7 +11,7 @@ import (
 const deniedLeast = 5
 
 // refusals are the reasons by which policy refuses, and cuts.
-var refusals = []string{"denied", "not-allowed", "plaintext", "policy-unknown", "policy-change"}
+var refusals = []string{"denied", "not-allowed", "plaintext", "policy-unknown", "policy-change", "reserved"}
 
 // denials looks for pairs of workloads between which policy begins to refuse. That it refuses
 // others, and has all the while, is what it is there for.
