@@ -133,17 +133,17 @@ func jitter(d time.Duration) time.Duration {
 // subscription is what the client knows of a type over all streams, and on this one.
 type subscription struct {
 	Subscription
-	versions map[string]string // by name, of what was not rejected
+	versions map[string]string // by name, of what is held
 	acked    bool              // once
 	asked    bool              // on this stream
 }
 
-// settle notes what became of a response.
+// settle notes what became of a response. A rejected resource keeps the version of the form
+// that is still held: forgotten, it would not be said to be gone when it goes while no
+// stream is there, and what is held would be held for ever.
 func (t *subscription) settle(r Response, rejected map[string]error) {
 	for _, x := range r.Resources {
-		if rejected[x.Name] != nil {
-			delete(t.versions, x.Name)
-		} else {
+		if rejected[x.Name] == nil {
 			t.versions[x.Name] = x.Version
 		}
 	}

@@ -151,13 +151,33 @@ func TestReconnectEchoesWhatItHas(t *testing.T) {
 	if r := l.hear(policy); r.InitialResourceVersions["p"] != "one" || len(r.InitialResourceVersions) != 1 || r.ResponseNonce != "" {
 		t.Errorf("policies it has: %v", r)
 	}
-	if r := l.hear(address); r.InitialResourceVersions["c"] != "one" || len(r.InitialResourceVersions) != 1 {
+	if r := l.hear(address); r.InitialResourceVersions["c"] != "one" || r.InitialResourceVersions["b"] != "one" || len(r.InitialResourceVersions) != 2 {
 		t.Errorf("addresses it has: %v", r)
 	}
 	h.await(t, "b=one c=one p=one") // what was known stays known
 	l.say(address, "1", nil, res("b", "two"))
 	l.hear(address)
 	h.await(t, "b=two c=one p=one")
+}
+
+// What was held when its next form was rejected goes, though it goes while there is no stream.
+func TestRejectedAndThenGone(t *testing.T) {
+	var p port
+	s := newServer()
+	s.Replace(policy, []Resource{res("p", "one"), res("q", "one")})
+	s.Replace(address, nil)
+	p.serve(t, s.Register)
+	h := newHolder()
+	c := startClient(t, &p, h, false)
+	awaitReady(t, c)
+	s.Update(policy, []Resource{res("p", "bad"), res("q", "two")}, nil)
+	h.await(t, "p=one q=two")
+	p.stop()
+	s = newServer()
+	s.Replace(policy, []Resource{res("q", "two")})
+	s.Replace(address, nil)
+	p.serve(t, s.Register)
+	h.await(t, "q=two")
 }
 
 // Conformance 79: on demand nothing is asked for but what is demanded, each once, and again on a new stream.
