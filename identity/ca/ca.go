@@ -80,6 +80,7 @@ type CA struct {
 	root         authority
 	intermediate authority
 	next         *succession // nil: no rotation is under way
+	again        time.Time   // no earlier is a step tried again that failed
 }
 
 // authority is a certificate that signs others, and its key.
@@ -112,9 +113,7 @@ func (c *CA) TrustDomain() string { return c.o.TrustDomain }
 func (c *CA) Roots() [][]byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.advance(); err != nil {
-		c.o.Logger.Error("roots not rotated", "error", err)
-	}
+	c.advance()
 	return c.trusted()
 }
 
@@ -159,9 +158,7 @@ func newAuthority(o Options, parent *authority) (authority, error) {
 func (c *CA) issuing() (signer authority, roots [][]byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.advance(); err != nil {
-		return authority{}, nil, err
-	}
+	c.advance()
 	signer, err = c.signer()
 	return signer, c.trusted(), err
 }

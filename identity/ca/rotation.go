@@ -24,13 +24,26 @@ type succession struct {
 func (s *succession) signs(o Options) time.Time { return s.begun.Add(o.MaxTTL) }
 func (s *succession) done(o Options) time.Time  { return s.begun.Add(2 * o.MaxTTL) }
 
+// againAfter is when a step that could not be written is tried again.
+const againAfter = time.Minute
+
 // advance brings the roots to where they are now. The caller holds mu. Whoever asks for a signature or the roots calls it:
-// with nobody asking, nobody needs to know.
-func (c *CA) advance() error {
+// with nobody asking, nobody needs to know. When a step fails, the roots stay as they are, which drops nothing: the old one
+// goes on signing, or is trusted for longer than needed.
+func (c *CA) advance() {
 	now := c.o.Now()
+	if now.Before(c.again) {
+		return
+	}
+	if err := c.step(now); err != nil {
+		c.again = now.Add(againAfter)
+		c.o.Logger.Error("roots not rotated", "trust_domain", c.o.TrustDomain, "error", err, "again_in", againAfter)
+	}
+}
+
+func (c *CA) step(now time.Time) error {
 	if c.next != nil && !now.Before(c.next.done(c.o)) {
-		c.root, c.intermediate, c.next = c.next.root, c.next.intermediate, nil
-		if err := c.changed("the old root is trusted no more"); err != nil {
+		if err := c.change(c.next.root, c.next.intermediate, nil, "the old root is trusted no more"); err != nil {
 			return err
 		}
 	}
@@ -50,28 +63,33 @@ func (c *CA) begin(now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("ca: next intermediate: %w", err)
 	}
-	c.next = &succession{root, intermediate, now}
-	return c.changed("a new root is trusted, and will sign at " + c.next.signs(c.o).UTC().Format(time.RFC3339))
+	next := &succession{root, intermediate, now}
+	return c.change(c.root, c.intermediate, next, "a new root is trusted, and will sign at "+next.signs(c.o).UTC().Format(time.RFC3339))
 }
 
 // RotateRoot begins a rotation now, unless one is under way.
 func (c *CA) RotateRoot() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.advance(); err != nil || c.next != nil {
+	now := c.o.Now()
+	if err := c.step(now); err != nil || c.next != nil {
 		return err
 	}
-	return c.begin(c.o.Now())
+	return c.begin(now)
 }
 
-// changed makes a change of the roots last, and known.
-func (c *CA) changed(what string) error {
-	c.o.Logger.Info(what, "trust_domain", c.o.TrustDomain, "roots", len(c.trusted()))
+// change has other roots from now on, written and known; or, when they cannot be written, those of before. A root that is
+// only in memory must not sign: a CA that restarts would not know it, and its SVIDs would be strangers to all others.
+func (c *CA) change(root, intermediate authority, next *succession, what string) error {
+	oldRoot, oldIntermediate, oldNext := c.root, c.intermediate, c.next
+	c.root, c.intermediate, c.next = root, intermediate, next
 	if c.dir != "" {
 		if err := c.replace(); err != nil {
+			c.root, c.intermediate, c.next = oldRoot, oldIntermediate, oldNext
 			return fmt.Errorf("ca: %w", err)
 		}
 	}
+	c.o.Logger.Info(what, "trust_domain", c.o.TrustDomain, "roots", len(c.trusted()))
 	if c.o.RootsChanged != nil {
 		c.o.RootsChanged(bundlePEM(c.trusted()))
 	}

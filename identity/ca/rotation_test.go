@@ -3,6 +3,8 @@ package ca_test
 import (
 	"bytes"
 	"crypto"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -57,6 +59,63 @@ func mustTrust(t *testing.T, a, b *identity.SVID) {
 	t.Helper()
 	if _, err := identity.NewSVID(b.Certificate.PrivateKey.(crypto.Signer), b.Certificate.Certificate, a.Bundle.Roots()); err != nil {
 		t.Fatalf("an SVID of %s does not trust one of %s: %v", a.NotBefore, b.NotBefore, err)
+	}
+}
+
+// TestRotationThatCannotBeWritten: the old root goes on, nobody is refused, and what is signed meanwhile is trusted by a CA
+// that restarts. When there is room again, the rotation is made.
+func TestRotationThatCannotBeWritten(t *testing.T) {
+	clock := newClock()
+	dir := filepath.Join(t.TempDir(), "ca")
+	o := ca.Options{TrustDomain: "td", TTL: time.Hour, MaxTTL: time.Hour, RootLife: 6 * time.Hour, Now: clock.now}
+	c, err := ca.Open(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := mustID(t, own)
+	block := func() {
+		t.Helper()
+		if err := os.Rename(dir, dir+".away"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unblock := func() {
+		t.Helper()
+		if err := os.Rename(dir+".away", dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	block()
+	if err := c.RotateRoot(); err == nil {
+		t.Error("a rotation that is not written is no error to whoever asks for it")
+	}
+	for range 80 { // 8 hours: the rotation falls due after 6, and would sign after 7
+		clock.t = clock.t.Add(6 * time.Minute)
+		if svid, _ := mustSign(t, c, id, 0); len(svid.Bundle.Roots()) != 1 {
+			t.Fatalf("%d roots are trusted, and one is written", len(svid.Bundle.Roots()))
+		}
+	}
+	before, _ := mustSign(t, c, id, 0)
+	unblock()
+	if c, err = ca.Open(dir, o); err != nil {
+		t.Fatal(err)
+	}
+	after, _ := mustSign(t, c, id, 0)
+	mustTrust(t, before, after)
+	mustTrust(t, after, before)
+	if n := len(c.Roots()); n != 2 {
+		t.Errorf("with room again, %d roots", n)
+	}
+	block()
+	clock.t = clock.t.Add(2*time.Hour + time.Minute) // the old one should go, and stays
+	mustSign(t, c, id, 0)
+	if n := len(c.Roots()); n != 2 {
+		t.Errorf("%d roots, though their number could not be written", n)
+	}
+	unblock()
+	clock.t = clock.t.Add(2 * time.Minute)
+	if n := len(c.Roots()); n != 1 {
+		t.Errorf("%d roots at last", n)
 	}
 }
 

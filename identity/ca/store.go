@@ -55,7 +55,11 @@ func (c *CA) replace() error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(tmp, filepath.Join(c.dir, fileName))
+	if err := os.Rename(tmp, filepath.Join(c.dir, fileName)); err != nil {
+		os.Remove(tmp)
+		return err
+	}
+	return nil
 }
 
 // writeTemporary writes a file that is complete before it has its name.
