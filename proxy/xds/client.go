@@ -107,22 +107,30 @@ func (c *Client) demands(typ string, all bool) []string {
 
 // Run keeps a stream until ctx ends.
 func (c *Client) Run(ctx context.Context) {
-	for delay := firstDelay; ctx.Err() == nil; {
+	for delay := time.Duration(0); ctx.Err() == nil; {
+		began := time.Now()
 		heard, err := c.session(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if heard {
-			delay = firstDelay
-		}
+		delay = delayAfter(delay, heard, time.Since(began))
 		wait := jitter(delay)
 		c.config.Log.Warn("discovery: stream ended", "error", err, "again_in", wait.Round(time.Millisecond))
-		delay = min(2*delay, lastDelay)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 		}
 	}
+}
+
+// delayAfter is how long to wait before the next stream, after a wait and a stream. One
+// answer does not make a stream good: a server that dies of what we say to its answer would
+// be asked a hundred times a second, by every proxy.
+func delayAfter(last time.Duration, heard bool, lived time.Duration) time.Duration {
+	if heard && lived >= lastDelay {
+		return firstDelay
+	}
+	return min(max(2*last, firstDelay), lastDelay)
 }
 
 // jitter is d, give or take a fifth: proxies that lost one server must not come back as one.
