@@ -130,7 +130,7 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	}
 	signing := vitals.NewSigning(signer)
 	feed := cell.NewAlone(c.Workload, source, c.Budgets, c.Tunnels, signing, log, served)
-	operators = sidecar.New(c.Workload, feed, signing)
+	operators = sidecar.New(c.Workload, feed, signing, log)
 	endAnswers := answer(operators, c.Admin, log)
 	endOrders := func() {}
 	if c.Faults != "" {

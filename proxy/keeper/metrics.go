@@ -4,18 +4,15 @@ import (
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry/istio"
 )
 
-// metrics serves what cells have counted, and what the keeper knows of them: as
-// Prometheus's text, as OpenMetrics to whoever asks for it, and compressed likewise.
+// metrics serves what cells have counted, and what the keeper knows of them.
 func (k *Keeper) metrics() http.Handler {
-	r := prometheus.NewRegistry()
-	r.MustRegister(&collector{keeper: k}, k.series, &k.failures)
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	return istio.Handler(k.log, &collector{keeper: k}, k.series, &k.failures)
 }
 
 // collector reads the keeper's state at every scrape. Counters are those of all

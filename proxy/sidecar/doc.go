@@ -1,7 +1,7 @@
 // Package sidecar is the admin socket of a sidecar: what a keeper's says of many cells, of the
 // one that it is. The same questions get the same answers, so that one tool asks both.
 //
-//	s := sidecar.New("a/web", feed, signing)
+//	s := sidecar.New("a/web", feed, signing, log)
 //	err := s.Serve(ctx, "/run/bulkhead/admin.sock")
 //
 //	GET /ready    200 when the workload is served, 503 before

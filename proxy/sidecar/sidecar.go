@@ -5,15 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
@@ -40,6 +38,7 @@ type Sidecar struct {
 	uid     string
 	cell    Cell
 	signing Signing
+	log     *slog.Logger
 	started time.Time
 	served  atomic.Bool
 
@@ -54,9 +53,9 @@ type Sidecar struct {
 }
 
 // New answers for the cell that serves a workload.
-func New(uid string, c Cell, s Signing) *Sidecar {
+func New(uid string, c Cell, s Signing, log *slog.Logger) *Sidecar {
 	series := istio.New(istio.Options{})
-	return &Sidecar{uid: uid, cell: c, signing: s, started: time.Now(), series: series, account: series.Account()}
+	return &Sidecar{uid: uid, cell: c, signing: s, log: log, started: time.Now(), series: series, account: series.Account()}
 }
 
 // Served says that the workload is served now.
@@ -103,9 +102,7 @@ func (s *Sidecar) routes() http.Handler {
 	m.HandleFunc("GET /cells", s.getCells)
 	m.HandleFunc("GET /pods", s.getPods)
 	m.HandleFunc("GET /vitals", s.getVitals)
-	r := prometheus.NewRegistry()
-	r.MustRegister(&collector{s}, s.series, &s.failures)
-	metrics := promhttp.HandlerFor(r, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	metrics := istio.Handler(s.log, &collector{s}, s.series, &s.failures)
 	m.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		_ = s.ping(r.Context()) // series are as of the last pong; that there is none is a metric
 		metrics.ServeHTTP(w, r)

@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -51,7 +52,7 @@ var theMesh = func() *mesh.Snapshot {
 // serve answers on a socket of the test.
 func serve(t *testing.T, f *fake) (*Sidecar, string) {
 	t.Helper()
-	s, path := New("a/web", f, vitals.NewSigning(nil)), filepath.Join(t.TempDir(), "admin.sock")
+	s, path := New("a/web", f, vitals.NewSigning(nil), slog.New(slog.DiscardHandler)), filepath.Join(t.TempDir(), "admin.sock")
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, path) }()
@@ -159,7 +160,7 @@ func TestTriageAsksASidecar(t *testing.T) {
 }
 
 func TestASocketThatCannotBeHad(t *testing.T) {
-	if err := New("a/web", &fake{}, vitals.NewSigning(nil)).Serve(t.Context(), filepath.Join(t.TempDir(), "no", "such", "admin.sock")); err == nil {
+	if err := New("a/web", &fake{}, vitals.NewSigning(nil), slog.New(slog.DiscardHandler)).Serve(t.Context(), filepath.Join(t.TempDir(), "no", "such", "admin.sock")); err == nil {
 		t.Error("no error")
 	}
 }

@@ -97,8 +97,8 @@ func (r *Reading) Failed(k telemetry.Key, f telemetry.Failure, more uint64) {
 			peer = w.UID
 		}
 	}
-	if k.Overflow {
+	if peer = clean(peer); k.Overflow {
 		peer = overflow
 	}
-	r.Failures.add(failure{r.Cell, r.Workload.UID, string(k.Direction), clean(peer), clean(string(f.Stage)), clean(f.Reason)}, more, time.Now())
+	r.Failures.add(failure{r.Cell, r.Workload.UID, string(k.Direction), peer, clean(string(f.Stage)), clean(f.Reason)}, more, time.Now())
 }

@@ -24,7 +24,7 @@ type Directory interface {
 
 // LabelsOf are those of a series that a workload counts.
 func LabelsOf(d Directory, w mesh.Workload, k telemetry.Key) Labels {
-	own, other := PartyOf(w), peer(d, k)
+	own, other := Party{}.or(PartyOf(w)), peer(d, k)
 	l := Labels{service: clean(k.Service), mutual: !k.Identity.IsZero()}
 	if l.mutual {
 		own.Principal = w.Identity.String()

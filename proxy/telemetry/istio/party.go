@@ -47,22 +47,37 @@ func claimed(text string) Party {
 // maxLabel is longer than any name in Kubernetes.
 const maxLabel = 253
 
-// clean makes a label's value out of a stranger's words.
+// clean makes a label's value out of a stranger's words. Those that mean something in a
+// label of ours say nothing.
 func clean(s string) string {
 	if len(s) > maxLabel {
 		s = s[:maxLabel]
 	}
-	return strings.ToValidUTF8(s, "")
+	if s = strings.ToValidUTF8(s, ""); s == overflow {
+		return ""
+	}
+	return said(s)
+}
+
+// said is empty for the word that stands for nothing in labels. Two parties that read the
+// same must be the same: a registry that meets a series twice fails as a whole.
+func said(s string) string {
+	if s == unknown {
+		return ""
+	}
+	return s
 }
 
 // or fills in from q what p leaves open.
 func (p Party) or(q Party) Party {
 	return Party{
-		Workload: cmp.Or(p.Workload, q.Workload), Namespace: cmp.Or(p.Namespace, q.Namespace), Cluster: cmp.Or(p.Cluster, q.Cluster),
-		CanonicalService: cmp.Or(p.CanonicalService, q.CanonicalService), CanonicalRevision: cmp.Or(p.CanonicalRevision, q.CanonicalRevision),
-		Principal: cmp.Or(p.Principal, q.Principal), Region: cmp.Or(p.Region, q.Region), Zone: cmp.Or(p.Zone, q.Zone),
+		Workload: first(p.Workload, q.Workload), Namespace: first(p.Namespace, q.Namespace), Cluster: first(p.Cluster, q.Cluster),
+		CanonicalService: first(p.CanonicalService, q.CanonicalService), CanonicalRevision: first(p.CanonicalRevision, q.CanonicalRevision),
+		Principal: first(p.Principal, q.Principal), Region: first(p.Region, q.Region), Zone: first(p.Zone, q.Zone),
 	}
 }
+
+func first(a, b string) string { return cmp.Or(said(a), said(b)) }
 
 // spilled is the peer of a series that counts what found no room.
 var spilled = Party{
