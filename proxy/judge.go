@@ -67,8 +67,8 @@ func (w *Workload) judgeRounds() {
 		policies := &w.view.Load().Policies
 		cut := 0
 		for _, o := range all {
-			if d := policies.Decide(o.connection()); !d.Allowed {
-				o.cut(&PolicyChangeError{d})
+			if err := w.judgeAgain(policies, o); err != nil {
+				o.cut(err)
 				cut++
 			}
 		}
@@ -77,6 +77,20 @@ func (w *Workload) judgeRounds() {
 			return
 		}
 	}
+}
+
+// judgeAgain is why a connection may not go on, or nil. A panic is such a reason: it must
+// neither end the process of everybody nor leave open what nobody has judged.
+func (w *Workload) judgeAgain(policies *mesh.PolicySet, o *open) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = w.panicked(v)
+		}
+	}()
+	if d := policies.Decide(o.connection()); !d.Allowed {
+		return &PolicyChangeError{d}
+	}
+	return nil
 }
 
 // beginRound copies the list: going through it takes its time, and connections begin and

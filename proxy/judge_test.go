@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
 )
 
 var nobody = mesh.Policy{Name: "nobody", Namespace: "a", Scope: mesh.ScopeGlobal, Action: mesh.Allow}
@@ -106,6 +108,44 @@ func TestTheLastViewIsInForce(t *testing.T) {
 	}
 	if g := w.Generation(); g != "g49" {
 		t.Errorf("%s is in force", g)
+	}
+}
+
+// A panic in a round cuts the connection that met it, is counted, and ends neither the
+// process nor the judging.
+func TestAPanicWhileJudgingCutsTheConnection(t *testing.T) {
+	w := newJudged(t)
+	o, ctx := w.begun()
+	if err := w.decide(o); err != nil {
+		t.Fatal(err)
+	}
+	broken := judged()
+	broken.Policies = (mesh.PolicySet{Unknown: []string{"a/later"}, Generation: "broken"}).After(nil)
+	broken.Policies.Unknown = nil // now it denies for a policy that has no name, and panics over that
+	w.view.Store(&broken)
+	<-w.judgeOpen()
+	if err := context.Cause(ctx); err == nil || !strings.Contains(err.Error(), "panic") {
+		t.Errorf("cut: %v", err)
+	}
+	if n := w.Counters.Panics.Load(); n != 1 {
+		t.Errorf("%d panics counted", n)
+	}
+	w.open.leave(o)
+	<-w.SetView(judged(nobody))
+	if g := w.Generation(); g != "1" {
+		t.Errorf("%s is in force", g)
+	}
+}
+
+// Over xDS a workload may have no address; who probes it is answered all the same.
+func TestAProbeOfAWorkloadWithoutAddresses(t *testing.T) {
+	w := newJudged(t)
+	strict := mesh.Policy{Name: "strict", Namespace: "a", Scope: mesh.ScopeGlobal, Action: mesh.Deny, Rules: []mesh.Rule{{Match: mesh.Match{NotPrincipals: []string{"*"}}}}}
+	<-w.SetView(judged(strict))
+	o := w.begin(telemetry.Plaintext, netip.AddrPortFrom(redirect.Probe, 1234))
+	var denied *PolicyError
+	if err := w.answerPlaintextProbe(nil, &o.Record); !errors.As(err, &denied) || denied.Decision.Reason != mesh.ReasonPlaintext {
+		t.Errorf("%v", err)
 	}
 }
 

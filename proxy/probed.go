@@ -55,7 +55,7 @@ func (w *Workload) answerProbe(in tunnel.Incoming) error {
 // it says nothing about mTLS.
 func (w *Workload) answerPlaintextProbe(c net.Conn, r *telemetry.Record) error {
 	r.Stage = telemetry.StagePolicy
-	r.Destination = netip.AddrPortFrom(w.Config.Workload.Addresses[0], redirect.ProbePort)
+	r.Destination = netip.AddrPortFrom(w.Config.Workload.Address(), redirect.ProbePort)
 	d := w.view.Load().Policies.Decide(mesh.Connection{Source: r.Source.Addr(), Destination: r.Destination})
 	if d.Reason == mesh.ReasonPlaintext {
 		return &PolicyError{d}

@@ -245,9 +245,14 @@ func (w *Workload) recovered(r *telemetry.Record, v any) {
 	if v == nil {
 		return
 	}
+	r.Err = w.panicked(v)
+}
+
+// panicked counts and logs a panic of one connection.
+func (w *Workload) panicked(v any) error {
 	w.Counters.Panics.Add(1)
-	r.Err = fmt.Errorf("panic: %v", v)
-	w.Log.Error("panic in a connection", "workload", r.Workload, "panic", v, "stack", string(debug.Stack()))
+	w.Log.Error("panic in a connection", "workload", w.owner.UID, "panic", v, "stack", string(debug.Stack()))
+	return fmt.Errorf("panic: %v", v)
 }
 
 // deliver connects to the application inside the pod, with the client's own

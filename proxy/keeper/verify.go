@@ -187,7 +187,7 @@ func (k *Keeper) refused(ctx context.Context, t *target, as identity.Source, wha
 
 // plaintext wants what the keeper's own view of the policies says.
 func (k *Keeper) plaintext(ctx context.Context, t *target) error {
-	probing := mesh.Connection{Source: redirect.Probe, Destination: netip.AddrPortFrom(t.workload.Addresses[0], redirect.ProbePort)}
+	probing := mesh.Connection{Source: redirect.Probe, Destination: netip.AddrPortFrom(t.workload.Address(), redirect.ProbePort)}
 	strict := t.policies.Decide(probing).Reason == mesh.ReasonPlaintext
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()

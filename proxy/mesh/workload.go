@@ -109,6 +109,15 @@ type workloadWire struct {
 	Identity identity.ID `json:"identity"`
 }
 
+// Address is the workload's first one, and the zero address when it has none: over xDS
+// that happens.
+func (w *Workload) Address() netip.Addr {
+	if len(w.Addresses) == 0 {
+		return netip.Addr{}
+	}
+	return w.Addresses[0]
+}
+
 // Wire returns the JSON that crosses the channel, identity included.
 func (w Workload) Wire() (json.RawMessage, error) {
 	return json.Marshal(workloadWire{w, w.Identity})
