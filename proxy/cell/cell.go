@@ -65,7 +65,7 @@ func Run(ctx context.Context, c Config) error {
 	defer s.memory.stop()
 	err := s.loop(ctx)
 	s.dropAll()
-	s.running.Wait()
+	s.attend(ctx)
 	s.sink.Close()
 	return err
 }
@@ -93,6 +93,37 @@ func (s *cell) loop(ctx context.Context) error {
 	}
 }
 
+// attend goes on hearing the feed while connections drain, until the last has ended: what is
+// denied meanwhile is cut, and whoever asks is answered.
+func (s *cell) attend(ctx context.Context) {
+	ended := make(chan struct{})
+	go func() { s.running.Wait(); close(ended) }()
+	events := s.Feed.Events()
+	for {
+		select {
+		case e, ok := <-events:
+			if !ok {
+				events = nil
+				continue
+			}
+			s.handleLate(ctx, e)
+		case <-ended:
+			return
+		}
+	}
+}
+
+// handleLate is handle for a cell that serves nobody any more, and begins nothing.
+func (s *cell) handleLate(ctx context.Context, e Event) {
+	switch {
+	case e.Serve != nil:
+		s.judgeLeaving(e.Serve.Workload.UID, e.Serve.View.Policies)
+		e.Serve.close()
+	case e.Judge != nil, e.Ping != nil, e.Look != nil:
+		s.handle(ctx, e)
+	}
+}
+
 func (s *cell) handle(ctx context.Context, e Event) {
 	switch {
 	case e.Serve != nil:
@@ -100,7 +131,7 @@ func (s *cell) handle(ctx context.Context, e Event) {
 	case e.Drop != nil:
 		s.drop(e.Drop, e.Cut, e.Done)
 	case e.Judge != nil:
-		s.judge(e.Judge)
+		s.judgeLeaving(e.Judge.UID, e.Judge.set())
 	case e.Invalidate != nil:
 		if e.Invalidate.Version == 0 {
 			s.introduce()
@@ -129,10 +160,12 @@ func (s *cell) handle(ctx context.Context, e Event) {
 	}
 }
 
-// serve starts a workload, or refreshes one that is served already.
+// serve starts a workload, or refreshes one that is served already. Its connections of
+// before it left and came back drain in a twin, which is judged by the same policies.
 func (s *cell) serve(ctx context.Context, a *Assignment, done func(error)) {
+	judged := s.judgeLeaving(a.Workload.UID, a.View.Policies)
 	if v := s.served[a.Workload.UID]; v != nil {
-		judged := v.work.SetView(a.View)
+		judged = append(judged, v.work.SetView(a.View))
 		v.setLimits(a.Budget)
 		a.close()
 		if !a.Patient {
@@ -148,7 +181,8 @@ func (s *cell) serve(ctx context.Context, a *Assignment, done func(error)) {
 		return
 	}
 	s.served[a.Workload.UID] = v
-	s.running.Go(func() { v.run(done) })
+	s.running.Go(v.run)
+	s.running.Go(func() { v.whenServing(judged, done) })
 }
 
 // drop ends a workload; done is called when its last connection has ended.
@@ -181,13 +215,15 @@ func (s *cell) drop(d *Drop, cut func(int), done func(error)) {
 	})
 }
 
-// judge has the connections of a workload that drain here judged by new policies.
-func (s *cell) judge(j *Judge) {
+// judgeLeaving has the connections of a workload that drain here judged by new policies.
+// What it returns is closed once that is done.
+func (s *cell) judgeLeaving(uid string, p mesh.PolicySet) (judged []<-chan struct{}) {
 	for v := range s.leaving {
-		if v.uid == j.UID {
-			v.work.SetPolicies(mesh.PolicySet{Policies: j.Policies, Unknown: j.Unknown, Generation: j.Generation})
+		if v.uid == uid {
+			judged = append(judged, v.work.SetPolicies(p))
 		}
 	}
+	return judged
 }
 
 func (s *cell) dropAll() {

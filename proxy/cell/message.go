@@ -101,6 +101,10 @@ type Judge struct {
 	Generation string        `json:"generation,omitempty"`
 }
 
+func (j *Judge) set() mesh.PolicySet {
+	return mesh.PolicySet{Policies: j.Policies, Unknown: j.Unknown, Generation: j.Generation}
+}
+
 // Drop asks the cell to stop serving a workload; open connections drain.
 type Drop struct {
 	UID string `json:"uid"`

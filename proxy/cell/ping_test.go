@@ -195,3 +195,61 @@ func TestWhatDrainsIsJudged(t *testing.T) {
 		t.Errorf("in force: %q, and for another workload %q", g, h)
 	}
 }
+
+// A workload that left and came back has connections that drain beside those of now, and
+// both are judged: a push is in force when no twin is behind.
+func TestAServeJudgesTheTwinThatDrains(t *testing.T) {
+	for name, back := range map[string]bool{"served again": true, "the cell ends": false} {
+		t.Run(name, func(t *testing.T) {
+			old := proxy.New(proxy.Config{Log: slog.New(slog.DiscardHandler)})
+			s := &cell{served: map[string]*served{}, leaving: map[*served]struct{}{{uid: "a/web", work: old}: {}}}
+			handle := s.handleLate
+			now, serving := proxy.New(proxy.Config{Log: slog.New(slog.DiscardHandler)}), make(chan struct{})
+			close(serving)
+			if back {
+				s.served["a/web"] = &served{uid: "a/web", work: now, serving: serving, hastened: true}
+				handle = s.handle
+			}
+			done := make(chan error, 1)
+			handle(t.Context(), Event{Serve: &Assignment{Workload: mesh.Workload{UID: "a/web"}, View: proxy.View{Policies: mesh.PolicySet{Generation: "g2"}}}, Done: func(err error) { done <- err }})
+			s.running.Wait()
+			if g := old.Generation(); g != "g2" {
+				t.Errorf("what drains is judged by %q", g)
+			}
+			if back && (len(done) != 1 || now.Generation() != "g2") {
+				t.Errorf("%d reports, in force %q", len(done), now.Generation())
+			}
+		})
+	}
+}
+
+// handFed is a feed by hand.
+type handFed struct {
+	Feed
+	events chan Event
+}
+
+func (f handFed) Events() <-chan Event { return f.events }
+
+// A cell that ends hears pushes, and answers pings, until its last connection has ended.
+func TestACellThatEndsJudgesWhatDrains(t *testing.T) {
+	work := proxy.New(proxy.Config{Log: slog.New(slog.DiscardHandler)})
+	feed := handFed{events: make(chan Event)}
+	s := &cell{Config: Config{Feed: feed}, sink: telemetry.NewSink(slog.DiscardHandler), served: map[string]*served{}, leaving: map[*served]struct{}{}, memory: newMemory()}
+	defer s.sink.Close()
+	defer s.memory.stop()
+	s.leaving[&served{uid: "a/web", work: work, ended: make(chan struct{}), counters: &telemetry.Counters{}}] = struct{}{}
+	s.books = map[string]*book{"a/web": {}}
+	last, ended := make(chan struct{}), make(chan struct{})
+	s.running.Go(func() { <-last })
+	go func() { s.attend(t.Context()); close(ended) }()
+	feed.events <- Event{Judge: &Judge{UID: "a/web", Generation: "g2"}}
+	pong := make(chan *Pong, 1)
+	feed.events <- Event{Ping: func(news *Pong, _ uint64) { pong <- news }}
+	if p := <-pong; p == nil || p.Views["a/web"] != "g2" {
+		t.Errorf("the cell says %+v", p)
+	}
+	close(feed.events) // the keeper is gone as well
+	close(last)
+	<-ended
+}

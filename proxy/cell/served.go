@@ -75,8 +75,8 @@ func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
 	return v, nil
 }
 
-// run waits for the first SVID, reports, and serves until stop.
-func (v *served) run(done func(error)) {
+// run waits for the first SVID, and serves until stop.
+func (v *served) run() {
 	defer close(v.ended)
 	defer v.netns.Close()
 	v.awaitIdentity()
@@ -84,7 +84,6 @@ func (v *served) run(done func(error)) {
 		v.listeners.Close() // dropped before it began: accept nothing
 	}
 	close(v.serving)
-	done(nil)
 	_ = v.work.Run(v.ctx, v.listeners) // only errors of closing listeners
 }
 
@@ -116,9 +115,11 @@ func (v *served) hasten() {
 
 // whenServing reports once the workload is accepted for, and all that is open has been
 // judged by its new policies.
-func (v *served) whenServing(judged <-chan struct{}, done func(error)) {
+func (v *served) whenServing(judged []<-chan struct{}, done func(error)) {
 	<-v.serving
-	<-judged
+	for _, each := range judged {
+		<-each
+	}
 	done(nil)
 }
 
