@@ -39,6 +39,7 @@ func (k *Keeper) duty(p *pod, x *process) *duty {
 // serve has the pod served by its cell's newest process, and refreshes what others
 // that still serve it know.
 func (k *Keeper) serve(p *pod) {
+	defer k.judgeDraining(p) // once all that shall drain has been told to
 	x := p.cell.current
 	if p.drained {
 		k.releaseOthers(p, nil)
@@ -48,10 +49,7 @@ func (k *Keeper) serve(p *pod) {
 		return // they listen themselves: x cannot before they have let go
 	}
 	for y, d := range p.duties {
-		switch {
-		case d.dropping:
-			k.sendJudge(d)
-		case y != x:
+		if y != x && !d.dropping {
 			k.sendServe(d)
 		}
 	}

@@ -270,6 +270,7 @@ func (k *Keeper) assign(p *pod) {
 	if err := p.canLeave(isolationOf(group)); err != nil && p.cell != nil {
 		k.log.Error("workload stays where it is", "workload", p.UID, "cell", p.cell.group, "error", err)
 		p.answer(err)
+		k.serve(p) // by the policies of now
 		return
 	}
 	c := k.cells[group]

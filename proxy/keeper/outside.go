@@ -44,6 +44,7 @@ func (p *pod) canLeave(to Isolation) error {
 
 // leave points a pod's rules outside; who served it until now drains.
 func (k *Keeper) leave(p *pod) {
+	defer k.judgeDraining(p)
 	to := isolationOf(p.cell.group)
 	if err := k.place(p, to); err != nil {
 		k.log.Error("rules of a pod not changed, tried again", "workload", p.UID, "isolation", to, "error", err)

@@ -21,6 +21,16 @@ func (w *wanted) want(s mesh.PolicySet) {
 	w.unknown = s.Unknown
 }
 
+// judgeDraining has the pod's connections judged that drain, in whichever process: a push
+// must reach them also when nobody serves the pod any more, or somebody outside.
+func (k *Keeper) judgeDraining(p *pod) {
+	for _, d := range p.duties {
+		if d.dropping {
+			k.sendJudge(d)
+		}
+	}
+}
+
 // sendJudge tells a process in which the pod's connections drain of its policies.
 func (k *Keeper) sendJudge(d *duty) {
 	w, ok := workloadOf(k.snapshot.Load(), d.pod.UID)

@@ -6,8 +6,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
 )
 
 // The lag of a workload's policies begins with the push that changed them, and ends when
@@ -42,4 +44,58 @@ func TestPolicyLag(t *testing.T) {
 	}
 	c.current.views["a/web"] = "g2"
 	check("caught up", PolicyStatus{Wanted: "g2", InForce: "g2"}, false)
+}
+
+// quiet is a mesh that nobody runs.
+type quiet struct{ mesh.Source }
+
+func (quiet) Serve(string) {}
+
+// I2: a push reaches connections that drain wherever the pod itself is meanwhile, and a pod
+// that waits for its sidecar.
+func TestAPushReachesWhatDrains(t *testing.T) {
+	said := func(o *outbox) *cell.Message {
+		select {
+		case p := <-o.packets:
+			return p.message
+		default:
+			return &cell.Message{}
+		}
+	}
+	away := func(to Isolation) func(*Keeper, *pod) {
+		return func(k *Keeper, p *pod) {
+			p.cell, p.placed = newCell(string(to)+"/a/own"), to
+			k.leave(p)
+		}
+	}
+	for name, push := range map[string]func(*Keeper, *pod){
+		"served":             func(k *Keeper, p *pod) { k.serve(p) },
+		"drained":            func(k *Keeper, p *pod) { p.drained = true; k.serve(p) },
+		"cells have custody": func(k *Keeper, p *pod) { k.config.Custody = CustodyCell; k.serve(p) },
+		"moved to sidecar":   away(Sidecar),
+		"moved to none":      away(None),
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, _, _ := newTalkingKeeper(t)
+			c := talk(t, k, "a/own")
+			p := c.x.pods["a/own"]
+			p.duties[c.x] = &duty{pod: p, process: c.x, dropping: true}
+			push(k, p)
+			if m := said(c.o); m.Judge == nil || m.Judge.UID != "a/own" || m.Judge.Generation == "" {
+				t.Errorf("the process is told %+v", m)
+			}
+		})
+	}
+	t.Run("waits for its sidecar", func(t *testing.T) {
+		k, _, _ := newTalkingKeeper(t)
+		k.mesh, k.config.Isolation = quiet{}, Sidecar
+		c := talk(t, k, "a/own")
+		p := c.x.pods["a/own"]
+		p.netns, c.x.cell.current = sandbox.NewPair(t).A, c.x
+		p.duties[c.x] = &duty{pod: p, process: c.x, ready: true}
+		k.assign(p)
+		if m := said(c.o); m.Serve == nil || p.cell != c.x.cell {
+			t.Errorf("the process is told %+v; the pod is in %s", m, p.cell.group)
+		}
+	})
 }
