@@ -29,12 +29,13 @@ func (k *Keeper) sendServe(d *duty) {
 		p.err = fmt.Errorf("the mesh has no workload %q", p.UID)
 		return
 	}
+	policies := s.Policies(w)
+	w.Policies = nil // their names, which may be many: the policies come along
 	wire, err := w.Wire()
 	if err != nil {
 		p.report(err)
 		return
 	}
-	policies := s.Policies(w)
 	p.policies.want(policies)
 	m := &cell.Serve{Workload: wire, Services: s.Services(w.UID), Policies: policies.Policies, Unknown: policies.Unknown, Generation: policies.Generation, Ports: redirect.NodePorts, Patient: d.patient(), Budget: k.config.Budgets.For(w.UID), Tunnels: k.config.Tunnels}
 	var files []*os.File

@@ -78,11 +78,14 @@ func (k *Keeper) write(x *process, o *outbox) {
 		case p := <-o.packets:
 			err := o.post(p)
 			var stuck *channel.TimeoutError
+			var large *tooLargeError
 			switch {
 			case err == nil, errors.Is(err, unix.EPIPE), errors.Is(err, os.ErrClosed): // the process or the pod has ended
 			case errors.As(err, &stuck):
 				k.hangUp(x, o, err) // what it missed would be missing for good
 				return
+			case errors.As(err, &large):
+				k.log.Error("policies too large", "cell", x.cell.group, "workload", large.workload, "error", err)
 			default:
 				k.log.Error("message not sent", "cell", x.cell.group, "error", err)
 			}
@@ -97,6 +100,15 @@ func (k *Keeper) write(x *process, o *outbox) {
 func (o *outbox) post(p packet) error {
 	defer closeAll(p.borrowed)
 	b, err := cell.Encode(p.message)
+	if err == nil && len(b) > channel.MaxPacket {
+		if closed, uid := shut(p.message); closed != nil {
+			large := &tooLargeError{uid, len(b)}
+			if b, err = cell.Encode(closed); err == nil {
+				err = o.conn.Send(b, p.files...)
+			}
+			return errors.Join(large, err)
+		}
+	}
 	if err == nil {
 		err = o.conn.Send(b, p.files...)
 	}
