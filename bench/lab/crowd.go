@@ -10,7 +10,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/bench/crowd"
 )
 
-const crowdGrace = 5 * time.Second // its share of the CPU is small, and it has many connections to close
+const crowdGrace = 15 * time.Second // its share of the CPU is small, and it has many connections to close
 
 // crowdWall keeps each process of a crowd from taking the machine, which the other pods
 // share with it: what it takes of them it shall take by way of the data plane.
