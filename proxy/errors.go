@@ -88,6 +88,7 @@ func (e *HandshakeError) Unwrap() error { return e.Err }
 type SilentError struct {
 	Address netip.AddrPort
 	Err     error
+	hurried bool // it had less time than others would have
 }
 
 func (e *SilentError) Error() string {

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -108,6 +109,9 @@ func (w *Workload) farLeg(ctx context.Context, r *telemetry.Record, a *mesh.Answ
 		SourceIP:    w.sourceFor(r.Source.Addr(), e.Address.Addr()),
 	}
 	stream, said, err := w.pool.Open(ctx, key, head)
+	for silent := (*SilentError)(nil); errors.As(err, &silent) && silent.hurried && !isHurried(ctx) && ctx.Err() == nil; {
+		stream, said, err = w.pool.Open(ctx, key, head) // the dial that it joined was of somebody with less time
+	}
 	if err != nil {
 		return nil, err // never a Leg that holds a nil stream
 	}
@@ -130,8 +134,6 @@ func destinations(a *mesh.Answer, e mesh.Endpoint) string {
 func (w *Workload) passthrough(ctx context.Context, r *telemetry.Record, dst netip.AddrPort) (Leg, error) {
 	r.Stage = telemetry.StageDial
 	r.Next = dst
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
 	c, err := w.dial(ctx, netns.DialOptions{Remote: dst, Mark: redirect.MarkProxy, Tuning: netns.Remote})
 	if err != nil {
 		return nil, err
@@ -184,11 +186,10 @@ func (w *Workload) clientTLS(accept []identity.ID) *tls.Config {
 }
 
 func (w *Workload) dialPeer(ctx context.Context, k tunnel.Key) (*net.TCPConn, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
 	c, err := w.dial(ctx, netns.DialOptions{Remote: k.Address, Source: k.SourceIP, Mark: redirect.MarkProxy, Tuning: netns.Peer})
-	if err != nil && ctx.Err() != nil {
-		return nil, &SilentError{k.Address, err}
+	var socket *netns.Error
+	if errors.As(err, &socket) && errors.Is(err, context.DeadlineExceeded) {
+		return nil, &SilentError{k.Address, err, isHurried(ctx)}
 	}
 	return c, err
 }

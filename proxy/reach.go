@@ -19,11 +19,22 @@ const (
 	// maxTries bounds what one connection can ask of a service: when all of it is down,
 	// its clients must not multiply what it has to refuse.
 	maxTries = 4
-	// tryTimeout is how long one endpoint is waited for while there is another to try. A
-	// connect outlives the loss of one SYN in it (the kernel sends the next after a
-	// second), not of two. The last try has what is left of openTimeout.
-	tryTimeout = 2500 * time.Millisecond
+	// hurriedConnect is how long one endpoint has to take the TCP connection while there is
+	// another to try. It outlives the loss of one SYN (the kernel sends the next after a
+	// second), not of two.
+	hurriedConnect = 2500 * time.Millisecond
+	// tryTimeout is how long one endpoint is waited for in all, while there is another. It is
+	// longer than anybody may rightly have to wait for a budget, at this end or that: to leave
+	// an endpoint that is at work for us would have the next one do the same again, just when
+	// all of them have the most to do. The last try has what is left of openTimeout.
+	tryTimeout = budget.Patience + hurriedConnect + time.Second
 )
+
+// hurried marks the context of a try that has another after it.
+type hurried struct{}
+
+func hurry(ctx context.Context) context.Context { return context.WithValue(ctx, hurried{}, true) }
+func isHurried(ctx context.Context) bool        { return ctx.Value(hurried{}) != nil }
 
 // reach opens the far leg at one endpoint of the answer. One that cannot be had is
 // replaced by another, all within openTimeout.
@@ -38,11 +49,11 @@ func (w *Workload) reach(ctx context.Context, r *telemetry.Record, a *mesh.Answe
 		i := w.aside.choose(a, tried, time.Now())
 		tried = append(tried, i)
 		last := len(tried) == maxTries || len(tried) == len(a.Endpoints) || w.Tunnels.Retry.Off
-		limit := time.Until(end)
+		limit, trial := time.Until(end), ctx
 		if !last {
-			limit = min(limit, tryTimeout)
+			limit, trial = min(limit, tryTimeout), hurry(ctx)
 		}
-		leg, err := w.try(ctx, r, a, i, limit)
+		leg, err := w.try(trial, r, a, i, limit)
 		r.Tries = len(tried)
 		if err == nil || last || ctx.Err() != nil || !elsewhere(err) || time.Until(end) <= 0 {
 			return leg, err

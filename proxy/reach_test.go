@@ -1,16 +1,21 @@
 package proxy_test
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
@@ -113,6 +118,44 @@ func TestAnEndpointComesBack(t *testing.T) {
 	if n := w.client.work.Counters.Counts(); n.Failed != 0 || w.client.work.CountAside() != 0 || n.Retries != 2+n.SetAside {
 		t.Errorf("counts %+v", n)
 	}
+}
+
+// An endpoint with many handshakes to do is waited for as long as its budget has everybody
+// wait: to leave it would have the next one do the same work again, and to set it aside
+// would give its load to the others.
+func TestAnEndpointAtWorkIsWaitedFor(t *testing.T) {
+	w, f := threePods(t, tunnel.Config{})
+	w.server.stop()
+	turns := budget.NewTurns(2)
+	for i, uid := range []string{"a/live", "a/dead"} { // whichever is chosen
+		account := budget.NewAccount(budget.Limits{HandshakesPerSecond: 1}, turns)
+		if p := w.startOn(t, uid, f.Ends[1+i].Namespace, account); uid == "a/dead" {
+			p.serve(t, 8080, whoami) // the other's application is there
+		}
+		owe(t, account, 4)
+	}
+	w.client.visit(t, f.Ends[0].A4.String())
+	if n := w.client.work.Counters.Counts(); n.Failed != 0 || n.Retries != 0 {
+		t.Errorf("counts %+v", n)
+	}
+}
+
+// owe has an account's handshakes of the next seconds taken already.
+func owe(t *testing.T, a *budget.Account, handshakes int) {
+	var all sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	for range handshakes {
+		here, there := net.Pipe()
+		there.Close()
+		all.Go(func() {
+			_, _ = a.Handshake(ctx, here, nil, func(c net.Conn) *tls.Conn { return tls.Client(c, &tls.Config{ServerName: "x"}) })
+		})
+	}
+	for a.Counts().Waited[budget.Handshakes] < uint64(handshakes)-1 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	all.Wait()
 }
 
 // visit is one connection to the service, to its end.

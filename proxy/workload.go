@@ -260,8 +260,6 @@ func (w *Workload) panicked(v any) error {
 func (w *Workload) deliver(ctx context.Context, r *telemetry.Record, dst netip.AddrPort) (*net.TCPConn, error) {
 	r.Stage = telemetry.StageDeliver
 	r.Next = dst
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
 	o := netns.DialOptions{Remote: dst, Mark: redirect.MarkProxy}
 	if src := r.Source.Addr().Unmap(); src.Is4() == dst.Addr().Is4() {
 		o.Source, o.Transparent = src, true
@@ -269,13 +267,20 @@ func (w *Workload) deliver(ctx context.Context, r *telemetry.Record, dst netip.A
 	return w.dial(ctx, o)
 }
 
-// dial connects from the pod's network namespace, within the workload's budget.
+// dial connects from the pod's network namespace, within the workload's budget. The
+// other end's time begins when ours is over: a queue here is not its silence.
 func (w *Workload) dial(ctx context.Context, o netns.DialOptions) (*net.TCPConn, error) {
 	place, err := w.Account.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer place.Leave()
+	limit := connectTimeout
+	if isHurried(ctx) {
+		limit = hurriedConnect
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	o.Begun = place.Begun
 	return w.Netns.Dial(ctx, o)
 }

@@ -38,7 +38,7 @@ func (p *Pool) acquire(ctx context.Context, k Key, fresh bool) (t *pooled, reuse
 	// which happens once for a new key; the bound is for peers that lie.
 	const turns = 10
 	for range turns {
-		t, d, w, err := p.take(k, fresh)
+		t, d, w, err := p.take(ctx, k, fresh)
 		if t != nil || err != nil {
 			return t, t != nil, err
 		}
@@ -56,7 +56,7 @@ func (p *Pool) acquire(ctx context.Context, k Key, fresh bool) (t *pooled, reuse
 }
 
 // take finds a tunnel with room or joins a dial.
-func (p *Pool) take(k Key, fresh bool) (*pooled, *dial, *waiter, error) {
+func (p *Pool) take(ctx context.Context, k Key, fresh bool) (*pooled, *dial, *waiter, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.draining {
@@ -79,7 +79,7 @@ func (p *Pool) take(k Key, fresh bool) (*pooled, *dial, *waiter, error) {
 			return nil, d, w, nil
 		}
 	}
-	return nil, p.startDial(k, g, w), w, nil
+	return nil, p.startDial(ctx, k, g, w), w, nil
 }
 
 // group returns the group of k, a new one if need be. The caller holds mu.
@@ -126,10 +126,12 @@ func (p *Pool) enter(t *pooled) {
 	p.streams++
 }
 
-// startDial begins a dial with its first waiter. The caller holds mu.
-func (p *Pool) startDial(k Key, g *group, w *waiter) *dial {
-	ctx, cancel := context.WithTimeout(p.ctx, p.o.DialTimeout)
-	d := &dial{waiters: []*waiter{w}, cancel: cancel}
+// startDial begins a dial with its first waiter, the values of whose context it has, and
+// not the end: others may join. The caller holds mu.
+func (p *Pool) startDial(ctx context.Context, k Key, g *group, w *waiter) *dial {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.o.DialTimeout)
+	unbind := context.AfterFunc(p.ctx, cancel)
+	d := &dial{waiters: []*waiter{w}, cancel: func() { unbind(); cancel() }}
 	g.dials = append(g.dials, d)
 	p.counts.Dials++
 	p.runs.Go(func() { p.run(ctx, k, d) })

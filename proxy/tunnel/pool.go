@@ -9,7 +9,8 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 )
 
-// DialFunc makes a tunnel: connect, handshake, greeting. It honours ctx. The time is
+// DialFunc makes a tunnel: connect, handshake, greeting. It honours ctx, which has the
+// values of the Open that wanted the tunnel first. The time is
 // when the credentials of either end do; zero: never.
 type DialFunc = func(ctx context.Context, k Key) (Tunnel, time.Time, error)
 

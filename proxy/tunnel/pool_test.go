@@ -357,6 +357,40 @@ func TestADialEndsWithItsLastWaiter(t *testing.T) {
 	})
 }
 
+// A dial knows what whoever began it says in its context, and ends with the pool and not
+// with that.
+func TestADialHasTheValuesOfItsFirstWaiter(t *testing.T) {
+	type word struct{}
+	synctest.Test(t, func(t *testing.T) {
+		said := make(chan any, 1)
+		p := NewPool(func(ctx context.Context, _ Key) (Tunnel, time.Time, error) {
+			said <- ctx.Value(word{})
+			<-ctx.Done()
+			return nil, time.Time{}, ctx.Err()
+		}, PoolOptions{})
+		ctx, leave := context.WithCancel(context.WithValue(t.Context(), word{}, "first"))
+		var both sync.WaitGroup
+		both.Go(func() { _, _, _ = p.Open(ctx, key(1), hbone.Head{}) })
+		synctest.Wait()
+		both.Go(func() {
+			if _, _, err := p.Open(t.Context(), key(1), hbone.Head{}); !errors.Is(err, ErrPoolClosed) {
+				t.Errorf("the second got %v", err)
+			}
+		})
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		if s := p.Stats(); s.Dials != 1 || s.Failures != 0 {
+			t.Errorf("when the first has left: %+v", s)
+		}
+		p.Close()
+		both.Wait()
+		if got := <-said; got != "first" {
+			t.Errorf("the dial was told %v", got)
+		}
+	})
+}
+
 func TestADialIsGivenUp(t *testing.T) {
 	d := &dialer{limit: 100, takes: time.Hour}
 	inBubble(t, d, func(t *testing.T, p *Pool) {
