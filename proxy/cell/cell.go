@@ -209,7 +209,7 @@ func (s *cell) drop(d *Drop, cut func(int), done func(error)) {
 			cut(v.work.Severed())
 		}
 		if answer != nil { // before done: then nobody listens to what is said of it any more
-			answer(v.last(), s.sink.Dropped())
+			v.last(func(p *Pong) { answer(p, s.sink.Dropped()) })
 		}
 		done(nil)
 	})

@@ -3,6 +3,7 @@ package cell
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -162,6 +163,24 @@ func TestAWorkloadThatLeavesTellsTheRest(t *testing.T) {
 	tell(t, keeper, &Message{Ping: &Ping{N: 2}})
 	if p := hear(t, keeper).Pong; p == nil || p.Counts != nil {
 		t.Errorf("and then %+v", p)
+	}
+}
+
+// It tells all of it, however many packets that takes: there is no ping after it.
+func TestAWorkloadWithManySeriesTellsTheRest(t *testing.T) {
+	v, keeper := loopOn(t)
+	tell(t, keeper, &Message{Ping: &Ping{N: 1}})
+	hear(t, keeper)
+	for i := range telemetry.MaxSeries {
+		v.counters.Close(&telemetry.Record{Direction: telemetry.Outbound, PeerUID: fmt.Sprint("a/peer-", i)})
+	}
+	tell(t, keeper, &Message{Drop: &Drop{UID: "a/web"}})
+	told := 0
+	for m := hear(t, keeper); m.Done == nil; m = hear(t, keeper) {
+		told += len(m.Pong.Series["a/web"])
+	}
+	if told != telemetry.MaxSeries {
+		t.Errorf("it leaves with %d of %d series told", told, telemetry.MaxSeries)
 	}
 }
 

@@ -91,9 +91,10 @@ func (s *cell) tell(r *report, uid string, v *served) {
 	v.tallies(r, uid)
 }
 
-// tallies adds the series of a workload that have counted something.
-func (v *served) tallies(r *report, uid string) {
-	v.counters.Series.News(func(t telemetry.Tally) bool {
+// tallies adds the series of a workload that have counted something, and says whether all
+// of them had room.
+func (v *served) tallies(r *report, uid string) bool {
+	return v.counters.Series.News(func(t telemetry.Tally) bool {
 		size := tallySize
 		if t.Key != nil {
 			size += 6 * t.Key.Size() // JSON escapes a byte in six
@@ -106,14 +107,17 @@ func (v *served) tallies(r *report, uid string) {
 	})
 }
 
-// last is what a workload has counted when its last connection has ended. Whoever asks
-// need not be the loop.
-func (v *served) last() *Pong {
-	r := report{room: reportRoom}
-	r.take(countsSize)
-	r.pong.Counts[v.uid] = v.counts()
-	v.tallies(&r, v.uid)
-	return r.pong
+// last says what a workload has counted when its last connection has ended: all of it, in
+// as many pongs as that takes, since none comes after them. Whoever calls it need not be
+// the loop. (The bound is for a workload that is served again: its series go on growing.)
+func (v *served) last(answer func(*Pong)) {
+	for all, n := false, 0; !all && n < telemetry.MaxSeries; n++ {
+		r := report{room: reportRoom}
+		r.take(countsSize)
+		r.pong.Counts[v.uid] = v.counts()
+		all = v.tallies(&r, v.uid)
+		answer(r.pong)
+	}
 }
 
 // forget ends the book of a workload that has left, unless somebody else uses it.

@@ -133,6 +133,33 @@ func TestNewsInPieces(t *testing.T) {
 	}
 }
 
+// With more news each time than are heard, all have their turn.
+func TestNewsTakeTurns(t *testing.T) {
+	var c Counters
+	heard := map[string]int{}
+	for range 6 {
+		for i := range 9 {
+			c.Close(outTo(fmt.Sprint(i)))
+		}
+		room := 3
+		all := c.Series.News(func(n Tally) bool {
+			if room--; room < 0 {
+				return false
+			}
+			heard[fmt.Sprint(n.Slot)]++
+			return true
+		})
+		if all {
+			t.Fatal("a round that was cut short says that it told all")
+		}
+	}
+	for i := range 9 {
+		if n := heard[fmt.Sprint(i)]; n != 2 {
+			t.Errorf("slot %d was heard %d times of 2", i, n)
+		}
+	}
+}
+
 func TestClock(t *testing.T) {
 	var c Clock
 	for _, d := range []time.Duration{0, time.Millisecond, 2 * time.Millisecond, time.Hour} {

@@ -23,6 +23,7 @@ type Table struct {
 	series map[Key]*Series
 	slots  []*Series
 	clock  uint64
+	next   int                             // the slot where the next round of News begins
 	past   struct{ sent, received uint64 } // of series whose slot has another now
 }
 
@@ -90,11 +91,16 @@ func (t *Table) atRest() (found *Series) {
 }
 
 // News calls tell with every series that has counted something since tell last returned
-// true for it. A false ends the round: what is left comes with the next one.
-func (t *Table) News(tell func(Tally) bool) {
+// true for it, and says whether it was told of all. A false ends the round: the next one
+// begins with what is left, or those who have something to tell each time would be the
+// only ones to tell it.
+func (t *Table) News(tell func(Tally) bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, s := range t.slots {
+	first := t.next
+	for i := range t.slots {
+		at := (first + i) % len(t.slots)
+		s := t.slots[at]
 		now := Tally{Slot: s.slot, Born: s.born, Numbers: s.numbers()}
 		if s.told != nil && now.Numbers == s.told.Numbers {
 			continue
@@ -106,10 +112,12 @@ func (t *Table) News(tell func(Tally) bool) {
 			now.Failures = s.listFailures()
 		}
 		if !tell(now) {
-			return
+			t.next = at
+			return false
 		}
 		s.told = &now
 	}
+	return true
 }
 
 // bytes is what all series have moved.
