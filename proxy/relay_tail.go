@@ -14,8 +14,9 @@ import (
 // that; what is sent meanwhile is read and thrown away, or a client that sends before it reads would never take the rest.
 
 const (
-	tailPatience = 5 * time.Second // without a byte of it leaving
-	tailLook     = 5 * time.Millisecond
+	tailPatience = 5 * time.Second      // without a byte of it leaving
+	tailLook     = 5 * time.Millisecond // between two looks, at first and while the peer sends
+	tailLongLook = 100 * time.Millisecond
 	discardReads = 64 // of 4 KiB between two looks: 50 MiB a second, and what sends faster is held up
 )
 
@@ -23,17 +24,27 @@ const (
 // has ended with an error, or the relay was cut), or when its peer takes nothing for tailPatience. The kernel tells nobody
 // when a queue is empty, so it is asked.
 func awaitTail(l *tcpLeg) {
-	acked, since := uint64(0), time.Now()
+	acked, since, pause := uint64(0), time.Now(), tailLook
 	for time.Since(since) < tailPatience {
-		t := l.discard()
+		t, sends := l.discard()
 		switch {
 		case t == nil, t.State == stateFinWait2, t.State == stateTimeWait, t.State == stateClosed:
 			return
 		case t.Bytes_acked != acked:
 			acked, since = t.Bytes_acked, time.Now()
 		}
-		time.Sleep(tailLook)
+		time.Sleep(pause)
+		pause = nextLook(pause, sends)
 	}
+}
+
+// nextLook is the pause after the next look. A peer that reads slowly does so for as long as it likes, as it does from any
+// connection; a thousand of them must not keep a cell busy that others share.
+func nextLook(pause time.Duration, sends bool) time.Duration {
+	if sends {
+		return tailLook // it may have to be rid of all that before it reads
+	}
+	return min(2*pause, tailLongLook)
 }
 
 // States in which the peer has acknowledged our FIN.
@@ -42,9 +53,10 @@ const (
 	stateTimeWait = 6
 )
 
-// discard throws away what has come and returns what the kernel knows; nil of a leg that is closed, or that its peer has reset.
+// discard throws away what has come, says whether that was anything, and returns what the kernel knows: nil of a leg that is
+// closed, or that its peer has reset.
 // (SIOCOUTQ would be a number at once, and is an ioctl, of which a jailed cell has one.)
-func (l *tcpLeg) discard() (t *unix.TCPInfo) {
+func (l *tcpLeg) discard() (t *unix.TCPInfo, some bool) {
 	err := error(unix.EAGAIN)
 	_ = l.raw.Control(func(fd uintptr) {
 		var b [4 << 10]byte
@@ -53,12 +65,13 @@ func (l *tcpLeg) discard() (t *unix.TCPInfo) {
 			if n, err = nonblock.Read(int(fd), b[:]); n <= 0 {
 				break
 			}
+			some = true
 		}
 		if err == nil || err == unix.EAGAIN {
 			t, _ = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 		}
 	})
-	return t
+	return t, some
 }
 
 // tookNoMore says whether a direction ended because a leg could not be written to.

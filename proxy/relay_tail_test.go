@@ -5,6 +5,7 @@ import (
 	"io"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A tunnel is lost behind a complete answer: the client gets all of it, however slowly it reads and although it still sends,
@@ -38,5 +39,20 @@ func TestALossDoesNotCutACompleteAnswer(t *testing.T) {
 			}
 			await(t, "the reset", func() bool { _, err := client.Write([]byte("more")); return err != nil })
 		})
+	}
+}
+
+// Whoever reads slowly is looked at ten times a second, and not two hundred times; who sends, at once.
+func TestATailIsLookedAtLessOften(t *testing.T) {
+	looks, pause := 0, tailLook
+	for at := time.Duration(0); at < 10*time.Second; at += pause {
+		looks++
+		pause = nextLook(pause, false)
+	}
+	if looks > 110 {
+		t.Errorf("%d looks in 10 s", looks)
+	}
+	if got := nextLook(pause, true); got != tailLook {
+		t.Errorf("the peer sends, and the next look is after %v", got)
 	}
 }
