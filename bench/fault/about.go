@@ -8,7 +8,7 @@ const (
 	Network      = "network"
 	Capture      = "capture"
 	Security     = "security"
-	Control      = "control" // control plane, CA, policy, drain, rollback: they come with the mesh
+	Control      = "control" // control plane, CA, policy, drain, rollback
 )
 
 // Groups is every group, in the order in which the catalogue lists them.

@@ -28,10 +28,6 @@ func listCatalogue(out io.Writer) error {
 			fmt.Fprintln(out)
 		}
 		fmt.Fprintln(out, group)
-		if group == fault.Control {
-			fmt.Fprintln(out, "  control plane, CA, policy, drain and rollback: their drills come with the mesh")
-			continue
-		}
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		for _, name := range schedule.Names() {
 			if a := schedule.Catalogued(name); a.Group == group {

@@ -22,7 +22,7 @@ func TestDrillList(t *testing.T) {
 		switch {
 		case !strings.HasPrefix(line, " ") && len(words) == 1:
 			group = words[0]
-		case strings.HasPrefix(line, "  ") && group != fault.Control:
+		case strings.HasPrefix(line, "  "):
 			a := schedule.Catalogued(words[0])
 			if found[words[0]] || a.Group != group || strings.Join(words[1:], " ") != a.Does {
 				t.Errorf("in group %s: %s", group, line)
@@ -34,9 +34,6 @@ func TestDrillList(t *testing.T) {
 		if !found[name] {
 			t.Errorf("%s is not in the list:\n%s", name, out)
 		}
-	}
-	if !strings.Contains(out, "control\n  control plane, CA, policy, drain and rollback: their drills come with the mesh") {
-		t.Errorf("no place for the mesh's drills:\n%s", out)
 	}
 }
 
@@ -91,7 +88,7 @@ func TestDrillShowMisuse(t *testing.T) {
 
 func TestGroupsOfTheCatalogueAreKnown(t *testing.T) {
 	for _, name := range schedule.Names() {
-		if a := schedule.Catalogued(name); !slices.Contains(fault.Groups, a.Group) || a.Group == fault.Control {
+		if a := schedule.Catalogued(name); !slices.Contains(fault.Groups, a.Group) {
 			t.Errorf("%s: group %q", name, a.Group)
 		}
 	}
