@@ -3,7 +3,7 @@
 //
 // A [Feed] is a mesh.Source, so whoever has one does not know whether it is control or a
 // file. Its first snapshot comes when control has sent policies, workloads and services,
-// and all of a first response could be used. Before, every destination is unknown, and
+// and of each it is known whom it is about: what cannot be used is refused. Before, every destination is unknown, and
 // what is unknown waits. When control is gone, what it said stays.
 //
 // On demand (onDemand: true), control is asked for an address when a workload first

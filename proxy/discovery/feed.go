@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -124,6 +125,9 @@ func (h handler) Apply(r xds.Response) map[string]error {
 	for _, x := range r.Resources {
 		if err := b.Add(r.Type, x.Name, x.Value); err != nil {
 			rejected[x.Name] = err
+			if errors.Is(err, wds.ErrLost) {
+				rejected[x.Name] = xds.Lost{Err: err}
+			}
 		}
 	}
 	for _, name := range r.Removed {

@@ -50,4 +50,5 @@ const (
 	NoAddress     Refusal = "no-address"    // only endpoints without an address of a family that may be used
 	OtherNetwork  Refusal = "other-network" // only endpoints that a gateway would have to reach
 	NeedsWaypoint Refusal = "waypoint"      // a waypoint must be passed
+	NotUsable     Refusal = "rejected"      // control says something of it that this version cannot use
 )

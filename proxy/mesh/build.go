@@ -23,6 +23,7 @@ func (s *Snapshot) With(c Change, version uint64) (*Snapshot, Effect) {
 	for key, p := range c.policies {
 		b.policy(key, p)
 	}
+	b.rejections(c)
 	b.regroup()
 	return b.snapshot(version), b.effect
 }
@@ -39,6 +40,8 @@ type build struct {
 	endpoints  *tableEdit[string, []*Workload]
 	policies   *tableEdit[string, *indexedPolicy]
 	namespaces *tableEdit[string, []*indexedPolicy]
+	rejected   *tableEdit[string, *Service]
+	unread     *tableEdit[string, *indexedPolicy]
 	members    map[string]map[string]*Workload // of services, by key and UID; nil: gone
 	effect     Effect
 }
@@ -49,6 +52,7 @@ func newBuild(s *Snapshot) *build {
 		workloads: s.workloads.edit(), byAddress: s.byAddress.edit(),
 		services: s.services.edit(), byVIP: s.byVIP.edit(), byPrefix: s.byPrefix.edit(),
 		endpoints: s.endpoints.edit(), policies: s.policies.edit(), namespaces: s.namespaces.edit(),
+		rejected: s.rejected.edit(), unread: s.unread.edit(),
 	}
 }
 
@@ -57,6 +61,7 @@ func (b *build) snapshot(version uint64) *Snapshot {
 		version: version, workloads: b.workloads.table, byAddress: b.byAddress.table,
 		services: b.services.table, byVIP: b.byVIP.table, byPrefix: b.byPrefix.table, lengths: b.lengths,
 		endpoints: b.endpoints.table, policies: b.policies.table, namespaces: b.namespaces.table,
+		rejected: b.rejected.table, unread: b.unread.table,
 	}
 }
 
@@ -127,9 +132,14 @@ func (b *build) service(key string, v *Service) {
 		return
 	}
 	mark(&b.effect.services, key)
+	replace(b.services, key, v)
+	b.virtual(old, v)
+}
+
+// virtual gives the virtual addresses of one to the other; nil has none.
+func (b *build) virtual(old, v *Service) {
 	b.effect.reach(old)
 	b.effect.reach(v)
-	replace(b.services, key, v)
 	if old != nil {
 		for _, a := range old.Addresses {
 			without(b.byVIP, a, old)
@@ -155,9 +165,14 @@ func (b *build) policy(key string, p *indexedPolicy) {
 	if old == p || old != nil && p != nil && old.sum == p.sum {
 		return
 	}
+	replace(b.policies, key, p)
+	b.apply(old, p)
+}
+
+// apply has the one apply, where the other did; nil applies nowhere.
+func (b *build) apply(old, p *indexedPolicy) {
 	b.effect.policy(old)
 	b.effect.policy(p)
-	replace(b.policies, key, p)
 	if ns, wide := old.wide(); wide {
 		without(b.namespaces, ns, old)
 	}

@@ -8,6 +8,8 @@ type Change struct {
 	workloads map[string]*Workload      // by UID; nil: gone
 	services  map[string]*Service       // by key
 	policies  map[string]*indexedPolicy // by key
+	rejected  map[string]*Service       // addresses alone, by the name of whose they are
+	unread    map[string]*indexedPolicy // names alone, by key
 }
 
 // defaultTrustDomain is that of a workload over xDS that names none.
@@ -19,6 +21,7 @@ func (c *Change) SetWorkload(w Workload) error {
 		return err
 	}
 	put(&c.workloads, w.UID, &w)
+	delete(c.rejected, w.UID)
 	return nil
 }
 
@@ -33,6 +36,7 @@ func (c *Change) SetService(v Service) error {
 		}
 	}
 	put(&c.services, v.Key(), &v)
+	delete(c.rejected, v.Key())
 	return nil
 }
 
@@ -43,17 +47,27 @@ func (c *Change) SetPolicy(p Policy) error {
 		return err
 	}
 	put(&c.policies, p.Key(), x)
+	delete(c.unread, p.Key())
 	return nil
 }
 
 // RemoveWorkload says that a workload is gone, if it was there.
-func (c *Change) RemoveWorkload(uid string) { put(&c.workloads, uid, nil) }
+func (c *Change) RemoveWorkload(uid string) {
+	put(&c.workloads, uid, nil)
+	delete(c.rejected, uid)
+}
 
 // RemoveService says that a service is gone, if it was there.
-func (c *Change) RemoveService(key string) { put(&c.services, key, nil) }
+func (c *Change) RemoveService(key string) {
+	put(&c.services, key, nil)
+	delete(c.rejected, key)
+}
 
 // RemovePolicy says that a policy is gone, if it was there.
-func (c *Change) RemovePolicy(key string) { put(&c.policies, key, nil) }
+func (c *Change) RemovePolicy(key string) {
+	put(&c.policies, key, nil)
+	delete(c.unread, key)
+}
 
 func put[V any](m *map[string]*V, k string, v *V) {
 	if *m == nil {

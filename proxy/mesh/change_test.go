@@ -16,10 +16,12 @@ type small struct {
 	workloads map[string]Workload
 	services  map[string]Service
 	policies  map[string]Policy
+	rejected  map[string]netip.Addr // by name of a workload or service
+	unread    map[string]Scope      // by key of a policy
 }
 
 func newSmall(seed uint64) *small {
-	return &small{rand.New(rand.NewPCG(seed, 0)), map[string]Workload{}, map[string]Service{}, map[string]Policy{}}
+	return &small{rand.New(rand.NewPCG(seed, 0)), map[string]Workload{}, map[string]Service{}, map[string]Policy{}, map[string]netip.Addr{}, map[string]Scope{}}
 }
 
 func (m *small) namespace() string { return string(rune('a' + m.IntN(2))) }
@@ -72,25 +74,40 @@ func (m *small) change(t *testing.T) (c Change) {
 	t.Helper()
 	var errs []error
 	for range 1 + m.IntN(3) {
-		switch w, v, p := m.workload(), m.service(), m.policy(); m.IntN(6) {
+		switch w, v, p := m.workload(), m.service(), m.policy(); m.IntN(8) {
 		case 0:
 			c.RemoveWorkload(w.UID)
 			delete(m.workloads, w.UID)
+			delete(m.rejected, w.UID)
 		case 1:
 			c.RemoveService(v.Key())
 			delete(m.services, v.Key())
+			delete(m.rejected, v.Key())
 		case 2:
 			c.RemovePolicy(p.Key())
 			delete(m.policies, p.Key())
+			delete(m.unread, p.Key())
 		case 3:
 			errs = append(errs, c.SetWorkload(w))
 			m.workloads[w.UID] = w
+			delete(m.rejected, w.UID)
 		case 4:
 			errs = append(errs, c.SetService(v))
 			m.services[v.Key()] = v
+			delete(m.rejected, v.Key())
 		case 5:
 			errs = append(errs, c.SetPolicy(p))
 			m.policies[p.Key()] = p
+			delete(m.unread, p.Key())
+		case 6:
+			name := []string{w.UID, v.Key()}[m.IntN(2)]
+			m.rejected[name] = m.addr()
+			c.RejectAddresses(name, "", []netip.Addr{m.rejected[name]}, nil)
+		case 7:
+			c.RejectPolicy(p.Key(), p.Namespace, p.Scope)
+			if _, held := m.policies[p.Key()]; !held && p.Scope != ScopeWorkload {
+				m.unread[p.Key()] = p.Scope
+			}
 		}
 	}
 	for _, err := range errs {
@@ -119,6 +136,12 @@ func (m *small) whole(t *testing.T) *Snapshot {
 		if err := c.SetPolicy(p); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for name, a := range m.rejected {
+		c.RejectAddresses(name, "", []netip.Addr{a}, nil)
+	}
+	for key, scope := range m.unread {
+		c.RejectPolicy(key, "a", scope)
 	}
 	s, _ := (*Snapshot)(nil).With(c, 1)
 	return s
@@ -188,7 +211,7 @@ func checkSame(t *testing.T, s, want *Snapshot) {
 			t.Errorf("endpoints of %s: got %d, want %d", serviceName(i), len(got), len(want))
 		}
 	}
-	if s.workloads.size != want.workloads.size || s.services.size != want.services.size || s.policies.size != want.policies.size || s.byAddress.size != want.byAddress.size || s.endpoints.size != want.endpoints.size || s.byPrefix.size != want.byPrefix.size || s.lengths != want.lengths {
+	if s.workloads.size != want.workloads.size || s.services.size != want.services.size || s.policies.size != want.policies.size || s.byAddress.size != want.byAddress.size || s.endpoints.size != want.endpoints.size || s.byPrefix.size != want.byPrefix.size || s.lengths != want.lengths || s.rejected.size != want.rejected.size || s.unread.size != want.unread.size {
 		t.Error("a table has not the size that it would have if built at once")
 	}
 }

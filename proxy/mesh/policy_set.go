@@ -12,9 +12,9 @@ import (
 // PolicySet is what one workload's connections are judged by.
 type PolicySet struct {
 	Policies []Policy
-	// Unknown are keys of policies that the workload names and nobody knows: over xDS a
-	// workload can arrive before its policies. ztunnel skips them, and so lets in whom
-	// the DENY among them would have denied.
+	// Unknown are keys of policies that the workload names and nobody knows, since over xDS a
+	// workload can arrive before its policies, and of those that apply to it and could not be
+	// used. ztunnel skips both, and so lets in whom the DENY among them would have denied.
 	Unknown []string
 	// Generation is a hash of the above: equal sets have equal ones, in every process.
 	Generation string
@@ -69,7 +69,8 @@ func (s PolicySet) After(earlier *PolicySet) PolicySet {
 // indexedPolicy is a policy of a snapshot.
 type indexedPolicy struct {
 	Policy
-	sum [sha256.Size]byte // of its content
+	sum    [sha256.Size]byte // of its content
+	unread bool              // only its name and scope are known: see Change.RejectPolicy
 }
 
 func indexed(p Policy) (*indexedPolicy, error) {
@@ -81,7 +82,7 @@ func indexed(p Policy) (*indexedPolicy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &indexedPolicy{p, sha256.Sum256(b)}, nil
+	return &indexedPolicy{Policy: p, sum: sha256.Sum256(b)}, nil
 }
 
 // canonical is the policy as xDS has it: a rule's own match is a clause. So it has the
@@ -103,6 +104,12 @@ func (p Policy) canonical() Policy {
 func (s *Snapshot) Policies(w Workload) PolicySet {
 	all := slices.Concat(s.namespaces.at(everyNamespace), s.namespaces.at(w.Namespace))
 	var set PolicySet
+	all = slices.DeleteFunc(all, func(e *indexedPolicy) bool {
+		if e.unread {
+			set.Unknown = append(set.Unknown, e.Name)
+		}
+		return e.unread
+	})
 	for _, key := range w.Policies {
 		if e := s.policies.at(key); e != nil {
 			all = append(all, e)

@@ -82,8 +82,8 @@ func (q *question) service() *Service {
 	return q.preferred(q.s.servicesOver(q.addr))
 }
 
-// preferred picks among services with one address: the asker's own namespace comes
-// before a narrower range, that before a canonical one.
+// preferred picks among services with one address: whatever can be used comes before what
+// cannot, the asker's own namespace before a narrower range, that before a canonical one.
 func (q *question) preferred(all []*Service) *Service {
 	var best *Service
 	for _, v := range all {
@@ -96,6 +96,7 @@ func (q *question) preferred(all []*Service) *Service {
 
 func (q *question) prefer(a, b *Service) int {
 	return cmp.Or(
+		first(!a.rejected, !b.rejected),
 		first(a.Namespace == q.from.Namespace, b.Namespace == q.from.Namespace),
 		cmp.Compare(b.bits(q.addr), a.bits(q.addr)),
 		first(a.Canonical, b.Canonical),
@@ -128,6 +129,9 @@ func (q *question) toWorkload(w *Workload) Answer {
 
 // toService is the answer for the address of a service.
 func (q *question) toService(v *Service) Answer {
+	if v.rejected {
+		return Answer{Kind: Mesh}.refused(NotUsable, v.Host+" is in the mesh, and this version cannot use what control says of it: the log has the reason")
+	}
 	a := Answer{Kind: Mesh, Service: v.Hostname()}
 	if q.mustPass(v.Waypoint) {
 		return a.refused(NeedsWaypoint, v.Hostname()+" is behind a waypoint, which this version cannot pass")

@@ -33,6 +33,8 @@ type Service struct {
 	Visibility      Visibility    `json:"visibility,omitempty"`
 	Canonical       bool          `json:"canonical,omitempty"` // preferred where services share an address
 	Waypoint        *Waypoint     `json:"waypoint,omitempty"`
+
+	rejected bool // all but the addresses, and Host as its name, is not known: see Change.RejectAddresses
 }
 
 // Families is which address families a service offers (IPFamilies); empty is automatic.

@@ -21,6 +21,8 @@ type Snapshot struct {
 	// endpoints are by the key of their service, which may not be known (yet).
 	endpoints  table[string, []*Workload]
 	policies   table[string, *indexedPolicy]   // by key
+	rejected   table[string, *Service]         // by their names: in byVIP and byPrefix alone
+	unread     table[string, *indexedPolicy]   // by key: in namespaces alone
 	namespaces table[string, []*indexedPolicy] // those of scope namespace, and the global ones: see everyNamespace
 }
 

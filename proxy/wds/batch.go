@@ -1,6 +1,8 @@
 package wds
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -22,7 +24,11 @@ type Batch struct {
 	words  map[string]string
 }
 
-// Add takes one resource, by its name in xDS.
+// ErrLost is of a resource of which nothing could be kept: not even to whom it matters.
+var ErrLost = errors.New("nothing of it can be kept")
+
+// Add takes one resource, by its name in xDS. Of one that cannot be used it keeps whom it
+// is about, so that they are refused: see [mesh.Change.RejectAddresses] and RejectPolicy.
 func (b *Batch) Add(typ, name string, value []byte) error {
 	switch typ {
 	case AddressType:
@@ -47,44 +53,48 @@ func (b *Batch) Remove(typ, name string) {
 func (b *Batch) address(name string, value []byte) error {
 	var m workloadapi.Address
 	if err := proto.Unmarshal(value, &m); err != nil {
-		return err
+		return errors.Join(err, ErrLost)
 	}
 	switch t := m.Type.(type) {
 	case *workloadapi.Address_Workload:
 		w, err := b.workload(t.Workload)
+		err = cmp.Or(err, sameName(name, t.Workload.GetUid()))
 		if err == nil {
-			err = sameName(name, w.UID)
+			err = b.Change.SetWorkload(w)
 		}
 		if err != nil {
-			return err
+			b.rejectWorkload(name, t.Workload)
 		}
-		return b.Change.SetWorkload(w)
+		return err
 	case *workloadapi.Address_Service:
 		v, err := b.service(t.Service)
+		err = cmp.Or(err, sameName(name, v.Key()))
 		if err == nil {
-			err = sameName(name, v.Key())
+			err = b.Change.SetService(v)
 		}
 		if err != nil {
-			return err
+			b.rejectService(name, t.Service)
 		}
-		return b.Change.SetService(v)
+		return err
 	}
-	return fmt.Errorf("an address that is neither a workload nor a service")
+	return fmt.Errorf("an address that is neither a workload nor a service: %w", ErrLost)
 }
 
 func (b *Batch) policy(name string, value []byte) error {
 	var m security.Authorization
 	if err := proto.Unmarshal(value, &m); err != nil {
+		b.rejectPolicy(name, nil)
 		return err
 	}
 	p, err := b.authorization(&m)
+	err = cmp.Or(err, sameName(name, p.Key()))
 	if err == nil {
-		err = sameName(name, p.Key())
+		err = b.Change.SetPolicy(p)
 	}
 	if err != nil {
-		return err
+		b.rejectPolicy(name, &m)
 	}
-	return b.Change.SetPolicy(p)
+	return err
 }
 
 // sameName: a resource is removed by the name that it came under.

@@ -21,6 +21,7 @@ var comparable = cmp.Options{
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 	cmp.Comparer(func(a, b identity.ID) bool { return a == b }),
 	cmpopts.IgnoreFields(mesh.Workload{}, "Identity"), // derived
+	cmpopts.IgnoreUnexported(mesh.Service{}),
 }
 
 func marshal(t testing.TB, m proto.Message) []byte {

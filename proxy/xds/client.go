@@ -2,6 +2,7 @@ package xds
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -21,8 +22,20 @@ const (
 
 // Handler takes what the server says. Only one call is made at a time.
 type Handler interface {
-	// Apply uses a response and returns the resources that cannot be used, by name.
+	// Apply uses a response and returns the resources that cannot be used, by name. Of those
+	// it keeps whom they are about, or returns a Lost.
 	Apply(Response) (rejected map[string]error)
+}
+
+// Lost is why a resource cannot be used of which nothing is known now.
+type Lost struct{ Err error }
+
+func (e Lost) Error() string { return e.Err.Error() }
+func (e Lost) Unwrap() error { return e.Err }
+
+func lost(err error) bool {
+	var l Lost
+	return errors.As(err, &l)
 }
 
 // Subscription is one type of resources.
@@ -60,7 +73,7 @@ func NewClient(c ClientConfig) *Client {
 	return x
 }
 
-// Ready is closed when every type has been acknowledged once.
+// Ready is closed when every type has been answered once without a Lost.
 func (c *Client) Ready() <-chan struct{} { return c.ready }
 
 // maxDemanded bounds what others can make the client ask for and keep.
@@ -142,7 +155,7 @@ func jitter(d time.Duration) time.Duration {
 type subscription struct {
 	Subscription
 	versions map[string]string // by name, of what is held
-	acked    bool              // once
+	answered bool              // once
 	asked    bool              // on this stream
 }
 
@@ -151,8 +164,12 @@ type subscription struct {
 // stream is there, and what is held would be held for ever.
 func (t *subscription) settle(r Response, rejected map[string]error) {
 	for _, x := range r.Resources {
-		if rejected[x.Name] == nil {
+		_, held := t.versions[x.Name]
+		switch err := rejected[x.Name]; {
+		case err == nil:
 			t.versions[x.Name] = x.Version
+		case !held && !lost(err):
+			t.versions[x.Name] = "" // that it is there, and no form of it
 		}
 	}
 	for _, name := range r.Removed {

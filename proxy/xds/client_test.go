@@ -79,7 +79,7 @@ func (l line) say(typ, nonce string, removed []string, set ...Resource) {
 // What is said and when: policies before workloads, an ACK for each response, and a
 // NACK with names and reasons.
 //
-// Conformance 78: caches are warm before anything is unblocked; a first response that was rejected does not count.
+// Conformance 78: caches are warm before anything is unblocked; a first response with a resource of which nothing could be kept does not count.
 func TestConversation(t *testing.T) {
 	var p port
 	s := newScript()
@@ -99,14 +99,14 @@ func TestConversation(t *testing.T) {
 	if r = l.hear(address); r.Node.GetId() == "" || len(r.ResourceNamesSubscribe) != 0 {
 		t.Errorf("first request for addresses %v", r)
 	}
-	l.say(address, "2", nil, res("a", "one"), res("b", "bad"), res("c", "bad too"))
+	l.say(address, "2", nil, res("a", "one"), res("b", "bad"), res("c", "bad and lost"))
 	r = l.hear(address)
 	if r.ResponseNonce != "2" || r.ErrorDetail.GetMessage() != "b: it is bad; c: it is bad" || r.ErrorDetail.Code == 0 {
 		t.Errorf("NACK %v", r)
 	}
 	h.await(t, "a=one p=one")
 	if ready(c) {
-		t.Error("ready, though the first addresses were rejected")
+		t.Error("ready, though of one of the first addresses nothing is known")
 	}
 	l.say(address, "3", []string{"a"}, res("d", "one"))
 	if r = l.hear(address); r.ResponseNonce != "3" || r.ErrorDetail != nil {
@@ -178,6 +178,30 @@ func TestRejectedAndThenGone(t *testing.T) {
 	s.Replace(address, nil)
 	p.serve(t, s.Register)
 	h.await(t, "q=two")
+}
+
+// A resource that cannot be used, and of which it is known whom it is about, keeps nobody
+// from being ready; and that it is there is said on the next stream, so that it can go.
+func TestReadyWithoutAll(t *testing.T) {
+	var p port
+	s := newScript()
+	p.serve(t, s.Register)
+	c := startClient(t, &p, newHolder(), false)
+	l := s.stream(t)
+	l.hear(policy)
+	l.say(policy, "1", nil, res("p", "bad"))
+	if r := l.hear(policy); r.ErrorDetail == nil {
+		t.Error("a policy that is bad is acknowledged")
+	}
+	l.hear(address)
+	l.say(address, "2", nil, res("a", "one"))
+	l.hear(address)
+	awaitReady(t, c)
+	s.ends <- struct{}{}
+	r := s.stream(t).hear(policy)
+	if version, there := r.InitialResourceVersions["p"]; !there || version != "" {
+		t.Errorf("policies it knows of: %v", r)
+	}
 }
 
 // Conformance 79: on demand nothing is asked for but what is demanded, each once, and again on a new stream.

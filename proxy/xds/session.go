@@ -3,6 +3,7 @@ package xds
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -66,11 +67,11 @@ func receive[M any](ctx context.Context, recv func() (M, error), to chan<- M, en
 	}
 }
 
-// begin subscribes to the first type, or to all that were acknowledged before.
+// begin subscribes to the first type, or to all after one that was answered before.
 func (s session) begin() error {
 	for i, t := range s.types {
 		t.asked = false
-		if i == 0 || s.types[i-1].acked {
+		if i == 0 || s.types[i-1].answered {
 			if err := s.subscribe(t); err != nil {
 				return err
 			}
@@ -143,9 +144,8 @@ func (s session) take(m *discoveryv3.DeltaDiscoveryResponse) error {
 		detail := reasons(rejected)
 		s.config.Log.Error("discovery: resources rejected", "type", t.Type, "resources", len(rejected), "why", detail)
 		answer.ErrorDetail = refusal(detail)
-	} else {
-		s.acknowledged(t)
 	}
+	s.answered(t, rejected)
 	if err := s.stream.Send(answer); err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func read(m *discoveryv3.DeltaDiscoveryResponse) (Response, map[string]error) {
 	r, rejected := Response{Type: m.TypeUrl, Removed: m.RemovedResources}, map[string]error{}
 	for _, x := range m.Resources {
 		if got := x.GetResource().GetTypeUrl(); got != m.TypeUrl {
-			rejected[x.GetName()] = fmt.Errorf("it is a %q", got)
+			rejected[x.GetName()] = Lost{fmt.Errorf("it is a %q", got)}
 			continue
 		}
 		r.Resources = append(r.Resources, Resource{Name: x.Name, Version: x.Version, Value: x.Resource.Value, Aliases: x.Aliases})
@@ -168,12 +168,13 @@ func read(m *discoveryv3.DeltaDiscoveryResponse) (Response, map[string]error) {
 	return r, rejected
 }
 
-func (s session) acknowledged(t *subscription) {
-	if t.acked {
+// answered notes the first answer of a type that says of all whom it is about.
+func (s session) answered(t *subscription, rejected map[string]error) {
+	if t.answered || slices.ContainsFunc(slices.Collect(maps.Values(rejected)), lost) {
 		return
 	}
-	t.acked = true
-	if !slices.ContainsFunc(s.types, func(t *subscription) bool { return !t.acked }) {
+	t.answered = true
+	if !slices.ContainsFunc(s.types, func(t *subscription) bool { return !t.answered }) {
 		close(s.ready)
 	}
 }

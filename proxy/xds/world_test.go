@@ -76,6 +76,9 @@ func (h *holder) Apply(r Response) map[string]error {
 	for _, x := range r.Resources {
 		if strings.HasPrefix(string(x.Value), "bad") {
 			rejected[x.Name] = errors.New("it is bad")
+			if string(x.Value) == "bad and lost" {
+				rejected[x.Name] = Lost{rejected[x.Name]}
+			}
 			continue
 		}
 		h.has[x.Name] = string(x.Value)
