@@ -14,13 +14,19 @@ type Config struct {
 	Address  string `json:"address"`            // unix:///path, or host:port
 	Token    string `json:"token"`              // file of the bearer token
 	Roots    string `json:"roots,omitempty"`    // PEM file that the server's certificate must lead to; for host:port
-	OnDemand bool   `json:"onDemand,omitempty"` // ask for what is talked to, instead of everything
+	OnDemand bool   `json:"onDemand,omitempty"` // ask for what is talked to, instead of everything; see package docs
+
+	Experimental bool `json:"experimental,omitempty"` // with OnDemand: its limits are known
 }
 
 // Check says what is wrong.
 func (c Config) Check() error {
 	if err := c.target().Check(); err != nil {
 		return fmt.Errorf("discovery: %w", err)
+	}
+	if c.OnDemand != c.Experimental {
+		return fmt.Errorf("discovery: onDemand and experimental go together: one workload that calls very many addresses uses up what its node may ask for, " +
+			"and new addresses and pods of the whole node fail until the node proxy restarts; say experimental: true to have it all the same, or leave both out and have the whole mesh")
 	}
 	return nil
 }

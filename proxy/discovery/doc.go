@@ -11,4 +11,9 @@
 // the mesh takes is then that of what is talked to, and the first connection to an address
 // waits for control: without control, an address that was never called stays unknown. With
 // everything (the default) it is the other way round. Policies are never on demand.
+//
+// It is experimental, and has to be called so (experimental: true): a node may ask for
+// 131,072 names and gives none back, whoever asks. One workload that scans a network uses
+// them up, and after that new addresses and new pods of all its neighbours fail, until the
+// node proxy restarts. Nodes that tenants share want everything.
 package discovery

@@ -106,7 +106,7 @@ type news struct {
 
 func (w *world) feed(token string, onDemand bool) *seen {
 	w.t.Helper()
-	f, err := discovery.New(discovery.Config{Address: "unix://" + w.config.Socket, Token: filepath.Join(w.dir, token), OnDemand: onDemand}, "keeper", token, slog.New(slog.DiscardHandler))
+	f, err := discovery.New(discovery.Config{Address: "unix://" + w.config.Socket, Token: filepath.Join(w.dir, token), OnDemand: onDemand, Experimental: onDemand}, "keeper", token, slog.New(slog.DiscardHandler))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -242,13 +242,16 @@ func TestConfig(t *testing.T) {
 		c    discovery.Config
 		want string
 	}{
-		"file":      {"mesh.yaml", discovery.Config{}, ""},
-		"control":   {"", good, ""},
-		"neither":   {"", discovery.Config{}, "mesh or discovery is required"},
-		"both":      {"mesh.yaml", good, "keep one"},
-		"no token":  {"", discovery.Config{Address: "unix:///x"}, "token is missing"},
-		"no roots":  {"", discovery.Config{Address: "control:15012", Token: "/token"}, "roots is missing"},
-		"no scheme": {"", discovery.Config{Address: "/run/x", Token: "/token", Roots: "/r"}, "unix:///path or host:port"},
+		"file":                  {"mesh.yaml", discovery.Config{}, ""},
+		"control":               {"", good, ""},
+		"neither":               {"", discovery.Config{}, "mesh or discovery is required"},
+		"both":                  {"mesh.yaml", good, "keep one"},
+		"no token":              {"", discovery.Config{Address: "unix:///x"}, "token is missing"},
+		"no roots":              {"", discovery.Config{Address: "control:15012", Token: "/token"}, "roots is missing"},
+		"on demand":             {"", discovery.Config{Address: good.Address, Token: "/token", OnDemand: true}, "experimental"},
+		"on demand, knowingly":  {"", discovery.Config{Address: good.Address, Token: "/token", OnDemand: true, Experimental: true}, ""},
+		"experiment of nothing": {"", discovery.Config{Address: good.Address, Token: "/token", Experimental: true}, "go together"},
+		"no scheme":             {"", discovery.Config{Address: "/run/x", Token: "/token", Roots: "/r"}, "unix:///path or host:port"},
 	} {
 		err := discovery.From(c.mesh, c.c)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
