@@ -80,23 +80,24 @@ func (t *turn) idle(ctx context.Context) error {
 	return t.between(ctx, cost.Idle, func() error { return pause(ctx, t.p.Times.Idle) })
 }
 
-// push changes the address of a workload that nobody asks. It stays changed until the
-// end of the turn: changing it back would be another push in the middle of a phase.
+// push adds a policy that concerns every workload and forbids nothing that happens here: a
+// change of what nobody has asked for costs nothing. It stays until the end of the turn:
+// taking it back would be another push in the middle of a phase.
 func (t *turn) push(ctx context.Context) error {
 	return t.between(ctx, cost.Push, func() error {
-		if _, err := t.lab.ChangeMesh(readdress); err != nil {
+		if _, err := t.lab.ChangeMesh(forbidStranger); err != nil {
 			return err
 		}
 		return pause(ctx, t.p.Times.Push)
 	})
 }
 
-func readdress(f *mesh.File) {
-	for i := range f.Workloads {
-		if f.Workloads[i].UID == lab.PeerIdle {
-			f.Workloads[i].Addresses = []netip.Addr{netip.AddrFrom4([4]byte{10, 244, 2, 250})}
-		}
-	}
+func forbidStranger(f *mesh.File) {
+	nobody := netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, 1}), 32)
+	f.Policies = append(f.Policies, mesh.Policy{
+		Name: "stranger", Namespace: "istio-system", Scope: mesh.ScopeGlobal, Action: mesh.Deny,
+		Rules: []mesh.Rule{{Match: mesh.Match{SourceIPs: []netip.Prefix{nobody}}}},
+	})
 }
 
 func pause(ctx context.Context, d time.Duration) error {
