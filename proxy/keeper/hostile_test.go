@@ -58,7 +58,7 @@ func newTalkingKeeper(t testing.TB) (*Keeper, *signer, *lockedBuffer) {
 	t.Helper()
 	ca, log := &signer{asks: map[identity.ID]int{}}, &lockedBuffer{}
 	k := &Keeper{
-		log: slog.New(slog.NewTextHandler(log, nil)), level: new(slog.LevelVar), signer: ca,
+		log: slog.New(slog.NewTextHandler(log, nil)), level: new(slog.LevelVar), signer: ca, mesh: quiet{},
 		calls: make(chan func()), ended: make(chan struct{}),
 		pods: map[string]*pod{}, cells: map[string]*keptCell{}, processes: map[string]*process{},
 		series: istio.New(istio.Options{}), mesh: mesh.Watched{},

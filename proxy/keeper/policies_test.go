@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -46,10 +47,12 @@ func TestPolicyLag(t *testing.T) {
 	check("caught up", PolicyStatus{Wanted: "g2", InForce: "g2"}, false)
 }
 
-// quiet is a mesh that nobody runs.
+// quiet is a mesh that nobody runs, and that is known as a whole.
 type quiet struct{ mesh.Source }
 
 func (quiet) Serve(string) {}
+
+func (quiet) Knows(*mesh.Snapshot, string, netip.Addr) bool { return true }
 
 // I2: a push reaches connections that drain wherever the pod itself is meanwhile, and a pod
 // that waits for its sidecar.
@@ -88,7 +91,7 @@ func TestAPushReachesWhatDrains(t *testing.T) {
 	}
 	t.Run("waits for its sidecar", func(t *testing.T) {
 		k, _, _ := newTalkingKeeper(t)
-		k.mesh, k.config.Isolation = quiet{}, Sidecar
+		k.config.Isolation = Sidecar
 		c := talk(t, k, "a/own")
 		p := c.x.pods["a/own"]
 		p.netns, c.x.cell.current = sandbox.NewPair(t).A, c.x
