@@ -25,8 +25,9 @@ var errFound = errors.New("identity or policy is not enforced as it must be: see
 func newVerifyCommand() *cobra.Command {
 	var n nodes
 	var workload string
+	var clean cleanSearch
 	c := &cobra.Command{
-		Use:   "verify [--workload WORKLOAD]",
+		Use:   "verify [--workload WORKLOAD | --clean]",
 		Short: "Try whether identity and policy are enforced now, through every cell",
 		Long: `Try whether identity and policy are enforced now. The keeper of each node calls every one of its workloads, as
 peers do, on a port that is reserved for that: an allowed identity must be served, a denied one must be told 401 by the policy, an
@@ -39,9 +40,20 @@ Exit code 0: all of it is so. 1: it is not, and each finding says what was found
   bulkhead verify                                # in the running lab
   bulkhead verify --admin /run/bulkhead --json   # every keeper whose socket is in that directory
 
+With --clean the question is another one: is anything left on this machine of a node's proxy that has ended? No
+keeper is asked. Processes and the rules in every network namespace are looked at; --admin, --cgroup and --netns name what the machine cannot tell.
+
+  sudo bulkhead verify --clean --admin /run/bulkhead/admin.sock --cgroup bulkhead
+
 docs/operators.md says what it costs.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if clean.wanted {
+				return clean.run(c.OutOrStdout(), &n, workload)
+			}
+			if clean.cgroup != "" || len(clean.netns) > 0 {
+				return usageError{errors.New("--cgroup and --netns are for --clean")}
+			}
 			ctx, cancel := context.WithTimeout(c.Context(), verifyTimeout)
 			defer cancel()
 			all, err := askToVerify(ctx, &n, workload)
@@ -60,6 +72,7 @@ docs/operators.md says what it costs.`,
 		},
 	}
 	n.flags(c)
+	clean.flags(c)
 	c.Flags().StringVar(&workload, "workload", "", "verify this workload alone (namespace/name)")
 	return c
 }

@@ -35,6 +35,28 @@ func Verify(n *netns.Namespace, p Plan) error {
 	return nil
 }
 
+// Clean is nil when nothing of Install is left in the namespace, and *Drift when something
+// is: our tables, and ip rules and routes where ours would be.
+func Clean(n *netns.Namespace) error {
+	k, err := openKernel(n)
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	families, err := k.families()
+	if err != nil {
+		return err
+	}
+	found, err := k.found(families)
+	if err != nil {
+		return err
+	}
+	if ds := differences(newState(), found); len(ds) > 0 {
+		return &Drift{Namespace: n.Inode(), Differences: ds}
+	}
+	return nil
+}
+
 func tablePlace(table string) string        { return "table inet " + table }
 func chainPlace(table, chain string) string { return tablePlace(table) + ", chain " + chain }
 func rulePlace(f ipFamily) string           { return f.name + " rules" }
