@@ -61,7 +61,7 @@ func newTalkingKeeper(t testing.TB) (*Keeper, *signer, *lockedBuffer) {
 		log: slog.New(slog.NewTextHandler(log, nil)), level: new(slog.LevelVar), signer: ca, mesh: quiet{},
 		calls: make(chan func()), ended: make(chan struct{}),
 		pods: map[string]*pod{}, cells: map[string]*keptCell{}, processes: map[string]*process{},
-		series: istio.New(istio.Options{}), mesh: mesh.Watched{},
+		series: istio.New(istio.Options{}),
 	}
 	var end context.CancelFunc
 	k.life, end = context.WithCancel(context.Background())
