@@ -27,12 +27,22 @@ type Reader interface {
 	Failed(k telemetry.Key, f telemetry.Failure, more uint64)
 }
 
-// What a cell of ours says at most: the slots of its table and of each overflow, and the
-// kinds of failure of a series.
+// What a cell of ours says at most: the slots of its table and of each overflow, the kinds
+// of failure of a series, and the bytes of a key: an identity, a UID, a host name, and
+// baggage of 1 KiB.
 const (
 	maxSlot     = telemetry.MaxSeries + 8
-	maxFailures = 64
+	maxFailures = 32
+	maxKey      = 4 << 10
 )
+
+// acceptable says whether a key is one that a cell of ours makes, so that it may be kept.
+func acceptable(k *telemetry.Key) bool {
+	if k == nil || k.Size() > maxKey {
+		return false
+	}
+	return k.Direction == telemetry.Outbound || k.Direction == telemetry.Inbound || k.Direction == telemetry.Plaintext
+}
 
 // Take adds what has grown since the workload's last tallies. What a cell says is a claim:
 // it is bounded, and never makes a sum fall.
@@ -45,11 +55,12 @@ func (a *Account) Take(uid string, tallies []telemetry.Tally, r Reader) {
 	for _, t := range tallies {
 		h := slots[t.Slot]
 		if h == nil || h.born != t.Born {
-			if t.Key == nil || t.Slot < 0 || t.Slot >= maxSlot {
+			if !acceptable(t.Key) || t.Slot < 0 || t.Slot >= maxSlot {
 				continue // it was never said whose numbers these are
 			}
 			h.settle(a.ledger) // another series has its slot now
 			h = &heard{born: t.Born, key: *t.Key, labels: r.Labels(*t.Key)}
+			h.key.Baggage, h.key.Service = "", "" // they are in the labels, and cut
 			slots[t.Slot] = h
 		}
 		h.take(a.ledger, t, r)
@@ -63,6 +74,7 @@ func (h *heard) take(l *Ledger, t telemetry.Tally, r Reader) {
 		l.add(h.labels, growth)
 	}
 	for _, f := range t.Failures {
+		f.Stage, f.Reason = telemetry.Stage(word(string(f.Stage))), word(f.Reason)
 		if _, ok := h.failures[f.Failure]; !ok && len(h.failures) >= maxFailures {
 			continue
 		}

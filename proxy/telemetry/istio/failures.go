@@ -15,8 +15,9 @@ import (
 // tell too little. Like a ledger it forgets what has not happened for long, and has a bound.
 // The zero value is ready.
 type Failures struct {
-	mu  sync.Mutex
-	all map[failure]*failed
+	mu    sync.Mutex
+	all   map[failure]*failed
+	swept time.Time
 }
 
 // failure is a kind of failed connection, as its labels have it.
@@ -30,14 +31,18 @@ type failed struct {
 const (
 	maxKinds      = 4096
 	failureExpiry = 15 * time.Minute
+	sweepEvery    = time.Second // when full: a sweep looks at everything
 )
 
 func (f *Failures) add(k failure, more uint64, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	x := f.all[k]
+	if x == nil && len(f.all) >= maxKinds && now.Sub(f.swept) >= sweepEvery {
+		f.sweep(now)
+	}
 	if x == nil && len(f.all) >= maxKinds {
-		k.peer, k.reason = overflow, overflow
+		k.peer, k.stage, k.reason = overflow, overflow, overflow
 		x = f.all[k]
 	}
 	if x == nil {
@@ -51,16 +56,23 @@ func (f *Failures) add(k failure, more uint64, now time.Time) {
 	x.last = now
 }
 
+// sweep forgets what has expired; the caller holds mu.
+func (f *Failures) sweep(now time.Time) {
+	f.swept = now
+	for k, x := range f.all {
+		if now.Sub(x.last) >= failureExpiry {
+			delete(f.all, k)
+		}
+	}
+}
+
 // snapshot forgets what has expired and copies the rest.
 func (f *Failures) snapshot(now time.Time) map[failure]uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.sweep(now)
 	out := make(map[failure]uint64, len(f.all))
 	for k, x := range f.all {
-		if now.Sub(x.last) >= failureExpiry {
-			delete(f.all, k)
-			continue
-		}
 		out[k] = x.count
 	}
 	return out
@@ -100,5 +112,5 @@ func (r *Reading) Failed(k telemetry.Key, f telemetry.Failure, more uint64) {
 	if peer = clean(peer); k.Overflow {
 		peer = overflow
 	}
-	r.Failures.add(failure{r.Cell, r.Workload.UID, string(k.Direction), peer, clean(string(f.Stage)), clean(f.Reason)}, more, time.Now())
+	r.Failures.add(failure{r.Cell, r.Workload.UID, string(k.Direction), peer, word(string(f.Stage)), word(f.Reason)}, more, time.Now())
 }

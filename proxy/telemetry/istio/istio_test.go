@@ -144,7 +144,7 @@ func only(t *testing.T, l *Ledger) telemetry.Numbers {
 func TestCountsOutliveTheirProcess(t *testing.T) {
 	l := New(Options{})
 	labels := reader(func(k telemetry.Key) Labels { return Labels{reporter: "source", service: k.Service} })
-	first, k := l.Account(), telemetry.Key{Service: "s"}
+	first, k := l.Account(), telemetry.Key{Direction: telemetry.Outbound, Service: "s"}
 	first.Take("a/web", []telemetry.Tally{{Born: 1, Key: &k, Numbers: numbers(5, 3, 7, 9)}}, labels)
 	first.Take("a/web", []telemetry.Tally{{Born: 1, Numbers: numbers(6, 3, 8, 9)}}, labels)
 	if got := only(t, l); got != numbers(6, 3, 8, 9) {
@@ -170,7 +170,7 @@ func TestSlotsAreUsedAgain(t *testing.T) {
 	l := New(Options{})
 	labels := reader(func(k telemetry.Key) Labels { return Labels{reporter: "source"} }) // two peers of which nothing is known
 	a := l.Account()
-	k := telemetry.Key{Service: "s"}
+	k := telemetry.Key{Direction: telemetry.Outbound, Service: "s"}
 	a.Take("a/web", []telemetry.Tally{{Born: 1, Key: &k, Numbers: numbers(5, 5, 0, 0)}}, labels)
 	a.Take("a/web", []telemetry.Tally{{Born: 9, Key: &k, Numbers: numbers(6, 6, 0, 0)}}, labels)
 	a.Take("a/web", []telemetry.Tally{{Slot: 3, Born: 4, Numbers: numbers(100, 100, 0, 0)}, {Slot: -1, Key: &k, Numbers: numbers(100, 100, 0, 0)}, {Slot: 1 << 40, Key: &k, Numbers: numbers(100, 100, 0, 0)}}, labels)
@@ -189,7 +189,7 @@ func TestSeriesExpire(t *testing.T) {
 	l := New(Options{Expiry: time.Minute, Now: func() time.Time { return now }})
 	labels := reader(func(k telemetry.Key) Labels { return Labels{reporter: "source", service: k.Service} })
 	a := l.Account()
-	idle, open := telemetry.Key{Service: "idle"}, telemetry.Key{Service: "open"}
+	idle, open := telemetry.Key{Direction: telemetry.Outbound, Service: "idle"}, telemetry.Key{Direction: telemetry.Outbound, Service: "open"}
 	a.Take("a/web", []telemetry.Tally{{Born: 1, Key: &idle, Numbers: numbers(1, 1, 0, 0)}, {Slot: 1, Born: 2, Key: &open, Numbers: numbers(1, 0, 0, 0)}}, labels)
 	now = now.Add(time.Minute)
 	if entries, expired, _ := l.snapshot(); len(entries) != 1 || expired != 1 {
@@ -209,7 +209,7 @@ func TestTheLedgerIsBounded(t *testing.T) {
 	labels := reader(func(k telemetry.Key) Labels { return Labels{reporter: "source", service: k.Service} })
 	a := l.Account()
 	for i := range 10 {
-		k := telemetry.Key{Service: fmt.Sprint(i)}
+		k := telemetry.Key{Direction: telemetry.Outbound, Service: fmt.Sprint(i)}
 		a.Take("a/web", []telemetry.Tally{{Slot: i, Born: uint64(i), Key: &k, Numbers: numbers(1, 1, 1, 1)}}, labels)
 	}
 	entries, _, spilled := l.snapshot()

@@ -59,7 +59,7 @@ func (l *Ledger) entry(k Labels, now time.Time) *entry {
 	if e := l.entries[k]; e != nil {
 		return e
 	}
-	if len(l.entries) >= l.options.MaxSeries {
+	if len(l.entries) >= l.options.MaxSeries && now.Sub(l.swept) >= sweepEvery {
 		l.sweep(now)
 	}
 	if len(l.entries) >= l.options.MaxSeries {

@@ -59,6 +59,9 @@ func clean(s string) string {
 	return said(s)
 }
 
+// word is clean for what is one word of our own programs.
+func word(s string) string { return clean(s[:min(len(s), 64)]) }
+
 // said is empty for the word that stands for nothing in labels. Two parties that read the
 // same must be the same: a registry that meets a series twice fails as a whole.
 func said(s string) string {
