@@ -113,11 +113,16 @@ func (k *Keeper) checkLiveness() {
 	k.checkDeadlines()
 	k.checkGenerations(time.Now())
 	k.inspectAll()
+	k.ping()
+}
+
+func (k *Keeper) ping() {
 	for _, x := range k.processes {
 		if x.foreign {
 			continue
 		}
-		if !k.config.Liveness.Off && (x.pinged >= k.config.Liveness.Misses || x.out.full) {
+		silent := x.pinged >= k.config.Liveness.Misses && !x.waiting.Load()
+		if !k.config.Liveness.Off && (silent || x.out.full) {
 			x.pinged = 0 // the exit follows; do not kill it twice a second
 			k.kill(x, unix.SIGKILL, "it does not answer")
 			continue

@@ -125,15 +125,23 @@ func (k *Keeper) receive(x *process, o *outbox, m *cell.Message) error {
 	case m.Sign != nil:
 		return k.sign(x, o, m.Sign)
 	case m.Pong != nil:
-		k.ifCurrent(x, o, func() { k.pong(x, m.Pong) })
+		k.said(x, o, func() { k.pong(x, m.Pong) })
 	case m.Seen != nil:
 		k.looks.seen(x, m.Seen)
 	case m.Done != nil:
-		k.ifCurrent(x, o, func() { k.doneServing(x, m.Done) })
+		k.said(x, o, func() { k.doneServing(x, m.Done) })
 	default:
 		return &offence{"it says what only a keeper says"}
 	}
 	return nil
+}
+
+// said is ifCurrent for what a process has said. Until it is the loop's turn nobody may take
+// the process for dead: a pong behind a loop that is busy has not been missed.
+func (k *Keeper) said(x *process, o *outbox, f func()) {
+	x.waiting.Store(true)
+	defer x.waiting.Store(false)
+	k.ifCurrent(x, o, f)
 }
 
 // hangUp ends the conversation for a reason. Where that is not the end of the process,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
@@ -33,6 +34,8 @@ type process struct {
 	killed     string                         // why the keeper killed it; empty: it did not
 	until      time.Time                      // when it must have, then
 	foreign    bool                           // of another protocol version: not spoken with
+
+	waiting atomic.Bool // its reader waits for the loop, with something that the process has said
 
 	asked  asked
 	issued issued

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // Metrics is where they can be scraped, besides on the admin socket, which no Prometheus
@@ -25,6 +27,9 @@ func (m Metrics) validate() error {
 	}
 	return nil
 }
+
+// maxScrapers bounds the connections: anybody may open one.
+const maxScrapers = 128
 
 // listenAgain is after how long a taken port is tried again.
 const listenAgain = 5 * time.Second
@@ -50,6 +55,7 @@ func (k *Keeper) serveScrapes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l = netutil.LimitListener(l, maxScrapers)
 	k.log.Info("metrics served", "address", l.Addr().String())
 	m := http.NewServeMux()
 	m.Handle("GET /metrics", k.metrics())

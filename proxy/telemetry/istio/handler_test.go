@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,5 +66,44 @@ func TestABrokenSeriesCostsOnlyItself(t *testing.T) {
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	if w.Code != 200 || !strings.Contains(w.Body.String(), "bulkhead_istio_series 0") || !strings.Contains(log.String(), "broken") {
 		t.Errorf("%d: %s\nlog: %s", w.Code, w.Body, &log)
+	}
+}
+
+// slow is a collector that waits.
+type slow struct {
+	runs    atomic.Int32
+	release chan struct{}
+}
+
+func (*slow) Describe(ch chan<- *prometheus.Desc) { ch <- descSeries }
+
+func (c *slow) Collect(chan<- prometheus.Metric) {
+	c.runs.Add(1)
+	<-c.release
+}
+
+// However many scrape at a time, metrics are collected once, and most are sent away.
+func TestManyScrapersCostOne(t *testing.T) {
+	c := &slow{release: make(chan struct{})}
+	h := Handler(slog.New(slog.DiscardHandler), c)
+	codes := make(chan int, 10*maxScrapes)
+	for range cap(codes) {
+		go func() {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+			codes <- w.Code
+		}()
+	}
+	for i := range cap(codes) {
+		if i == cap(codes)-maxScrapes { // the others wait for what is collected
+			if n := c.runs.Load(); n > 1 {
+				t.Errorf("collected %d times at once", n)
+			}
+			close(c.release)
+		}
+		code := <-codes
+		if sentAway := i < cap(codes)-maxScrapes; sentAway != (code == 503) {
+			t.Errorf("answer %d: %d", i, code)
+		}
 	}
 }
