@@ -36,6 +36,13 @@ func (c *capture) drift(p *pod) error {
 	return rules.Verify(p.netns, c.plan)
 }
 
+// follows says whether the rules are those of a plan.
+func (c *capture) follows(plan rules.Plan) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.plan == plan
+}
+
 // change has new connections go elsewhere.
 func (c *capture) change(p *pod, plan rules.Plan) error {
 	c.mu.Lock()

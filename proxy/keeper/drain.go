@@ -134,6 +134,7 @@ func (k *Keeper) beginDrain(p *pod, limit time.Duration) (admin.Drained, error) 
 }
 
 // undrain serves pods again: their processes first, then the rules, so that nobody waits.
+// A caller who gives up ends only his waiting: the loop changes the rules, see checkFailure.
 func (k *Keeper) undrain(ctx context.Context, pods []*pod) error {
 	var errs []error
 	for _, p := range pods {
@@ -146,13 +147,26 @@ func (k *Keeper) undrain(ctx context.Context, pods []*pod) error {
 		})
 		err := k.await(ctx, func() bool { return p.isServed() || p.cell.outside() || p.dropped != nil })
 		if err == nil {
-			k.do(func() { err = p.rules.change(p, planOf(p.placed, p.failing.action)) })
+			k.do(func() { err = k.reopen(p) })
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s is not served again: %w", p.UID, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// reopen has the rules of a pod that is drained no more as they were.
+func (k *Keeper) reopen(p *pod) error {
+	plan := planOf(p.placed, p.failing.action)
+	if p.drained || p.dropped != nil || p.rules.follows(plan) {
+		return nil
+	}
+	if err := p.rules.change(p, plan); err != nil {
+		return err
+	}
+	k.log.Info("workload is drained no more", "workload", p.UID, "cell", p.cell.group)
+	return nil
 }
 
 // await looks on the loop until something is so.

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"net"
 	"strings"
@@ -82,6 +83,28 @@ func TestADrainEndsWithItsLastConnection(t *testing.T) {
 	if len(d) != 1 || d[0].Cut != 0 || d[0].Seconds > 20 {
 		t.Errorf("%+v", d)
 	}
+}
+
+// Who gives up waiting for the end of a drain still gets it, once the cell serves again.
+func TestAnUndoneDrainNeedsNoCaller(t *testing.T) {
+	n := startNode(t, "isolation: shared\nliveness: {interval: 100ms, misses: 1000}\n")
+	n.echo(t)
+	if err := n.call(t, "POST", "/drain", admin.Drain{Workloads: []string{"a/server"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	pid := n.cellOf(t, "a/client").PID
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // it cannot say that it serves
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := n.callIn(ctx, "POST", "/drain", `{"workloads":["a/server"],"undo":true}`); err == nil {
+		t.Error("a cell that is stopped serves")
+	}
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is served again", n.roundTrip)
 }
 
 // hold is a connection that is open and works.

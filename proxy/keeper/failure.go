@@ -68,6 +68,9 @@ func (k *Keeper) checkFailure(p *pod) {
 	if p.isServed() {
 		f.since, f.already = time.Time{}, f.already && p.cell.looping()
 		k.instead(p, "")
+		if err := k.reopen(p); err != nil {
+			k.log.Error("rules of a pod not changed, tried again", "workload", p.UID, "error", err)
+		}
 		return
 	}
 	if f.since.IsZero() {

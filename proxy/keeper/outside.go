@@ -42,9 +42,15 @@ func (p *pod) canLeave(to Isolation) error {
 	return nil
 }
 
-// leave points a pod's rules outside; who served it until now drains.
+// leave points a pod's rules outside; who served it until now drains. Nobody serves one
+// that is drained, and it stays refused until somebody undoes that, wherever it belongs.
 func (k *Keeper) leave(p *pod) {
 	defer k.judgeDraining(p)
+	if p.drained {
+		p.report(nil)
+		p.answer(nil)
+		return
+	}
 	to := isolationOf(p.cell.group)
 	if err := k.place(p, to); err != nil {
 		k.log.Error("rules of a pod not changed, tried again", "workload", p.UID, "isolation", to, "error", err)
