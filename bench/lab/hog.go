@@ -1,10 +1,13 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/hog"
@@ -67,6 +70,9 @@ func (l *Lab) Misbehave(pod string, kind hog.Kind, limited bool) (note string, b
 
 // endHog says whether the kernel ended it before: there a limit did its work.
 func endHog(c *process) (string, error) {
+	if errors.Is(unix.Kill(c.pid, 0), unix.ESRCH) {
+		<-c.ended // it has been reaped, which is a moment before it is said
+	}
 	if !c.hasEnded() {
 		c.stop(hogGrace)
 		return "it has been ended", nil
