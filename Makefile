@@ -7,6 +7,8 @@ RACE    := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 CGO     := $(if $(RACE),1,0)
 FUZZ    ?= 20000x
 PKG     ?= ./...
+# Packages whose tests run whole labs and nodes: one after another, since they fill a small machine alone.
+LABS    := /(bench/lab|cmd/bulkhead|proxy/keeper)$$
 # Flags of bench datapath: make bench BENCH=--quick
 BENCH   ?=
 
@@ -44,7 +46,12 @@ test: lint unit fuzz ## Pass every check: lint, tests (race detector), a short f
 
 unit: ## Run the tests only
 	@$(if $(RACE),:,echo "no C compiler: running without the race detector")
+ifeq ($(PKG),./...)
+	CGO_ENABLED=$(CGO) go test $(RACE) -timeout 20m $$(go list ./... | grep -vE '$(LABS)')
+	CGO_ENABLED=$(CGO) go test $(RACE) -timeout 20m -p 1 $$(go list ./... | grep -E '$(LABS)')
+else
 	CGO_ENABLED=$(CGO) go test $(RACE) -timeout 20m $(PKG)
+endif
 
 fuzz: ## Fuzz every decoder, FUZZ=20000x executions each
 	FUZZ=$(FUZZ) .ci/fuzz
