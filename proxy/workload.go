@@ -216,10 +216,16 @@ func (w *Workload) connected(ctx context.Context, c *net.TCPConn, o *open, s sid
 }
 
 func (w *Workload) begin(d telemetry.Direction, src netip.AddrPort) *open {
-	if src.Addr() != redirect.Probe {
+	if !probing(d, src) {
 		w.Counters.Open()
 	}
 	return &open{Record: telemetry.Record{Start: time.Now(), Direction: d, Stage: telemetry.StageAccept, Workload: w.owner.UID, Owner: &w.owner, Source: src}}
+}
+
+// probing says whether a connection is a keeper's probe. They come in only: an application
+// that takes the probes' address for its own calls is on record like any other.
+func probing(d telemetry.Direction, src netip.AddrPort) bool {
+	return d != telemetry.Outbound && src.Addr() == redirect.Probe
 }
 
 func (w *Workload) end(o *open) {
@@ -228,7 +234,7 @@ func (w *Workload) end(o *open) {
 	if r.Err == errProbed {
 		r.Err = nil
 	}
-	if r.Source.Addr() == redirect.Probe {
+	if probing(r.Direction, r.Source) {
 		return // the probes of a keeper, one every few seconds, would drown what users do
 	}
 	if r.Err != nil {
