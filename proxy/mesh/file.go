@@ -19,19 +19,7 @@ type File struct {
 	PeerAuthentications []PeerAuthentication `json:"peerAuthentications,omitempty"`
 }
 
-// Load reads and parses a mesh file.
-func Load(path string, version uint64) (*Snapshot, error) {
-	f, err := loadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	s, err := New(f, version)
-	if err != nil {
-		return nil, fmt.Errorf("mesh file %s: %w", path, err)
-	}
-	return s, nil
-}
-
+// loadFile reads a mesh file.
 func loadFile(path string) (File, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
