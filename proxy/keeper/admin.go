@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -14,9 +12,8 @@ import (
 )
 
 const (
-	maxBody      = 64 << 10
-	podTimeout   = 30 * time.Second
-	closeTimeout = time.Second
+	maxBody    = 64 << 10
+	podTimeout = 30 * time.Second
 )
 
 // badRequest and notFound are the caller's errors: 400 and 404.
@@ -24,44 +21,6 @@ type (
 	badRequest struct{ error }
 	notFound   struct{ error }
 )
-
-// serveAdmin answers on the admin socket until ctx ends. The socket is the trust
-// boundary: whoever can open it may add pods, so only its owner can.
-func (k *Keeper) serveAdmin(ctx context.Context) error {
-	l, err := listenUnix(k.config.Admin)
-	if err != nil {
-		return err
-	}
-	s := &http.Server{Handler: k.routes(), ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() {
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		if s.Shutdown(limit) != nil {
-			s.Close()
-		}
-	})
-	defer stop()
-	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("admin socket: %w", err)
-	}
-	return nil
-}
-
-// listenUnix makes the socket, in place of one that a dead keeper left.
-func listenUnix(path string) (net.Listener, error) {
-	if c, err := net.Dial("unix", path); err == nil {
-		c.Close()
-		return nil, fmt.Errorf("admin socket %s is in use by another keeper: stop it, or set another path", path)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("admin socket: %w", err)
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("admin socket: %w", err)
-	}
-	return l, os.Chmod(path, 0o600)
-}
 
 func (k *Keeper) routes() http.Handler {
 	m := http.NewServeMux()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer/caclient"
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail"
@@ -119,7 +120,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 		k.running.Go(func() { k.serveMetrics(ctx) })
 	}
 	k.running.Go(func() {
-		if err := k.serveAdmin(ctx); err != nil {
+		if err := admin.Serve(ctx, k.config.Admin, k.routes()); err != nil {
 			cancel(err)
 		}
 	})

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
@@ -61,38 +61,12 @@ func New(uid string, c Cell, s Signing, log *slog.Logger) *Sidecar {
 // Served says that the workload is served now.
 func (s *Sidecar) Served() { s.served.Store(true) }
 
-const (
-	pingTimeout  = 500 * time.Millisecond
-	closeTimeout = time.Second
-)
+const pingTimeout = 500 * time.Millisecond
 
 // Serve answers on a unix socket, in place of one that an earlier process left, until ctx
 // ends. Whoever may open it may read what the workload talks to: its owner only.
 func (s *Sidecar) Serve(ctx context.Context, path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("admin socket: %w", err)
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return fmt.Errorf("admin socket: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		return fmt.Errorf("admin socket: %w", err)
-	}
-	h := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() {
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		if h.Shutdown(limit) != nil {
-			h.Close()
-		}
-	})
-	defer stop()
-	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("admin socket: %w", err)
-	}
-	return nil
+	return admin.Serve(ctx, path, s.routes())
 }
 
 func (s *Sidecar) routes() http.Handler {
