@@ -48,7 +48,7 @@ unit: ## Run the tests only
 	@$(if $(RACE),:,echo "no C compiler: running without the race detector")
 ifeq ($(PKG),./...)
 	CGO_ENABLED=$(CGO) go test $(RACE) -timeout 20m $$(go list ./... | grep -vE '$(LABS)')
-	CGO_ENABLED=$(CGO) go test $(RACE) -timeout 20m -p 1 $$(go list ./... | grep -E '$(LABS)')
+	CGO_ENABLED=$(CGO) go test $(RACE) -timeout 40m -p 1 $$(go list ./... | grep -E '$(LABS)')
 else
 	CGO_ENABLED=$(CGO) go test $(RACE) -timeout 20m $(PKG)
 endif

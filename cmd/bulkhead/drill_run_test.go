@@ -16,6 +16,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
 	"github.com/bulkhead-mesh/bulkhead/bench/measure"
+	"github.com/bulkhead-mesh/bulkhead/bench/report"
 )
 
 // hang is how long a drill may take at most; it fires only when one hangs.
@@ -97,8 +98,30 @@ func failed(run *measure.Run, records []load.Record, seg *measure.Segment) (befo
 // everything is a drill, such as that of `make lab`, with everything real. Whatever
 // the speed of the machine: nothing fails without a fault; after it every flow that
 // the oracle names is hit, and no other flow fails; and what policy denies is never
-// admitted, but where nobody enforces it, which shows that it would be.
+// admitted, but where nobody enforces it, which shows that it would be. A machine that
+// stalls for seconds makes failures of its own, and says so by its sentinels: such a
+// drill is run again, and the last one is held to what holds on any machine.
 func (b built) everything(t *testing.T, rows int, args ...string) {
+	for again := 1; ; again-- {
+		run, records, doc := b.record(t, args...)
+		if len(run.Segments) != 3*rows || len(doc.Result.Rows) != rows { // null, the fault, undone
+			t.Fatalf("%d segments and %d rows, want %d and %d", len(run.Segments), len(doc.Result.Rows), 3*rows, rows)
+		}
+		stalled := len(doc.Result.Invalid) > 0
+		if stalled && again > 0 {
+			t.Logf("once more: %v", doc.Result.Invalid)
+			continue
+		}
+		for i, seg := range run.Segments {
+			checkSegment(t, run, records, &seg, &doc.Result.Outcomes[i], stalled)
+		}
+		return
+	}
+}
+
+// record runs a drill and reads what it left.
+func (b built) record(t *testing.T, args ...string) (*measure.Run, []load.Record, *report.Document) {
+	t.Helper()
 	c, out := b.drill(t, args...)
 	var table, progress bytes.Buffer
 	c.Stdout, c.Stderr = &table, &progress
@@ -112,33 +135,37 @@ func (b built) everything(t *testing.T, rows int, args ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(run.Segments) != 3*rows || len(doc.Result.Rows) != rows { // null, the fault, undone
-		t.Fatalf("%d segments and %d rows, want %d and %d", len(run.Segments), len(doc.Result.Rows), 3*rows, rows)
-	}
-	for i, seg := range run.Segments {
-		o := doc.Result.Outcomes[i]
-		if o.Missing > 0 {
-			t.Errorf("%s %s: %d requests have no record", seg.Subject, seg.Kind, o.Missing)
-		}
-		before, after := failed(run, records, &seg)
-		if len(before) > 0 {
-			t.Errorf("%s %s: flows failed before the fault: %v", seg.Subject, seg.Kind, before)
-		}
-		checkSegment(t, run, &seg, after, o.VoidBins)
-		want := 0
-		if seg.Subject == "none" {
-			want = o.Denied.Tried
-		}
-		if o.Denied.Tried == 0 || o.Denied.Admitted != want {
-			t.Errorf("%s %s: %d of %d denied attempts were admitted, want %d", seg.Subject, seg.Kind, o.Denied.Admitted, o.Denied.Tried, want)
-		}
-	}
+	return run, records, doc
 }
 
 // bystandersHit are how many of the predicted flows have neither end at the culprit.
 var bystandersHit = map[string]int{"sidecar": 0, "workload": 0, "shared (as ztunnel)": 14, "shared (custody on)": 14}
 
-func checkSegment(t *testing.T, run *measure.Run, seg *measure.Segment, failed map[int]bool, void int) {
+func checkSegment(t *testing.T, run *measure.Run, records []load.Record, seg *measure.Segment, o *measure.Outcome, stalled bool) {
+	t.Helper()
+	if o.Missing > 0 {
+		t.Errorf("%s %s: %d requests have no record", seg.Subject, seg.Kind, o.Missing)
+	}
+	enforced := seg.Subject != "none"
+	if o.Denied.Tried == 0 || enforced && o.Denied.Admitted > 0 {
+		t.Errorf("%s %s: %d of %d denied attempts were admitted", seg.Subject, seg.Kind, o.Denied.Admitted, o.Denied.Tried)
+	}
+	if stalled {
+		t.Logf("%s %s: %d void bins: whom the fault hit is not looked at", seg.Subject, seg.Kind, o.VoidBins)
+		return
+	}
+	if !enforced && o.Denied.Admitted != o.Denied.Tried {
+		t.Errorf("%s %s: %d of %d attempts were admitted where nobody denies them", seg.Subject, seg.Kind, o.Denied.Admitted, o.Denied.Tried)
+	}
+	before, after := failed(run, records, seg)
+	if len(before) > 0 {
+		t.Errorf("%s %s: flows failed before the fault: %v", seg.Subject, seg.Kind, before)
+	}
+	checkHit(t, run, seg, after)
+}
+
+// checkHit holds the flows that failed against those that the oracle names.
+func checkHit(t *testing.T, run *measure.Run, seg *measure.Segment, failed map[int]bool) {
 	t.Helper()
 	named := slices.Concat(seg.Predicted, seg.Waiting)
 	bystanders := 0
@@ -157,9 +184,6 @@ func checkSegment(t *testing.T, run *measure.Run, seg *measure.Segment, failed m
 	}
 	if seg.Kind == measure.Crash && bystanders != bystandersHit[seg.Subject] {
 		t.Errorf("%s: the oracle names %d bystander flows, want %d", seg.Subject, bystanders, bystandersHit[seg.Subject])
-	}
-	if void > 0 {
-		t.Logf("%s %s: %d void bins: this machine is busy", seg.Subject, seg.Kind, void)
 	}
 }
 
