@@ -95,10 +95,15 @@ func loadSidecar(path string) (sidecarConfig, error) {
 	return c, nil
 }
 
-// source is where the pod's mesh comes from.
-func (c sidecarConfig) source(log *slog.Logger) (mesh.Source, error) {
+// source is where the pod's mesh comes from, and says how that goes.
+type source interface {
+	mesh.Source
+	sidecar.Source
+}
+
+func (c sidecarConfig) source(log *slog.Logger) (source, error) {
 	if c.Mesh != "" {
-		return mesh.Watched{Path: c.Mesh, Log: log}, nil
+		return mesh.NewWatched(c.Mesh, log), nil
 	}
 	return discovery.New(c.Discovery, c.Workload, "", log)
 }
@@ -130,7 +135,7 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	}
 	signing := vitals.NewSigning(signer)
 	feed := cell.NewAlone(c.Workload, source, c.Budgets, c.Tunnels, signing, log, served)
-	operators = sidecar.New(c.Workload, feed, signing, log)
+	operators = sidecar.New(c.Workload, feed, source, signing, log)
 	endAnswers := answer(operators, c.Admin, log)
 	endOrders := func() {}
 	if c.Faults != "" {

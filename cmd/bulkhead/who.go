@@ -80,9 +80,12 @@ func writeWho(w io.Writer, all []admin.Node, now time.Time) error {
 		if i > 0 {
 			fmt.Fprintln(t)
 		}
-		fmt.Fprintf(t, "NODE %s: isolation %s, keeper %d up %s, mesh version %d for %s\n", n.Node, n.Isolation, n.PID, ago(now, n.Since), n.Mesh.Version, ago(now, n.Mesh.Since))
+		fmt.Fprintf(t, "NODE %s: isolation %s, keeper %d up %s, mesh version %d%s\n", n.Node, n.Isolation, n.PID, ago(now, n.Since), n.Mesh.Version, heldFor(now, n.Mesh.Since))
 		if n.Mesh.Error != "" {
-			fmt.Fprintf(t, "mesh: %s\n", n.Mesh.Error)
+			fmt.Fprintf(t, "mesh: nothing newer is heard for %s: %s\n", ago(now, n.Mesh.Heard), n.Mesh.Error)
+		}
+		if n.Mesh.Refused != "" {
+			fmt.Fprintf(t, "mesh: the newest is not used: %s\n", n.Mesh.Refused)
 		}
 		for _, c := range n.Cells {
 			writeCell(t, c, now)
@@ -149,6 +152,14 @@ func remark(w admin.Workload) string {
 		all = append(all, "the mesh does not know it")
 	}
 	return strings.Join(all, "; ")
+}
+
+// heldFor is nothing of a sidecar, which does not know it.
+func heldFor(now, since time.Time) string {
+	if since.IsZero() {
+		return ""
+	}
+	return " for " + ago(now, since)
 }
 
 func ago(now, then time.Time) string {

@@ -1,6 +1,10 @@
 package admin
 
-import "time"
+import (
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+)
 
 // Node is what a keeper knows about who shares what, in GET /who: the answer to the first
 // question of an incident.
@@ -15,10 +19,19 @@ type Node struct {
 
 // Mesh is what the keeper knows of the mesh.
 type Mesh struct {
-	Version uint64    `json:"version"`         // of its snapshot; 0: none yet
-	Since   time.Time `json:"since,omitzero"`  // of that
-	Source  string    `json:"source"`          // where it comes from
-	Error   string    `json:"error,omitempty"` // why there is nothing newer
+	Version uint64    `json:"version"`        // of its snapshot; 0: none yet
+	Since   time.Time `json:"since,omitzero"` // of that
+	Source  string    `json:"source"`         // where it comes from
+
+	Error    string    `json:"error,omitempty"`    // why nothing newer is heard
+	Heard    time.Time `json:"heard,omitzero"`     // it is heard from, or with an error is not, since then
+	Answered float64   `json:"answered,omitempty"` // seconds that the last sign of life of its source took
+	Refused  string    `json:"refused,omitempty"`  // what of the newest is not used, and why
+}
+
+// Stands says how it stands with the mesh's source.
+func (m *Mesh) Stands(s mesh.Standing) {
+	m.Error, m.Heard, m.Answered, m.Refused = s.Error, s.Since, s.Answered.Seconds(), s.Refused
 }
 
 // Cell is a data-plane process with the workloads that share it.
@@ -56,12 +69,4 @@ type Peer struct {
 	Workload string `json:"workload"`       // UID, else identity, else address
 	Node     string `json:"node,omitempty"` // where it runs, if the mesh knows it
 	Open     int    `json:"open"`
-}
-
-// Survival is how long what is known lasts when nothing new is learnt: without CA until
-// the first SVID ends, without control for as long as nothing in the mesh changes.
-type Survival struct {
-	Until    time.Time `json:"until"`    // end of the first SVID
-	Identity string    `json:"identity"` // whose
-	Seconds  float64   `json:"seconds"`  // until then; negative: it has ended
 }

@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	security "istio.io/api/security/v1alpha1"
 
 	"github.com/bulkhead-mesh/bulkhead/identity/bearer"
@@ -32,6 +33,7 @@ type Control struct {
 	issued    *ca.IssuedLog             // nil: none
 	placement atomic.Pointer[placement] // nil: there is no mesh yet
 	discovery *xds.Server
+	mesh      *mesh.Watched // nil: it serves none
 }
 
 // New loads or makes the CA. A nil logger is silent. Run closes what New opens.
@@ -66,7 +68,11 @@ func New(cfg Config, log *slog.Logger) (*Control, error) {
 	if err != nil {
 		return nil, errors.Join(err, issued.Close())
 	}
-	return &Control{cfg: cfg, log: log, ca: authority, tokens: tokens, issued: issued, discovery: newDiscovery(cfg.Views, log)}, nil
+	c := &Control{cfg: cfg, log: log, ca: authority, tokens: tokens, issued: issued, discovery: newDiscovery(cfg.Views, log)}
+	if cfg.Mesh != "" {
+		c.mesh = mesh.NewWatched(cfg.Mesh, log)
+	}
+	return c, nil
 }
 
 func makeCA(dir string, o ca.Options) (*ca.CA, error) {
@@ -90,8 +96,8 @@ func (c *Control) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.cfg.Mesh != "" {
-		running.Go(func() { mesh.Watch(ctx, c.cfg.Mesh, c.log, c.use) })
+	if c.mesh != nil {
+		running.Go(func() { c.mesh.Run(ctx, c.use) })
 	}
 	for _, s := range servers {
 		running.Go(func() { cancel(serve(ctx, s.server, s.listener)) })
@@ -156,6 +162,7 @@ func (c *Control) listenTCP() (served, error) {
 func (c *Control) server(o ...grpc.ServerOption) *grpc.Server {
 	s := newServer(c.tokens, c.log, o...)
 	security.RegisterIstioCertificateServiceServer(s, c.ca.Service(c.authorize))
+	healthpb.RegisterHealthServer(s, health{control: c})
 	if c.cfg.Mesh != "" { // else an empty mesh would be served, in which nothing is encrypted
 		c.discovery.Register(s)
 	}

@@ -73,6 +73,9 @@ func (f *Feed) begin(use func(*mesh.Snapshot, mesh.Effect)) {
 	use(s, mesh.Everything())
 }
 
+// Standing is how it stands with control.
+func (f *Feed) Standing() mesh.Standing { return mesh.Standing(f.client.Standing()) }
+
 // Serve implements mesh.Source.
 func (f *Feed) Serve(uid string) {
 	if !f.onDemand {

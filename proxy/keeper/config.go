@@ -157,10 +157,15 @@ func set[T comparable](field *T, value T) {
 	}
 }
 
-// source is where the node's mesh comes from.
-func (c *Config) source(log *slog.Logger) (mesh.Source, error) {
+// source is where the node's mesh comes from, and says how that goes.
+type source interface {
+	mesh.Source
+	Standing() mesh.Standing
+}
+
+func (c *Config) source(log *slog.Logger) (source, error) {
 	if c.Mesh != "" {
-		return mesh.Watched{Path: c.Mesh, Log: log}, nil
+		return mesh.NewWatched(c.Mesh, log), nil
 	}
 	return discovery.New(c.Discovery, c.Node, c.Node, log)
 }

@@ -36,7 +36,7 @@ type Keeper struct {
 	desk     desk              // in front of the signer
 	powers   jail.Powers       // what this machine can enforce on cells
 	cgroups  *cgroup.Hierarchy // nil: cells run in the keeper's own
-	mesh     mesh.Source
+	mesh     source            // where it comes from
 	snapshot atomic.Pointer[mesh.Snapshot]
 	calls    chan func()   // run one after another by the loop
 	ended    chan struct{} // closed when the loop has ended

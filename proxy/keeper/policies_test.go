@@ -48,7 +48,7 @@ func TestPolicyLag(t *testing.T) {
 }
 
 // quiet is a mesh that nobody runs, and that is known as a whole.
-type quiet struct{ mesh.Source }
+type quiet struct{ source }
 
 func (quiet) Serve(string) {}
 

@@ -4,20 +4,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
-	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
-
-// survival is how long a cell can do without the CA: until the first of its SVIDs ends. From
-// then on that identity opens nothing new and accepts nothing new. Nil: it holds none.
-func survival(held map[identity.ID]time.Time, now time.Time) *admin.Survival {
-	var s *admin.Survival
-	for id, end := range held {
-		if s == nil || end.Before(s.Until) || end.Equal(s.Until) && id.String() < s.Identity {
-			s = &admin.Survival{Until: end, Identity: id.String(), Seconds: end.Sub(now).Seconds()}
-		}
-	}
-	return s
-}
 
 // maxHeld bounds what a process can make the keeper remember: many more than workloads.
 const maxHeld = 4096

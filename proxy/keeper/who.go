@@ -38,6 +38,7 @@ func (k *Keeper) meshStatus(s *mesh.Snapshot) admin.Mesh {
 	if s != nil {
 		m.Version = s.Version()
 	}
+	m.Stands(k.mesh.Standing())
 	return m
 }
 
@@ -48,7 +49,7 @@ func (k *Keeper) who(c *keptCell, s *mesh.Snapshot) admin.Cell {
 		Health: k.health(c), Restarts: c.deaths.Restarts, InARow: c.deaths.Row, Workloads: []admin.Workload{},
 	}
 	if c.current != nil {
-		out.Survival = survival(k.held(c.current), time.Now())
+		out.Survival = admin.SurvivalOf(k.held(c.current), time.Now())
 	}
 	for _, x := range c.draining {
 		out.Draining = append(out.Draining, x.pid)

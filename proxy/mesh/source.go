@@ -2,8 +2,8 @@ package mesh
 
 import (
 	"context"
-	"log/slog"
 	"net/netip"
+	"time"
 )
 
 // Source is where a mesh comes from: a file, or control.
@@ -27,22 +27,13 @@ func (s *Snapshot) ResolveFrom(source Source, from string, dst netip.AddrPort) A
 	return Answer{Kind: Unknown, Version: s.version}
 }
 
-// Watched is the source that is a file.
-type Watched struct {
-	Path string
-	Log  *slog.Logger
+// Standing is how a source stands with whoever it hears from.
+type Standing struct {
+	Since    time.Time     // it hears, or does not, since then
+	Error    string        // why it hears nothing; empty: it does
+	Answered time.Duration // how long the last sign of life took; zero: nobody is asked for one
+	Refused  string        // what of the newest is not used, and why
 }
-
-// Run implements Source.
-func (w Watched) Run(ctx context.Context, use func(*Snapshot, Effect)) {
-	Watch(ctx, w.Path, w.Log, use)
-}
-
-// Serve implements Source: the file has everything.
-func (w Watched) Serve(string) {}
-
-// Knows implements Source.
-func (w Watched) Knows(*Snapshot, string, netip.Addr) bool { return true }
 
 // Has says whether the mesh has a workload or service at an address, in any network.
 func (s *Snapshot) Has(a netip.Addr) bool {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -21,24 +23,75 @@ const (
 	busyLooks    = 100
 )
 
-// Watch loads path and calls use with every version of it that parses, and with what
-// is different in it, until ctx ends. A version that does not parse is logged and
+// Watched is the source that is a file.
+type Watched struct {
+	path string
+	log  *slog.Logger
+
+	mu       sync.Mutex
+	standing Standing
+}
+
+// NewWatched is the mesh in a file.
+func NewWatched(path string, log *slog.Logger) *Watched {
+	return &Watched{path: path, log: log, standing: Standing{Since: time.Now()}}
+}
+
+// Serve implements Source: the file has everything.
+func (w *Watched) Serve(string) {}
+
+// Knows implements Source.
+func (w *Watched) Knows(*Snapshot, string, netip.Addr) bool { return true }
+
+// Standing is whether the file can be read, and whether its newest version is used.
+func (w *Watched) Standing() Standing {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.standing
+}
+
+// read notes that the file could be read, and what came of it.
+func (w *Watched) read(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.standing.Error != "" {
+		w.standing = Standing{Since: time.Now()}
+	}
+	w.standing.Refused = ""
+	if err != nil {
+		w.standing.Refused = err.Error()
+		w.log.Error("mesh file not used", "error", err)
+	}
+}
+
+// missed notes that it could not.
+func (w *Watched) missed(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.standing.Error == "" {
+		w.standing.Since = time.Now()
+	}
+	w.standing.Error = err.Error()
+	w.log.Error("mesh file", "error", err)
+}
+
+// Run implements Source: it calls use with every version of the file that parses, and with
+// what is different in it, until ctx ends. A version that does not parse is logged and
 // changes nothing: what was known stays known. A file that does not exist yet is
 // waited for.
-func Watch(ctx context.Context, path string, log *slog.Logger, use func(*Snapshot, Effect)) {
+func (w *Watched) Run(ctx context.Context, use func(*Snapshot, Effect)) {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	busy := 0
 	var last fs.FileInfo
 	var known *Snapshot
 	for version := uint64(1); ; {
-		if fi, err := os.Stat(path); err == nil && changed(last, fi) {
+		if fi, err := os.Stat(w.path); err == nil && changed(last, fi) {
 			last, busy = fi, busyLooks
 			tick.Reset(busyInterval)
-			s, effect, err := known.reload(path, version)
-			if err != nil {
-				log.Error("mesh file not used", "error", err)
-			} else {
+			s, effect, err := known.reload(w.path, version)
+			w.read(err)
+			if err == nil {
 				if known == nil {
 					effect = Everything() // even an empty mesh is news: what is not in it is not in the mesh
 				}
@@ -47,7 +100,7 @@ func Watch(ctx context.Context, path string, log *slog.Logger, use func(*Snapsho
 				use(s, effect)
 			}
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			log.Error("mesh file", "error", err)
+			w.missed(err)
 		}
 		if busy--; busy == 0 {
 			tick.Reset(watchInterval)

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
@@ -33,10 +35,14 @@ type Cell interface {
 // Signing says how asking the CA goes; *vitals.Signing does.
 type Signing interface{ CA() vitals.CA }
 
+// Source says how it stands with whoever the mesh comes from.
+type Source interface{ Standing() mesh.Standing }
+
 // Sidecar answers for one cell.
 type Sidecar struct {
 	uid     string
 	cell    Cell
+	source  Source
 	signing Signing
 	log     *slog.Logger
 	started time.Time
@@ -46,6 +52,7 @@ type Sidecar struct {
 	unanswered int
 	counts     telemetry.Counts // as of the last pong that had some
 	dropped    uint64
+	svids      map[identity.ID]time.Time // when those end that the cell holds
 	account    *istio.Account
 
 	series   *istio.Ledger // these have locks of their own
@@ -53,9 +60,9 @@ type Sidecar struct {
 }
 
 // New answers for the cell that serves a workload.
-func New(uid string, c Cell, s Signing, log *slog.Logger) *Sidecar {
+func New(uid string, c Cell, m Source, s Signing, log *slog.Logger) *Sidecar {
 	series := istio.New(istio.Options{})
-	return &Sidecar{uid: uid, cell: c, signing: s, log: log, started: time.Now(), series: series, account: series.Account()}
+	return &Sidecar{uid: uid, cell: c, source: m, signing: s, svids: map[identity.ID]time.Time{}, log: log, started: time.Now(), series: series, account: series.Account()}
 }
 
 // Served says that the workload is served now.
@@ -76,6 +83,7 @@ func (s *Sidecar) routes() http.Handler {
 	m.HandleFunc("GET /cells", s.getCells)
 	m.HandleFunc("GET /pods", s.getPods)
 	m.HandleFunc("GET /vitals", s.getVitals)
+	m.HandleFunc("GET /who", s.getWho)
 	metrics := istio.Handler(s.log, &collector{s}, s.series, &s.failures)
 	m.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		_ = s.ping(r.Context()) // series are as of the last pong; that there is none is a metric
@@ -100,6 +108,7 @@ func (s *Sidecar) ping(ctx context.Context) error {
 		if n, ok := news.Counts[s.uid]; ok {
 			s.counts = n
 		}
+		maps.Copy(s.svids, news.SVIDs)
 		s.count(news.Series[s.uid])
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
@@ -41,6 +42,11 @@ func (*fake) Node() string { return "n1" }
 
 func (*fake) Mesh() *mesh.Snapshot { return theMesh }
 
+// told is a source that has stood well all the while.
+type told struct{}
+
+func (told) Standing() mesh.Standing { return mesh.Standing{Since: time.Now()} }
+
 var theMesh = func() *mesh.Snapshot {
 	s, err := mesh.Parse([]byte(`workloads: [{uid: a/web, name: web, namespace: a, serviceAccount: web, addresses: [10.0.0.1], trustDomain: cluster.local}]`), 1)
 	if err != nil {
@@ -52,7 +58,7 @@ var theMesh = func() *mesh.Snapshot {
 // serve answers on a socket of the test.
 func serve(t *testing.T, f *fake) (*Sidecar, string) {
 	t.Helper()
-	s, path := New("a/web", f, vitals.NewSigning(nil), slog.New(slog.DiscardHandler)), filepath.Join(t.TempDir(), "admin.sock")
+	s, path := New("a/web", f, told{}, vitals.NewSigning(nil), slog.New(slog.DiscardHandler)), filepath.Join(t.TempDir(), "admin.sock")
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, path) }()
@@ -159,8 +165,36 @@ func TestTriageAsksASidecar(t *testing.T) {
 	}
 }
 
+// Who shares a sidecar is one workload; how long it lasts without the CA is what the cell said last.
+func TestWho(t *testing.T) {
+	var f fake
+	s, path := serve(t, &f)
+	s.Served()
+	web, _ := theMesh.Workload("a/web")
+	end := time.Now().Add(time.Hour)
+	f.news.Store(&cell.Pong{SVIDs: map[identity.ID]time.Time{web.Identity: end, {}: time.Now()}})
+	c := admin.New(path)
+	if err := c.Call(t.Context(), "GET", "/live", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	var n admin.Node
+	if err := c.Call(t.Context(), "GET", "/who", nil, &n); err != nil {
+		t.Fatal(err)
+	}
+	if n.Node != "n1" || n.Isolation != "sidecar" || n.Mesh.Version != 1 || n.Mesh.Error != "" || n.Mesh.Heard.IsZero() || len(n.Cells) != 1 {
+		t.Fatalf("%+v", n)
+	}
+	x := n.Cells[0]
+	if x.Name != "sidecar/a/web" || x.State != "up" || x.Health != admin.Well || x.Survival == nil || !x.Survival.Until.Equal(end) || x.Survival.Identity != web.Identity.String() {
+		t.Errorf("%+v", x)
+	}
+	if w := x.Workloads[0]; w.UID != "a/web" || w.Identity != web.Identity.String() {
+		t.Errorf("%+v", w)
+	}
+}
+
 func TestASocketThatCannotBeHad(t *testing.T) {
-	if err := New("a/web", &fake{}, vitals.NewSigning(nil), slog.New(slog.DiscardHandler)).Serve(t.Context(), filepath.Join(t.TempDir(), "no", "such", "admin.sock")); err == nil {
+	if err := New("a/web", &fake{}, told{}, vitals.NewSigning(nil), slog.New(slog.DiscardHandler)).Serve(t.Context(), filepath.Join(t.TempDir(), "no", "such", "admin.sock")); err == nil {
 		t.Error("no error")
 	}
 }

@@ -16,17 +16,13 @@ func (s *Sidecar) name() string { return "sidecar/" + s.uid }
 // getCells has the fields of a keeper's /cells that a sidecar knows. How often it was
 // restarted is its kubelet's to say.
 func (s *Sidecar) getCells(w http.ResponseWriter, _ *http.Request) {
-	state := "none"
-	if s.served.Load() {
-		state = "up"
-	}
 	reply(w, []any{struct {
 		Name      string    `json:"name"`
 		PID       int       `json:"pid"`
 		Workloads []string  `json:"workloads"`
 		State     string    `json:"state"`
 		Since     time.Time `json:"since"`
-	}{s.name(), os.Getpid(), []string{s.uid}, state, s.started}})
+	}{s.name(), os.Getpid(), []string{s.uid}, s.state(), s.started}})
 }
 
 func (s *Sidecar) getPods(w http.ResponseWriter, _ *http.Request) {

@@ -47,18 +47,13 @@ func (a *Asker) ask(ctx context.Context, socket string) Source {
 	for _, ask := range []struct {
 		path string
 		into any
-	}{{"/cells", &s.Cells}, {"/pods", &s.Pods}, {"/vitals", &s.Vitals}, {"/metrics", &text}} {
+	}{{"/cells", &s.Cells}, {"/pods", &s.Pods}, {"/vitals", &s.Vitals}, {"/metrics", &text}, {"/who", &s.Who}} {
 		if err := c.Call(ctx, "GET", ask.path, nil, ask.into); err != nil {
 			return Source{Socket: socket, Problem: fmt.Sprintf("%s: %v", ask.path, err)}
 		}
 	}
 	s.Metrics = series(string(text))
 	var refused *admin.RefusedError
-	if s.Vitals.Node != "" { // a keeper: a sidecar has no others to tell of
-		if err := c.Call(ctx, "GET", "/who", nil, &s.Who); err != nil {
-			return Source{Socket: socket, Problem: fmt.Sprintf("/who: %v", err)}
-		}
-	}
 	if err := c.Call(ctx, "GET", "/ready", nil, nil); errors.As(err, &refused) {
 		s.Ready = refused.Sentence
 	}

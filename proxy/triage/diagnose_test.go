@@ -34,6 +34,15 @@ func window(all ...Source) (w []Observation) {
 	return w
 }
 
+// answers are looks at a node whose control took so long to answer.
+func answers(took ...float64) []Observation {
+	var all []Source
+	for _, x := range took {
+		all = append(all, node(func(s *Source) { s.Who.Mesh.Answered = x }))
+	}
+	return window(all...)
+}
+
 const failures = `bulkhead_connection_failures_total{cell="shared",workload="b/db",direction="inbound",peer="a/web",stage="policy",reason="`
 
 // Cases that no drill of the lab had when they were written; each has its control.
@@ -101,8 +110,16 @@ func TestDiagnose(t *testing.T) {
 			})),
 			[]Finding{{Path: Path{KindCell, "n1 shared"}, Class: Expired, Victims: []string{"a/web"}}}},
 		"nothing new from control": {
-			window(node(nil), node(func(s *Source) { s.Who.Mesh.Error = "connection refused" })),
+			window(node(nil), node(func(s *Source) { s.Who.Mesh.Error, s.Who.Mesh.Heard = "connection refused", begin })),
 			[]Finding{{Path: Path{KindControl, "of n1"}, Class: Stale}}},
+		"control that is started again": {
+			window(node(nil), node(func(s *Source) { s.Who.Mesh.Error, s.Who.Mesh.Heard = "connection refused", begin.Add(time.Minute) })), nil},
+		"control has a mesh that is wrong": {
+			window(node(nil), node(func(s *Source) { s.Who.Mesh.Refused = "half a file" })),
+			[]Finding{{Path: Path{KindControl, "of n1"}, Class: Rejected}}},
+		"control answers late":                                 {answers(0.001, 0.3, 0.6, 0.02, 0.4), []Finding{{Path: Path{KindControl, "of n1"}, Class: Slow}}},
+		"control answered late once, which is not asked again": {answers(0.001, 0.9, 0.9, 0.9, 0.9), nil},
+		"control answers late once":                            {answers(0.001, 0.002, 0.6, 0.02, 0.003), nil},
 		"an application that does not accept": {
 			window(node(func(s *Source) { s.Vitals.Pods[1].Doors = []vitals.Door{{Port: 8080, Waiting: 5}} }), node(func(s *Source) { s.Vitals.Pods[1].Doors = []vitals.Door{{Port: 8080, Waiting: 60}} })),
 			[]Finding{{Path: Path{KindApplication, "b/db"}, Class: NotServing, Victims: []string{"b/db"}}}},

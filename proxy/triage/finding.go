@@ -62,6 +62,7 @@ const (
 	Denied      Class = "denied"
 	Expired     Class = "svid-expired"
 	Stale       Class = "stale"
+	Rejected    Class = "rejected" // what was said last cannot be used
 )
 
 // Finding is one thing that is wrong.
@@ -89,7 +90,7 @@ func (f Finding) Says() string {
 // urgent is the order of classes: what explains most comes first.
 var urgent = []Class{
 	Restarted, Expired, CrashLoop, MemoryWall, Hang, Descriptors, HalfDead, Crash, Unreachable, RulesGone, Starved, OverBudget, Surge, Slow, Lossy,
-	NotServing, Gone, Silent, Denied, Stale, Panic, Replaced, Passthrough, Stuck,
+	NotServing, Gone, Silent, Denied, Stale, Rejected, Panic, Replaced, Passthrough, Stuck,
 }
 
 func arrange(all []Finding) {

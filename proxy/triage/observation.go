@@ -22,7 +22,7 @@ type Source struct {
 	Ready   string             `json:"ready,omitempty"`   // why it is not
 	Cells   []Cell             `json:"cells,omitempty"`
 	Pods    []Pod              `json:"pods,omitempty"`
-	Who     admin.Node         `json:"who,omitzero"` // of keepers only
+	Who     admin.Node         `json:"who,omitzero"` // of sidecars not in old records
 	Vitals  vitals.Vitals      `json:"vitals"`
 	Metrics map[string]float64 `json:"metrics,omitempty"` // by series, as /metrics writes them: name{label="value"}
 }

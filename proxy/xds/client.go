@@ -60,13 +60,15 @@ type Client struct {
 	ready  chan struct{}
 	demand chan struct{} // one: there are new demands
 
+	standing *standing
+
 	mu       sync.Mutex
 	demanded map[string]map[string]bool // by type and name; true: asked for on this stream
 }
 
 // NewClient prepares a client.
 func NewClient(c ClientConfig) *Client {
-	x := &Client{config: c, ready: make(chan struct{}), demand: make(chan struct{}, 1), demanded: map[string]map[string]bool{}}
+	x := &Client{config: c, ready: make(chan struct{}), demand: make(chan struct{}, 1), standing: newStanding(), demanded: map[string]map[string]bool{}}
 	for _, t := range c.Types {
 		x.types = append(x.types, &subscription{Subscription: t, versions: map[string]string{}})
 	}
@@ -126,6 +128,7 @@ func (c *Client) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		c.standing.lost(time.Now(), err.Error())
 		delay = delayAfter(delay, heard, time.Since(began))
 		wait := jitter(delay)
 		c.config.Log.Warn("discovery: stream ended", "error", err, "again_in", wait.Round(time.Millisecond))

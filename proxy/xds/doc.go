@@ -16,6 +16,10 @@
 // (initial_resource_versions). [Client.Ready] is closed when each type has been
 // acknowledged once; a first response that had to be rejected does not count.
 //
+// [Client.Standing] says whether the server is heard, since when, and what was rejected. Not
+// heard is one whose stream ended, or that does not answer a question beside it
+// (grpc.health.v1; any answer will do).
+//
 // A type is either wildcard or on demand: then the server sends only what [Client.Demand]
 // names, by name or alias ("network/10.0.0.1"), and what has to be known with it. A name
 // that the server does not have comes back as removed.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	statuspb "google.golang.org/genproto/googleapis/rpc/status"
@@ -43,10 +44,13 @@ func (c *Client) session(ctx context.Context) (heard bool, err error) {
 	responses, ended := make(chan *discoveryv3.DeltaDiscoveryResponse), make(chan error, 1)
 	go receive(ctx, stream.Recv, responses, ended)
 	s := session{c, stream}
+	var knocking sync.WaitGroup
+	knocking.Go(func() { c.knocking(ctx, conn) })
 	if err := s.begin(); err == nil {
 		heard = s.serve(ctx, responses)
 	}
 	cancel()
+	knocking.Wait()
 	return heard, <-ended
 }
 
@@ -87,6 +91,7 @@ func (s session) serve(ctx context.Context, responses <-chan *discoveryv3.DeltaD
 		select {
 		case r := <-responses:
 			heard = true
+			s.standing.heard()
 			err = s.take(r)
 		case <-s.demand:
 			err = s.ask()
@@ -140,6 +145,7 @@ func (s session) take(m *discoveryv3.DeltaDiscoveryResponse) error {
 		rejected[name] = err
 	}
 	t.settle(r, rejected)
+	s.standing.settle(r, rejected)
 	if len(rejected) > 0 {
 		detail := reasons(rejected)
 		s.config.Log.Error("discovery: resources rejected", "type", t.Type, "resources", len(rejected), "why", detail)

@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,14 +36,13 @@ type port struct {
 // serve makes the service reachable, at the port's address if it has one.
 func (p *port) serve(t *testing.T, register func(grpc.ServiceRegistrar)) {
 	t.Helper()
-	if p.address == "" {
-		p.address = "127.0.0.1:0"
-	}
-	l, err := net.Listen("tcp", p.address)
+	l, err := net.Listen("tcp", cmp.Or(p.address, "127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.address = l.Addr().String()
+	if p.address == "" { // clients of an earlier server read it
+		p.address = l.Addr().String()
+	}
 	g := grpc.NewServer(grpc.WaitForHandlers(true))
 	register(g)
 	ended := make(chan error, 1)

@@ -1,0 +1,45 @@
+package sidecar
+
+import (
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
+)
+
+// getWho has no ping of its own, as others have: it says what the last one told.
+func (s *Sidecar) getWho(w http.ResponseWriter, _ *http.Request) {
+	n := admin.Node{Node: s.cell.Node(), PID: os.Getpid(), Since: s.started, Isolation: "sidecar"}
+	c := admin.Cell{Name: s.name(), State: s.state(), PID: n.PID, Since: s.started, Health: admin.Well}
+	served := admin.Workload{UID: s.uid, Since: s.started}
+	var own identity.ID
+	if m := s.cell.Mesh(); m != nil {
+		n.Mesh.Version = m.Version()
+		if known, ok := m.Workload(s.uid); ok {
+			own, served.Identity = known.Identity, known.Identity.String()
+		}
+	}
+	n.Mesh.Stands(s.source.Standing())
+	s.mu.Lock()
+	served.Open = s.counts.StillOpen()
+	if s.unanswered > 0 {
+		c.Health = "it does not answer pings"
+	}
+	held := map[identity.ID]time.Time{}
+	if end, holds := s.svids[own]; holds {
+		held[own] = end
+	}
+	s.mu.Unlock()
+	c.Workloads, c.Survival = []admin.Workload{served}, admin.SurvivalOf(held, time.Now())
+	n.Cells = []admin.Cell{c}
+	reply(w, n)
+}
+
+func (s *Sidecar) state() string {
+	if s.served.Load() {
+		return "up"
+	}
+	return "none"
+}

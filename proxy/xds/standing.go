@@ -1,0 +1,98 @@
+package xds
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Standing is how a client stands with its server.
+type Standing struct {
+	Since    time.Time     // it hears, or does not, since then
+	Error    string        // why it hears nothing; empty: it does
+	Answered time.Duration // how long the server's last sign of life took; zero: there was none
+	Refused  string        // what of the newest is not used, and why
+}
+
+// standing is what a client remembers of that. The zero value is not ready.
+type standing struct {
+	mu      sync.Mutex
+	now     Standing
+	refused map[string]string // by name; why
+	behind  bool              // the server says that it has not what it should have
+}
+
+func newStanding() *standing {
+	return &standing{now: Standing{Since: time.Now(), Error: "nothing was heard yet"}, refused: map[string]string{}}
+}
+
+// heard notes an answer of any kind.
+func (s *standing) heard() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hear()
+}
+
+func (s *standing) hear() {
+	if s.now.Error != "" {
+		s.now.Error, s.now.Since = "", time.Now()
+	}
+}
+
+// alive notes a sign of life, how long it took, and what the server says of itself.
+func (s *standing) alive(took time.Duration, behind bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hear()
+	s.now.Answered, s.behind = took, behind
+}
+
+// lost notes that nothing is heard, since when that began.
+func (s *standing) lost(since time.Time, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now.Error == "" {
+		s.now.Since = since
+	}
+	s.now.Error = why
+}
+
+// Bounds of what is remembered of resources that are refused; the log has all.
+const (
+	maxRefused = 32
+	maxReason  = 256
+)
+
+// settle notes what became of a response's resources.
+func (s *standing) settle(r Response, rejected map[string]error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range r.Resources {
+		delete(s.refused, x.Name)
+	}
+	for _, name := range r.Removed {
+		delete(s.refused, name)
+	}
+	for name, why := range rejected {
+		if len(s.refused) < maxRefused {
+			text := why.Error()
+			s.refused[name] = text[:min(len(text), maxReason)]
+		}
+	}
+}
+
+// Standing is how it is now.
+func (c *Client) Standing() Standing {
+	s := c.standing
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now
+	if names := slices.Sorted(maps.Keys(s.refused)); len(names) > 0 {
+		now.Refused = names[0] + ": " + s.refused[names[0]]
+	}
+	if s.behind {
+		now.Refused = "control has a mesh that it cannot use, and keeps the one before"
+	}
+	return now
+}
