@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spiffe/go-spiffe/v2/workloadapi"
 	"golang.org/x/sys/unix"
 	"sigs.k8s.io/yaml"
 
@@ -23,7 +24,6 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/sidecar"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
-	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
 
 // sidecarConfig is the sidecar's strict YAML file.
@@ -31,10 +31,11 @@ type sidecarConfig struct {
 	Workload  string           `json:"workload"`           // UID in the mesh
 	Mesh      string           `json:"mesh,omitempty"`     // mesh file, watched; or
 	Discovery discovery.Config `json:"discovery,omitzero"` // who serves the mesh
-	CA        caclient.Config  `json:"ca"`
-	Drain     string           `json:"drain,omitempty"` // default 5s
-	Ready     string           `json:"ready,omitempty"` // file that is written when the workload is served
-	Admin     string           `json:"admin,omitempty"` // unix socket that answers operators; default: none
+	CA        caclient.Config  `json:"ca,omitzero"`        // who signs its SVID; or
+	Agent     string           `json:"agent,omitempty"`    // address of a SPIFFE Workload API that has it, such as unix:///run/spire/agent.sock
+	Drain     string           `json:"drain,omitempty"`    // default 5s
+	Ready     string           `json:"ready,omitempty"`    // file that is written when the workload is served
+	Admin     string           `json:"admin,omitempty"`    // unix socket that answers operators; default: none
 	// Faults is for labs: a file with the order of a fault, read at the start and at
 	// SIGUSR1. Without it a sidecar takes no orders.
 	Faults  string              `json:"faults,omitempty"`
@@ -80,7 +81,7 @@ func loadSidecar(path string) (sidecarConfig, error) {
 	if err := discovery.From(c.Mesh, c.Discovery); err != nil {
 		return c, fmt.Errorf("sidecar config %s: %w", path, err)
 	}
-	if err := c.CA.Check(); err != nil {
+	if err := c.identity(); err != nil {
 		return c, fmt.Errorf("sidecar config %s: %w", path, err)
 	}
 	if err := c.Log.Validate(); err != nil {
@@ -93,6 +94,18 @@ func loadSidecar(path string) (sidecarConfig, error) {
 		}
 	}
 	return c, nil
+}
+
+// identity checks where the pod's SVID comes from.
+func (c sidecarConfig) identity() error {
+	switch {
+	case c.Agent == "":
+		return c.CA.Check()
+	case c.CA != caclient.Config{}:
+		return errors.New("either ca, or the agent of a Workload API")
+	default:
+		return workloadapi.ValidateAddress(c.Agent)
+	}
 }
 
 // source is where the pod's mesh comes from, and says how that goes.
@@ -124,18 +137,17 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 			log.Error("not served", "error", err)
 		}
 	}
-	signer, err := caclient.New(c.CA, caclient.Itself)
+	ids, err := c.identities(log)
 	if err != nil {
 		return err
 	}
-	defer signer.Close()
+	defer ids.close()
 	source, err := c.source(log)
 	if err != nil {
 		return err
 	}
-	signing := vitals.NewSigning(signer)
-	feed := cell.NewAlone(c.Workload, source, c.Budgets, c.Tunnels, signing, log, served)
-	operators = sidecar.New(c.Workload, feed, source, signing, log)
+	feed := cell.NewAlone(c.Workload, source, c.Budgets, c.Tunnels, ids.signer, log, served)
+	operators = sidecar.New(c.Workload, feed, source, ids.signing, log)
 	endAnswers := answer(operators, c.Admin, log)
 	endOrders := func() {}
 	if c.Faults != "" {
@@ -144,7 +156,7 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go watchMesh(watch, feed, ended)
-	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: dataplane.Transport, Log: log, Access: logs.Access, Drain: func() time.Duration { return c.drain }})
+	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: dataplane.Transport, Keys: ids.keys, Log: log, Access: logs.Access, Drain: func() time.Duration { return c.drain }})
 	endOrders() // before the feed's end closes what orders and pings are sent on
 	endAnswers()
 	stop()

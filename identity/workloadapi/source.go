@@ -33,7 +33,16 @@ type Source struct {
 	address string
 	log     *slog.Logger
 	svid    atomic.Pointer[identity.SVID] // written by Run
-	ready   chan struct{}                 // closed by Run
+	outage  atomic.Pointer[Outage]        // written by Run; nil: there is none
+	pushes  atomic.Uint64
+	ready   chan struct{} // closed by Run
+}
+
+// Outage is that an agent gives nothing that can be used.
+type Outage struct {
+	Attempts int
+	Since    time.Time // of the first attempt
+	Err      error     // of the last
 }
 
 var _ identity.Source = (*Source)(nil)
@@ -58,6 +67,27 @@ func (s *Source) SVID() (*identity.SVID, error) {
 	return svid, nil
 }
 
+// NotAfter returns when the newest SVID ends, or ended; the zero time when there has been none.
+func (s *Source) NotAfter() time.Time {
+	if svid := s.svid.Load(); svid != nil {
+		return svid.NotAfter
+	}
+	return time.Time{}
+}
+
+// Taken says how many SVIDs were taken, and what is wrong with the agent now; nil: nothing.
+func (s *Source) Taken() (uint64, *Outage) { return s.pushes.Load(), s.outage.Load() }
+
+// failed adds one attempt to the outage.
+func (s *Source) failed(err error) {
+	o := Outage{Since: time.Now()}
+	if last := s.outage.Load(); last != nil {
+		o = *last
+	}
+	o.Attempts, o.Err = o.Attempts+1, err
+	s.outage.Store(&o)
+}
+
 // Run takes what the agent pushes until ctx is done, and then returns nil.
 func (s *Source) Run(ctx context.Context) error {
 	client, err := workloadapi.New(ctx, workloadapi.WithAddr(s.address))
@@ -76,9 +106,12 @@ func (s *Source) Run(ctx context.Context) error {
 func (s *Source) OnX509ContextUpdate(c *workloadapi.X509Context) {
 	fresh, err := s.take(c)
 	if err != nil {
+		s.failed(err)
 		s.log.Warn("SVID of the workload API not used", "identity", s.id, "error", err)
 		return
 	}
+	s.outage.Store(nil)
+	s.pushes.Add(1)
 	if s.svid.Swap(fresh) == nil {
 		close(s.ready)
 	}
@@ -88,6 +121,7 @@ func (s *Source) OnX509ContextUpdate(c *workloadapi.X509Context) {
 // OnX509ContextWatchError implements go-spiffe's watcher.
 func (s *Source) OnX509ContextWatchError(err error) {
 	if !errors.Is(err, context.Canceled) {
+		s.failed(err)
 		_, have := s.SVID()
 		s.log.Warn("workload API away", "identity", s.id, "error", err, "valid", have == nil)
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	Log       *slog.Logger                           // never waits for whoever reads it: the loop and the listeners write it
 	Access    slog.Handler                           // of access lines, which a queue of their own feeds; nil: that of Log
 	Drain     func() time.Duration                   // asked when a drain begins
+	Keys      func(identity.ID) Keys                 // where SVIDs are from; nil: the CA behind the feed
 	Doze      bool                                   // collect no garbage to speak of before the first connection; see collection
 }
 

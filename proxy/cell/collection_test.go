@@ -58,7 +58,7 @@ func TestWhatWakesACell(t *testing.T) {
 			}
 		},
 		"a handshake": func(t *testing.T) {
-			i := &issuing{Issuer: issuer.New(identity.ID{}, nil, issuer.Options{})}
+			i := &issuing{Keys: issuer.New(identity.ID{}, nil, issuer.Options{})}
 			_, _ = i.SVID()
 		},
 	} {

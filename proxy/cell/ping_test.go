@@ -56,7 +56,7 @@ func loopOn(t *testing.T) (*served, *channel.Conn) {
 	}
 	b, ended := &book{}, make(chan struct{})
 	v := &served{uid: "a/web", ended: ended, stop: func() { close(ended) }, work: proxy.New(proxy.Config{Log: slog.New(slog.DiscardHandler), View: proxy.View{Policies: mesh.PolicySet{Generation: "g1"}}}), counters: &b.counters, account: budget.NewAccount(budget.Limits{}, budget.NewTurns(1)), resolver: newResolver(feed, "a/web")}
-	s := &cell{Config: Config{Feed: feed}, sink: telemetry.NewSink(slog.DiscardHandler), leaving: map[*served]struct{}{}, issuers: map[identity.ID]*issuing{{}: {Issuer: issuer.New(identity.ID{}, nil, issuer.Options{}), users: 1, stop: func() {}}}, served: map[string]*served{"a/web": v}, books: map[string]*book{"a/web": b}, memory: newMemory()}
+	s := &cell{Config: Config{Feed: feed}, sink: telemetry.NewSink(slog.DiscardHandler), leaving: map[*served]struct{}{}, issuers: map[identity.ID]*issuing{{}: {Keys: issuer.New(identity.ID{}, nil, issuer.Options{}), users: 1, stop: func() {}}}, served: map[string]*served{"a/web": v}, books: map[string]*book{"a/web": b}, memory: newMemory()}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{}, 2)
 	go func() { _ = feed.Run(ctx); done <- struct{}{} }()

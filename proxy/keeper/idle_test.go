@@ -143,6 +143,7 @@ func (n *node) serveCAThatTells(t *testing.T, ids []identity.ID, issued func(ca.
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.authority = authority
 	tokens, err := bearer.NewTokens([]bearer.Grant{{Token: "node-token-0123456789", Identities: ids}})
 	if err != nil {
 		t.Fatal(err)

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/identity/ca"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
@@ -36,11 +37,12 @@ const patience = 30 * time.Second // only a hang reaches it
 // test. Both pods are on the one node.
 type node struct {
 	*sandbox.Pair
-	dir    string
-	admin  *http.Client
-	cmd    *exec.Cmd
-	stderr *lockedBuffer
-	killed bool // by the test; nothing is left to stop
+	dir       string
+	admin     *http.Client
+	cmd       *exec.Cmd
+	stderr    *lockedBuffer
+	killed    bool   // by the test; nothing is left to stop
+	authority *ca.CA // of startCA
 }
 
 type lockedBuffer struct {

@@ -10,21 +10,29 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/identity/workloadapi/agent"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
 	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
 
 // startSidecar runs the real sidecar in the server's pod, as a kubelet would, and
-// returns when it is ready.
+// returns when it is ready. Its SVID is of the node's CA.
 func (n *node) startSidecar(t *testing.T) (stop func()) {
+	t.Helper()
+	return n.startSidecarBy(t, fmt.Sprintf("ca: {socket: %[1]s/ca.sock, token: %[1]s/token}", n.dir))
+}
+
+// startSidecarBy is startSidecar; svid is the line of its file that says where its SVID is from.
+func (n *node) startSidecarBy(t *testing.T, svid string) (stop func()) {
 	t.Helper()
 	bin, err := executables()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ready := filepath.Join(n.dir, "sidecar.ready")
-	n.write(t, "sidecar.yaml", fmt.Sprintf("workload: a/server\nmesh: %[1]s/mesh.yaml\nca: {socket: %[1]s/ca.sock, token: %[1]s/token}\ndrain: 1s\nready: %[2]s\n", n.dir, ready))
+	n.write(t, "sidecar.yaml", fmt.Sprintf("workload: a/server\nmesh: %s/mesh.yaml\n%s\ndrain: 1s\nready: %s\n", n.dir, svid, ready))
 	c := exec.Command(filepath.Join(bin, "bulkhead-sidecar"), "--config", filepath.Join(n.dir, "sidecar.yaml"))
 	c.Stdout, c.Stderr = n.stderr, n.stderr
 	if err := n.B.Do(c.Start); err != nil {
@@ -113,6 +121,33 @@ func TestAMoveToASidecarAndBack(t *testing.T) {
 	if wire.Packets() == 0 || wire.Seen([]byte("hello")) != 0 {
 		t.Error("plaintext on the wire")
 	}
+}
+
+// TestASidecarWithAnAgent: its SVID is from a SPIFFE Workload API, and peers whose SVIDs are
+// of the CA behind that agent cannot tell.
+func TestASidecarWithAnAgent(t *testing.T) {
+	n := startNode(t, "isolation: shared\n")
+	n.echo(t)
+	wire := sandbox.NewSniffer(t, n.B)
+	socket := filepath.Join(n.dir, "agent.sock")
+	a := agent.Serve(t, socket)
+	t.Cleanup(a.Stop)
+	server, err := identity.New("cluster.local", "a", "server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pushed := make(chan struct{})
+	go func() { defer close(pushed); a.Push(t, n.authority, server) }()
+	n.startSidecarBy(t, "agent: unix://"+socket)
+	<-pushed
+	n.move(t, "a/server", Sidecar)
+	if err := n.roundTrip(); err != nil {
+		t.Error(err)
+	}
+	if wire.Packets() == 0 || wire.Seen([]byte("hello")) != 0 {
+		t.Error("plaintext on the wire")
+	}
+	n.move(t, "a/server", Shared)
 }
 
 // Under none a workload has left the mesh: plaintext, as was asked for, once the mesh
