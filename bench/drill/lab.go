@@ -62,6 +62,9 @@ type Placement interface {
 	Recapture(ctx context.Context, pod string) error
 	// NewFlip is for pushes that forbid a flow of a pod's and allow it again.
 	NewFlip(pod string) (*lab.Flip, error)
+	// Control is the process of control; Revive starts it where it has ended.
+	Control() ([]lab.Proc, error)
+	Revive(ctx context.Context) error
 	// Overhear looks for the load's bytes on every wire.
 	Overhear() (*lab.Sniff, error)
 	// Replace replaces every cell of every node and says how that went.

@@ -46,8 +46,8 @@ func Predict(run *measure.Run, s lab.Subject) Prediction {
 // what was struck may be hit, and no others.
 func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
 	switch f.Effect() {
-	case fault.Spares, fault.EndsKeepers:
-		return Prediction{} // cells carry on, and nobody needs a keeper
+	case fault.Spares, fault.EndsKeepers, fault.TouchesControl:
+		return Prediction{} // cells carry on, and nobody needs a keeper, or control, for what is known
 	case fault.ReplacesCells:
 		return replaced(run, s)
 	case fault.EndsNode:

@@ -43,6 +43,7 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Rules = rules{t.lab, t.p.Culprit}
 	target.Throttle = t.throttle
 	target.Flip = t.flip
+	target.Control = control{t.lab}
 	target.Send = t.send
 	target.Crowd = func(ctx context.Context, kind crowd.Kind, times int) (string, error) {
 		return t.lab.Crowd(ctx, t.p.Culprit, kind, times)
@@ -73,6 +74,12 @@ func (r rules) Overhear() (fault.Wire, error)       { return r.lab.Overhear() }
 func (r rules) Flush() error                        { return r.lab.FlushRules(r.pod) }
 func (r rules) InForce() error                      { return r.lab.RulesInForce(r.pod) }
 func (r rules) Recapture(ctx context.Context) error { return r.lab.Recapture(ctx, r.pod) }
+
+// control is the lab's.
+type control struct{ lab Lab }
+
+func (c control) Processes() ([]fault.Process, error) { return targets(c.lab.Control()) }
+func (c control) Revive(ctx context.Context) error    { return c.lab.Revive(ctx) }
 
 // throttle is only where there are cgroups.
 func (t *turn) throttle(share float64) (note string, restore func() error, err error) {

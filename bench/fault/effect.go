@@ -21,6 +21,7 @@ const (
 	PartsNode                   // nothing passes between the culprit's node and others
 	ImpairsLink                 // what passes between them may suffer
 	SiftsLink                   // small things pass between them as before, large ones do not
+	TouchesControl              // control fails or says what changes nothing for any flow
 )
 
 // OfNode says whether it strikes what sidecars do not have: keepers, anchors, cells.

@@ -77,6 +77,8 @@ type Target struct {
 	// Flip is a flow of the culprit's that policies forbid and allow; NotEnforceableError
 	// where nobody says by which policies it is judged.
 	Flip func() (Flip, error)
+	// Control is where mesh and SVIDs come from.
+	Control ControlPlane
 	// Rules are those that capture the culprit's connections.
 	Rules Rules
 	// Saw writes down what a fault does after it has struck.
@@ -141,6 +143,7 @@ func All() []Fault {
 		KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
 		Partition, Latency, Loss, MTU, Flap,
 		RulesFlushed, Spoof, PolicyFlip,
+		ControlDown, ControlSlow, ControlStale,
 		Null{},
 	}
 }

@@ -24,7 +24,9 @@ func (l *Lab) startControl(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.mu.Lock()
 	l.control = c
+	l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
 	return at("control", "", poll(ctx, c, func() (bool, error) {

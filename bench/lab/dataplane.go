@@ -75,6 +75,7 @@ const (
 	RoleAnchor  = "anchor"
 
 	RoleApplication = "application" // of a pod; no part of the data plane
+	RoleControl     = "control"     // of the lab; no part of the data plane either
 )
 
 // describe says which process of a container this is.

@@ -25,6 +25,7 @@ const (
 	caSocket    = "ca/ca.sock" // of control; its directory is what pods mount
 	hostsFile   = "hosts"
 	issuedFile  = "issued.jsonl"
+	caDir       = "ca-keys" // of control, so that it can be started again
 )
 
 // svidLife is that of every SVID in the lab, a usual one.
@@ -81,7 +82,7 @@ func (l *Lab) writeFiles() error {
 	}
 	return l.writeYAML(controlFile, control.Config{
 		TrustDomain: l.topology.TrustDomain, Socket: l.path(caSocket), Mesh: l.path(meshFile), Tokens: grants,
-		TTL: control.Duration(svidLife), Issued: l.path(issuedFile), SocketMode: 0o666, // a sidecar has another uid; tokens guard it
+		CADir: l.path(caDir), TTL: control.Duration(svidLife), Issued: l.path(issuedFile), SocketMode: 0o666, // a sidecar has another uid; tokens guard it
 	})
 }
 

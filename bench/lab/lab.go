@@ -68,7 +68,6 @@ type Lab struct {
 	groups   groups
 	fabric   *fabric
 	before   map[string]traces // of each pod without a data plane
-	control  *process
 	apps     map[string]*application
 	records  chan load.Record
 	readers  sync.WaitGroup // of applications' lines
@@ -79,9 +78,10 @@ type Lab struct {
 	linking sync.Mutex
 	uplinks uplinks // what is wrong with them; guarded by linking
 
-	mu    sync.Mutex
-	plane *dataPlane // nil: none
-	noise []*process // a crowd, its sink first; nil: none
+	mu      sync.Mutex
+	control *process   // the last one that was started; nil: none
+	plane   *dataPlane // nil: none
+	noise   []*process // a crowd, its sink first; nil: none
 }
 
 // recordsQueue is for the moments in which the reader of records does not run.
@@ -195,8 +195,8 @@ func (l *Lab) Down() error {
 	ending.Wait()
 	l.readers.Wait()
 	close(l.records)
-	if l.control != nil {
-		l.control.stop(controlGrace)
+	if c := l.controller(); c != nil {
+		c.stop(controlGrace)
 	}
 	if l.fabric != nil {
 		err = errors.Join(err, l.fabric.close())

@@ -45,10 +45,11 @@ func (l *Lab) Applications() []Proc {
 
 // ControlPID is the process of the lab's control, which has the CA's keys.
 func (l *Lab) ControlPID() int {
-	if l.control == nil {
+	c := l.controller()
+	if c == nil {
 		return 0
 	}
-	return l.control.pid
+	return c.pid
 }
 
 // Secrets are files that belong to one of the lab's processes and to no other, by their

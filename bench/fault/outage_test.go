@@ -1,0 +1,124 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// plane is a control plane on paper, which passes on what is pushed while it runs.
+type plane struct {
+	gate // what is pushed
+
+	mu      sync.Mutex
+	sent    []syscall.Signal
+	revived int
+	loses   bool // what was pushed while it was away
+}
+
+func (*plane) Processes() ([]Process, error) { return []Process{{"control", 5}}, nil }
+
+func (p *plane) Revive(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.revived++
+	return nil
+}
+
+func (p *plane) InForce(ctx context.Context) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	away := p.revived == 0 && (len(p.sent) == 0 || p.sent[len(p.sent)-1] != syscall.SIGCONT)
+	if away || p.loses {
+		return "before", nil
+	}
+	return p.gate.InForce(ctx)
+}
+
+func (p *plane) target() (Target, chan string) {
+	to, _ := target(nil, nil)
+	saw := make(chan string, 8)
+	to.Saw = func(_ int64, note string) { saw <- note }
+	to.Control = p
+	to.Flip = func() (Flip, error) { return p, nil }
+	to.Signal = func(pid int, s syscall.Signal) error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if pid != 5 {
+			return fmt.Errorf("%v to %d", s, pid)
+		}
+		p.sent = append(p.sent, s)
+		return nil
+	}
+	return to, saw
+}
+
+// Control comes back, however it was away, and what was pushed meanwhile is looked for.
+func TestControlComesBack(t *testing.T) {
+	for _, f := range []Timed{ControlDown, ControlSlow, ControlStale} {
+		t.Run(f.For(time.Millisecond).Name(), func(t *testing.T) {
+			var p plane
+			to, saw := p.target()
+			done, err := f.For(50*time.Millisecond).Inject(t.Context(), to)
+			if err != nil || done.At != 1000 {
+				t.Fatalf("%+v, %v", done, err)
+			}
+			if note := <-saw; note != "control is back" {
+				t.Errorf("saw %q", note)
+			}
+			if err := done.Undo(t.Context()); err != nil || p.lifted != 1 {
+				t.Errorf("undo %v, lifted %d times", err, p.lifted)
+			}
+			killed := p.sent[0] == syscall.SIGKILL
+			if killed != (p.revived == 1) || !killed && p.sent[len(p.sent)-1] != syscall.SIGCONT {
+				t.Errorf("sent %v, revived %d times", p.sent, p.revived)
+			}
+			if c := done.Checks()[0]; c.Tried != 1 || c.Violated != 0 {
+				t.Errorf("%+v", c)
+			}
+		})
+	}
+}
+
+func TestAPushThatIsLostIsFound(t *testing.T) {
+	p := plane{loses: true}
+	to, _ := p.target()
+	late, err := pushLate(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := late.arrive(ctx, to); err != nil || p.lifted != 1 {
+		t.Errorf("%v, lifted %d times", err, p.lifted)
+	}
+	if c := late.checks()[0]; c.Tried != 1 || c.Violated != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// A push that fails leaves no control that stands still, and where nobody says what is in
+// force there is no check.
+func TestControlWithoutAPush(t *testing.T) {
+	p := plane{gate: gate{fail: errors.New("full")}}
+	to, _ := p.target()
+	if _, err := ControlStale.Inject(t.Context(), to); !errors.Is(err, p.fail) || p.sent[len(p.sent)-1] != syscall.SIGCONT {
+		t.Errorf("%v, sent %v", err, p.sent)
+	}
+	to, saw := p.target()
+	to.Flip = func() (Flip, error) { return nil, &NotEnforceableError{"a sidecar"} }
+	done, err := ControlDown.For(time.Hour).Inject(t.Context(), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := done.Undo(t.Context()); err != nil || done.Checks() != nil || p.revived != 1 {
+		t.Errorf("%v, %+v, revived %d times", err, done.Checks(), p.revived)
+	}
+	if note := <-saw; note != "control is back" {
+		t.Errorf("saw %q", note)
+	}
+}
