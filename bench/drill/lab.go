@@ -17,6 +17,7 @@ type Lab interface {
 	Placement
 	Traffic
 	fault.Links
+	fault.Pushes
 	spoof.Lab
 	// AdminSockets are those that an operator would ask.
 	AdminSockets() []string

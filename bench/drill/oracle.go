@@ -72,6 +72,8 @@ func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
 		return Prediction{Waiting: hampered(run, s)}
 	case fault.Forbids:
 		return Prediction{Must: forbidden(run, s)}
+	case fault.ForbidsAll:
+		return Prediction{Must: ofTheMesh(run, s)}
 	case fault.HampersPod:
 		return Prediction{Waiting: hampered(run, alone(s))} // whoever serves it: others are not in the pod
 	case fault.Ends:
@@ -91,6 +93,17 @@ func forbidden(run *measure.Run, s lab.Subject) (must []int) {
 			server = f.Server
 		}
 		if f.Server == server {
+			must = append(must, f.ID)
+		}
+	}
+	return must
+}
+
+// ofTheMesh: what is told to every proxy reaches every flow, whoever serves it. Without a
+// data plane nobody hears it.
+func ofTheMesh(run *measure.Run, s lab.Subject) (must []int) {
+	for _, f := range run.Flows {
+		if s.Isolation != lab.None && !f.Sentinel && !f.Denied {
 			must = append(must, f.ID)
 		}
 	}

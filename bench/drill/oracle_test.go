@@ -147,3 +147,26 @@ func TestRestartDelays(t *testing.T) {
 		t.Errorf("shared as ztunnel: %v, want 1s", got)
 	}
 }
+
+// Control and what it refuses reach nobody; what every proxy is told reaches every flow
+// of the mesh, and nobody without a data plane.
+func TestPredictControl(t *testing.T) {
+	for _, isolation := range []string{lab.None, lab.Sidecar, lab.PerWorkload, lab.Shared} {
+		s, _ := lab.SubjectOf(isolation, lab.Kubelet(0.1))
+		run := plan(testParams(s), lab.Default(), "x", time.Now())
+		for _, f := range []fault.Fault{fault.ControlDown, fault.ControlSlow, fault.ControlStale, fault.BadPush, fault.BigPush} {
+			if got := foretell(run, s, f); len(got.Must)+len(got.Waiting) > 0 {
+				t.Errorf("%s, %s: %+v, want nobody", f.Name(), isolation, got)
+			}
+		}
+		var want []int
+		if isolation != lab.None {
+			for e := range len(lab.Default().Edges) {
+				want = append(want, flowsOf("", e)...)
+			}
+		}
+		if got := foretell(run, s, fault.DenyAll); !slices.Equal(got.Must, want) || len(got.Waiting) > 0 {
+			t.Errorf("%s: %+v, want %v", isolation, got, want)
+		}
+	}
+}

@@ -44,6 +44,7 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Throttle = t.throttle
 	target.Flip = t.flip
 	target.Control = control{t.lab}
+	target.Pushes = t.lab
 	target.Send = t.send
 	target.Crowd = func(ctx context.Context, kind crowd.Kind, times int) (string, error) {
 		return t.lab.Crowd(ctx, t.p.Culprit, kind, times)

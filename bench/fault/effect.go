@@ -5,23 +5,24 @@ package fault
 type Effect int
 
 const (
-	Spares        Effect = iota // nothing of the data plane ends or is hampered
-	Ends                        // what serves the culprit ends, once or again and again
-	Stops                       // it stands still, and lives: descriptors stay, connections wait
-	Mutes                       // it lives and serves no new connection
-	TakesOne                    // one connection of the culprit ends
-	Uncaptures                  // the culprit's pod is captured no more, or not at once
-	Hampers                     // it lives, and its workloads may suffer
-	Forbids                     // a flow of the culprit's is denied by policy, and no other
-	HampersPod                  // the data plane lives, and only the culprit's own flows may suffer
-	EndsKeepers                 // keepers end, and no cell
-	ReplacesCells               // every cell is replaced by another
-	EndsNode                    // the anchor of the culprit's node ends, and all with it
-	RestartsNode                // whatever carries bytes on the culprit's node ends
-	PartsNode                   // nothing passes between the culprit's node and others
-	ImpairsLink                 // what passes between them may suffer
-	SiftsLink                   // small things pass between them as before, large ones do not
-	TouchesControl              // control fails or says what changes nothing for any flow
+	Spares         Effect = iota // nothing of the data plane ends or is hampered
+	Ends                         // what serves the culprit ends, once or again and again
+	Stops                        // it stands still, and lives: descriptors stay, connections wait
+	Mutes                        // it lives and serves no new connection
+	TakesOne                     // one connection of the culprit ends
+	Uncaptures                   // the culprit's pod is captured no more, or not at once
+	Hampers                      // it lives, and its workloads may suffer
+	Forbids                      // a flow of the culprit's is denied by policy, and no other
+	HampersPod                   // the data plane lives, and only the culprit's own flows may suffer
+	EndsKeepers                  // keepers end, and no cell
+	ReplacesCells                // every cell is replaced by another
+	EndsNode                     // the anchor of the culprit's node ends, and all with it
+	RestartsNode                 // whatever carries bytes on the culprit's node ends
+	PartsNode                    // nothing passes between the culprit's node and others
+	ImpairsLink                  // what passes between them may suffer
+	SiftsLink                    // small things pass between them as before, large ones do not
+	ForbidsAll                   // every flow of the mesh is denied by policy
+	TouchesControl               // control fails or says what changes nothing for any flow
 )
 
 // OfNode says whether it strikes what sidecars do not have: keepers, anchors, cells.

@@ -79,6 +79,8 @@ type Target struct {
 	Flip func() (Flip, error)
 	// Control is where mesh and SVIDs come from.
 	Control ControlPlane
+	// Pushes are of the mesh.
+	Pushes Pushes
 	// Rules are those that capture the culprit's connections.
 	Rules Rules
 	// Saw writes down what a fault does after it has struck.
@@ -143,7 +145,7 @@ func All() []Fault {
 		KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
 		Partition, Latency, Loss, MTU, Flap,
 		RulesFlushed, Spoof, PolicyFlip,
-		ControlDown, ControlSlow, ControlStale,
+		ControlDown, ControlSlow, ControlStale, BadPush, DenyAll, BigPush,
 		Null{},
 	}
 }

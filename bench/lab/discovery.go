@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 
 	"sigs.k8s.io/yaml"
 
@@ -41,11 +40,7 @@ func (l *Lab) ChangeMesh(edit func(*mesh.File)) (int64, error) {
 	if err != nil {
 		return 0, at("files", meshFile, err)
 	}
-	next := filepath.Join(l.options.Dir, meshFile+".next")
-	if err := os.WriteFile(next, b, 0o644); err != nil {
-		return 0, at("files", meshFile, err)
-	}
-	return int64(len(b)), at("files", meshFile, os.Rename(next, l.path(meshFile)))
+	return int64(len(b)), at("files", meshFile, l.replaceMesh(b))
 }
 
 // Signed is every SVID that the CA has signed so far.

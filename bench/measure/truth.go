@@ -41,6 +41,7 @@ var truths = map[string][]triage.Finding{
 	"mtu":               {of(triage.KindLink, triage.Lossy), of(triage.KindLink, triage.Unreachable)},
 	"flap":              {of(triage.KindLink, triage.Unreachable), of(triage.KindLink, triage.Lossy)},
 	"rules-flushed":     {of(triage.KindCapture, triage.RulesGone)},
+	"deny-all":          {of(triage.KindPolicy, triage.Denied)},
 	"control-down":      {of(triage.KindControl, triage.Stale), of(triage.KindCA, triage.Silent)},
 	"control-slow":      {of(triage.KindControl, triage.Stale)},
 	"control-stale":     {of(triage.KindControl, triage.Stale)},
@@ -71,7 +72,9 @@ func (r *Run) leads(f triage.Finding) bool {
 		alone := strings.HasSuffix(f.Path.Name, "/"+r.Culprit) // its sidecar, or its cell for it alone
 		return alone || strings.HasPrefix(f.Path.Name, node+" ") && slices.Contains(f.Victims, r.Culprit)
 	case triage.KindControl, triage.KindCA:
-		return true // there is one
+		return slices.ContainsFunc(strings.Split(strings.TrimPrefix(f.Path.Name, "of "), ", "), func(who string) bool {
+			return slices.Contains(r.Nodes, who) || strings.HasSuffix(who, r.Culprit) // there is one control, and some who notice
+		})
 	case triage.KindKeeper:
 		return slices.Contains(r.Nodes, f.Path.Name) // keeper-crash is of all nodes
 	case triage.KindLink:
