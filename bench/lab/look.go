@@ -55,7 +55,7 @@ func (l *Lab) ControlPID() int {
 // Secrets are files that belong to one of the lab's processes and to no other, by their
 // owners: a node's proxy, a pod's sidecar, or control.
 func (l *Lab) Secrets() map[string][]string {
-	files := map[string][]string{"control": {l.path(controlFile), l.path(issuedFile)}}
+	files := map[string][]string{"control": {l.path(controlFile), l.path(issuedFile), l.path(caDir)}}
 	for _, n := range l.topology.Nodes {
 		files[n.Name] = []string{l.tokenFile(n.Name), l.path(n.Name + ".yaml")}
 	}

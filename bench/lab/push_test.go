@@ -14,7 +14,13 @@ func TestPushes(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(l.path(meshFile)), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	load := func() (*mesh.Snapshot, error) { return mesh.Load(l.path(meshFile), 1) }
+	load := func() error {
+		b, err := os.ReadFile(l.path(meshFile))
+		if err == nil {
+			_, err = mesh.Parse(b, 1)
+		}
+		return err
+	}
 	seen := map[string]bool{}
 	for n := range 2 * len(defects) {
 		how, err := l.PushBroken(n)
@@ -22,7 +28,7 @@ func TestPushes(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen[how] = true
-		if _, err := load(); err == nil {
+		if load() == nil {
 			t.Errorf("%s is taken", how)
 		}
 	}
@@ -37,7 +43,7 @@ func TestPushes(t *testing.T) {
 		if err := push(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := load(); err != nil {
+		if err := load(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
