@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/sidecar"
 )
 
@@ -12,6 +13,12 @@ import (
 func answer(s *sidecar.Sidecar, path string, log *slog.Logger) (end func()) {
 	if path == "" {
 		return func() {}
+	}
+	if err := admin.Reserve(); err != nil {
+		log.Error("operators are not answered when descriptors are gone", "error", err)
+	}
+	if err := s.Began(path); err != nil {
+		log.Error("restarts are not counted", "error", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

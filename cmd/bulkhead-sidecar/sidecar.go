@@ -159,6 +159,11 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: dataplane.Transport, Keys: ids.keys, Log: log, Access: logs.Access, Drain: func() time.Duration { return c.drain }})
 	endOrders() // before the feed's end closes what orders and pings are sent on
 	endAnswers()
+	if err == nil {
+		if e := operators.Ended(); e != nil {
+			log.Error("the next start will count as one after a death", "error", e)
+		}
+	}
 	stop()
 	<-ended
 	return err

@@ -54,6 +54,8 @@ type Sidecar struct {
 	dropped    uint64
 	svids      map[identity.ID]time.Time // when those end that the cell holds
 	account    *istio.Account
+	lives      lives
+	file       string // where they are kept; empty: nowhere
 
 	series   *istio.Ledger // these have locks of their own
 	failures istio.Failures
@@ -73,6 +75,8 @@ const pingTimeout = 500 * time.Millisecond
 // Serve answers on a unix socket, in place of one that an earlier process left, until ctx
 // ends. Whoever may open it may read what the workload talks to: its owner only.
 func (s *Sidecar) Serve(ctx context.Context, path string) error {
+	settled := time.AfterFunc(aliveLongEnough, s.settled)
+	defer settled.Stop()
 	return admin.Serve(ctx, path, s.routes())
 }
 

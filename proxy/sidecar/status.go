@@ -13,16 +13,22 @@ import (
 // name is that of the cell, as a keeper calls a pod's sidecar.
 func (s *Sidecar) name() string { return "sidecar/" + s.uid }
 
-// getCells has the fields of a keeper's /cells that a sidecar knows. How often it was
-// restarted is its kubelet's to say.
+// getCells has the fields of a keeper's /cells that a sidecar knows.
 func (s *Sidecar) getCells(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	l := s.lives
+	s.mu.Unlock()
 	reply(w, []any{struct {
 		Name      string    `json:"name"`
 		PID       int       `json:"pid"`
 		Workloads []string  `json:"workloads"`
 		State     string    `json:"state"`
 		Since     time.Time `json:"since"`
-	}{s.name(), os.Getpid(), []string{s.uid}, s.state(), s.started}})
+		Restarts  int       `json:"restarts"`
+		InARow    int       `json:"inARow"`
+		Looping   bool      `json:"looping"`
+		Before    string    `json:"before,omitempty"`
+	}{s.name(), os.Getpid(), []string{s.uid}, s.state(), s.started, l.Restarts, l.InARow, l.InARow >= loopDeaths, l.before}})
 }
 
 func (s *Sidecar) getPods(w http.ResponseWriter, _ *http.Request) {
@@ -40,6 +46,6 @@ func (s *Sidecar) getVitals(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	c.Measure(cgroup.Mine())
 	c.MeasureSelf()
-	pod := vitals.Look(s.uid, s.cell.Node(), netns.Own())
+	pod := vitals.LookAround(s.uid, s.cell.Node(), netns.Own())
 	reply(w, vitals.Vitals{PID: os.Getpid(), Started: s.started, CA: s.signing.CA(), Cells: []vitals.Cell{c}, Pods: []vitals.Pod{pod}})
 }

@@ -73,6 +73,14 @@ func TestDiagnose(t *testing.T) {
 		"rules that nobody puts back": {
 			window(node(nil), node(func(s *Source) { s.Vitals.Pods[1].Rules = "no table" })),
 			[]Finding{{Path: Path{KindCapture, "b/db"}, Class: RulesGone, Victims: []string{"b/db"}}}},
+		"a sidecar that is passed by": {
+			window(node(nil), node(func(s *Source) { s.Vitals.Pods[1].Beside = 2 }), node(func(s *Source) { s.Vitals.Pods[1].Beside = 1 })),
+			[]Finding{{Path: Path{KindCapture, "b/db"}, Class: RulesGone, Victims: []string{"b/db"}}}},
+		"one connection, between its two ends": {
+			window(node(nil), node(func(s *Source) { s.Vitals.Pods[1].Beside = 2 }), node(nil), node(func(s *Source) { s.Vitals.Pods[1].Beside = 1 })), nil},
+		"an application that its own kernel does not lead to": {
+			window(node(func(s *Source) { s.Vitals.Pods[1].Unreached = 3 }), node(func(s *Source) { s.Vitals.Pods[1].Unreached = 4 })),
+			[]Finding{{Path: Path{KindCapture, "b/db"}, Class: RulesGone, Victims: []string{"b/db"}}}},
 		"a log that nobody reads": {
 			window(node(nil), node(func(s *Source) { s.Metrics[`bulkhead_cell_access_lines_dropped{cell="shared"}`] = 4 })),
 			[]Finding{{Path: Path{KindLog, "n1 shared"}, Class: Stuck}}},

@@ -19,11 +19,7 @@ func (d *diagnosis) pods(s *Source, p *vitals.Pod) {
 	d.capture(s, p)
 	atDoors := func(s *Source) (n uint32) {
 		if p := s.pod(p.UID); p != nil {
-			for _, door := range p.Doors {
-				if !vitals.OurPort(door.Port) {
-					n += door.Waiting
-				}
-			}
+			n = waitingAtApplication(p)
 		}
 		return n
 	}
@@ -55,7 +51,37 @@ func (d *diagnosis) capture(s *Source, p *vitals.Pod) {
 	if back > 0 {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("the keeper put them back %.0f times: what the pod sent before that may have been in PLAINTEXT", back))
 	}
+	d.uncaptured(s, p, &f)
 	if len(f.Evidence) > 0 {
 		d.add(f)
 	}
+}
+
+// uncapturedFor is more than one look: a connection may be between its two ends in one.
+const uncapturedFor = 900 * time.Millisecond
+
+// uncaptured is what a sidecar sees of rules that are gone, which it may not read.
+func (d *diagnosis) uncaptured(s *Source, p *vitals.Pod, f *Finding) {
+	past := d.lasting(s.Socket, func(s *Source) bool { p := s.pod(p.UID); return p != nil && p.Beside > 0 })
+	if !past.IsZero() && d.now.At.Sub(past) >= uncapturedFor {
+		f.Since = past
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%d connections of the application leave the pod past the sidecar, in PLAINTEXT if at all", p.Beside))
+		f.Next = "have the pod's rules installed again, as its init container does (nft list ruleset in the pod shows them)"
+	}
+	deaf := d.lasting(s.Socket, func(s *Source) bool {
+		p := s.pod(p.UID)
+		return p != nil && p.Unreached > 0 && waitingAtApplication(p) == 0
+	})
+	if !deaf.IsZero() && d.now.At.Sub(deaf) >= uncapturedFor {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%d connections to the application get no answer of its own kernel: nothing leads answers back", p.Unreached))
+	}
+}
+
+func waitingAtApplication(p *vitals.Pod) (n uint32) {
+	for _, door := range p.Doors {
+		if !vitals.OurPort(door.Port) {
+			n += door.Waiting
+		}
+	}
+	return n
 }

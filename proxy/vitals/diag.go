@@ -35,6 +35,8 @@ type Socket struct {
 	Tries         uint8         // of the oldest of them, after the first
 	Unheard       time.Duration // since the last acknowledgement
 	UnheardAtPeer time.Duration // since data came in
+
+	Inode uint32 // of the file that is the socket; 0: nobody has accepted it yet
 }
 
 // Sizes of inet_diag.h.
@@ -101,6 +103,7 @@ func decodeSocket(b []byte) (Socket, error) {
 		return Socket{}, errShort
 	}
 	s := Socket{State: State(b[1]), Waiting: binary.NativeEndian.Uint32(b[56:]), Room: binary.NativeEndian.Uint32(b[60:])}
+	s.Inode = binary.NativeEndian.Uint32(b[68:])
 	s.Local = addrPort(b[0], b[8:24], b[4:6])
 	s.Remote = addrPort(b[0], b[24:40], b[6:8])
 	return s, s.attributes(b[diagMessage:])

@@ -30,8 +30,12 @@ func (c *Cell) Measure(group *cgroup.Group) {
 	c.MemoryMost, _ = group.MemoryLimit()
 }
 
-// MeasureSelf fills in what a process knows of itself, whatever shows its cgroup.
+// MeasureSelf fills in what a process knows of itself, whatever shows its cgroup, and also when it
+// can open nothing any more.
 func (c *Cell) MeasureSelf() {
+	if st, err := os.Stat("/proc/self/fd"); err == nil && c.Files == 0 {
+		c.Files = int(st.Size())
+	}
 	var used unix.Rusage
 	if c.CPU == 0 && unix.Getrusage(unix.RUSAGE_SELF, &used) == nil {
 		c.CPU = time.Duration(used.Utime.Nano() + used.Stime.Nano())
@@ -74,19 +78,4 @@ func shownAs(pid int) (int, error) {
 		}
 	}
 	return 0, os.ErrNotExist
-}
-
-// Look is the pod that lives in a namespace, on a node.
-func Look(uid, node string, ns Namespace) Pod {
-	sockets, err := Sockets(ns)
-	if err != nil {
-		return Pod{UID: uid, Node: node, Problem: err.Error()}
-	}
-	addresses, err := Addresses(ns)
-	p := Summarize(uid, sockets, addresses)
-	p.Node = node
-	if err != nil {
-		p.Problem = err.Error()
-	}
-	return p
 }

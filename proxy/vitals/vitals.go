@@ -53,6 +53,10 @@ type Pod struct {
 	Rules     string       `json:"rules,omitempty"`     // what is wrong with those that capture it
 	Recapture int          `json:"recapture,omitempty"` // how often they were put back, by this keeper
 	Problem   string       `json:"problem,omitempty"`   // why the sockets are not known
+
+	// What a sidecar sees in place of rules:
+	Beside    int `json:"beside,omitempty"`    // connections of the application that leave the pod past the data plane
+	Unreached int `json:"unreached,omitempty"` // our own to the application that it does not answer, not even its kernel
 }
 
 // Door is a listening socket.
