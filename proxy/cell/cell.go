@@ -172,7 +172,7 @@ func (s *cell) serve(ctx context.Context, a *Assignment, done func(error)) {
 		if !a.Patient {
 			v.hasten()
 		}
-		s.running.Go(func() { v.whenServing(judged, done) })
+		v.whenServing(judged, done)
 		return
 	}
 	v, err := s.newServed(ctx, a)
@@ -183,7 +183,7 @@ func (s *cell) serve(ctx context.Context, a *Assignment, done func(error)) {
 	}
 	s.served[a.Workload.UID] = v
 	s.running.Go(v.run)
-	s.running.Go(func() { v.whenServing(judged, done) })
+	v.whenServing(judged, done)
 }
 
 // drop ends a workload; done is called when its last connection has ended.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"testing"
 	"time"
 
@@ -223,10 +224,9 @@ func TestAServeJudgesTheTwinThatDrains(t *testing.T) {
 			old := proxy.New(proxy.Config{Log: slog.New(slog.DiscardHandler)})
 			s := &cell{served: map[string]*served{}, leaving: map[*served]struct{}{{uid: "a/web", work: old}: {}}}
 			handle := s.handleLate
-			now, serving := proxy.New(proxy.Config{Log: slog.New(slog.DiscardHandler)}), make(chan struct{})
-			close(serving)
+			now := proxy.New(proxy.Config{Log: slog.New(slog.DiscardHandler)})
 			if back {
-				s.served["a/web"] = &served{uid: "a/web", work: now, serving: serving, hastened: true}
+				s.served["a/web"] = &served{uid: "a/web", work: now, running: &s.running, accepting: true, hastened: true}
 				handle = s.handle
 			}
 			done := make(chan error, 1)
@@ -240,6 +240,29 @@ func TestAServeJudgesTheTwinThatDrains(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhoWaitsForAnSVIDCostsNoGoroutine: pushes for a workload that accepts nobody yet are all
+// answered, when it does.
+func TestWhoWaitsForAnSVIDCostsNoGoroutine(t *testing.T) {
+	s := &cell{}
+	v := &served{uid: "a/web", running: &s.running}
+	done := make(chan error, 100)
+	before := runtime.NumGoroutine()
+	for range cap(done) {
+		v.whenServing(nil, func(err error) { done <- err })
+	}
+	if n := runtime.NumGoroutine() - before; n > 0 || len(done) > 0 {
+		t.Errorf("%d goroutines wait, %d were answered", n, len(done))
+	}
+	v.accept()
+	v.whenServing(nil, func(err error) { done <- err })
+	for range cap(done) + 1 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	s.running.Wait()
 }
 
 // handFed is a feed by hand.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
@@ -34,8 +35,12 @@ type served struct {
 	stop      context.CancelFunc
 	hurry     chan struct{} // closed when nobody else serves the workload: see identityWait
 	hastened  bool          // hurry is closed
-	serving   chan struct{} // closed when it accepts
+	running   *sync.WaitGroup
 	ended     chan struct{}
+
+	mu        sync.Mutex
+	accepting bool     // or about to
+	pending   []func() // those who wait for that
 }
 
 func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
@@ -61,7 +66,7 @@ func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
 		ctx:       ctx,
 		stop:      stop,
 		hurry:     make(chan struct{}),
-		serving:   make(chan struct{}),
+		running:   &s.running,
 		ended:     make(chan struct{}),
 	}
 	if !a.Patient {
@@ -83,7 +88,7 @@ func (v *served) run() {
 	if v.ctx.Err() != nil {
 		v.listeners.Close() // dropped before it began: accept nothing
 	}
-	close(v.serving)
+	v.accept()
 	_ = v.work.Run(v.ctx, v.listeners) // only errors of closing listeners
 }
 
@@ -114,13 +119,33 @@ func (v *served) hasten() {
 }
 
 // whenServing reports once the workload is accepted for, and all that is open has been
-// judged by its new policies.
+// judged by its new policies. Before that it only takes note: pushes may come for as long as
+// a patient workload has no SVID, and a goroutine for each would wait with it.
 func (v *served) whenServing(judged []<-chan struct{}, done func(error)) {
-	<-v.serving
-	for _, each := range judged {
-		<-each
+	report := func() {
+		for _, each := range judged {
+			<-each
+		}
+		done(nil)
 	}
-	done(nil)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.accepting {
+		v.running.Go(report)
+		return
+	}
+	v.pending = append(v.pending, report)
+}
+
+// accept lets those hear who wait for it.
+func (v *served) accept() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.accepting = true
+	for _, report := range v.pending {
+		v.running.Go(report)
+	}
+	v.pending = nil
 }
 
 // account is the workload's budget in this cell.

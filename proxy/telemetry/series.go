@@ -52,7 +52,7 @@ func (r *Record) key() Key {
 type Series struct {
 	key    Key
 	slot   int
-	born   uint64        // the table's clock
+	born   uint64        // its number among all of the process
 	said   hbone.Baggage // key.Baggage
 	opened atomic.Uint64
 	closed [flags]atomic.Uint64

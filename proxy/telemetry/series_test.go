@@ -133,6 +133,17 @@ func TestNewsInPieces(t *testing.T) {
 	}
 }
 
+// A workload that left and came back has another table: its series do not pass for those of the first.
+func TestASeriesOfAnotherTableIsAnother(t *testing.T) {
+	var first, second Counters
+	first.Close(outTo("a"))
+	second.Close(outTo("b"))
+	was, is := all(&first.Series)[0], all(&second.Series)[0]
+	if was.Slot != is.Slot || was.Born == is.Born {
+		t.Errorf("slots %d and %d, born %d and %d", was.Slot, is.Slot, was.Born, is.Born)
+	}
+}
+
 // With more news each time than are heard, all have their turn.
 func TestNewsTakeTurns(t *testing.T) {
 	var c Counters

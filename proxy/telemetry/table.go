@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 )
@@ -10,6 +11,11 @@ import (
 // A workload that talks to more workloads and services at a time has the rest counted in
 // one series that says so.
 const MaxSeries = 256
+
+// births number all series of the process. A table's own clock would not do: a workload that
+// left and came back between two reports has another table, whose series in the same slot must
+// not pass for those of the first.
+var births atomic.Uint64
 
 // Table are the series of one workload. The zero value is ready, and costs nothing until
 // the first connection.
@@ -54,8 +60,7 @@ func (t *Table) begin(k Key) *Series {
 		t.past.sent += n.Sent
 		t.past.received += n.Received
 	}
-	t.clock++
-	s := &Series{key: k, slot: slot, born: t.clock}
+	s := &Series{key: k, slot: slot, born: births.Add(1)}
 	s.said, _ = hbone.ParseBaggage(k.Baggage) // what cannot be read says nothing
 	if slot == len(t.slots) {
 		t.slots = append(t.slots, nil)
