@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
@@ -19,7 +20,7 @@ type ear struct {
 }
 
 // acceptLoop hands every accepted connection to serve on a goroutine of its own,
-// until ctx ends and the listener is closed.
+// until ctx ends and the listener is closed, or its deadline is over and nothing waits.
 //
 // An error that is not the end (EMFILE, ENFILE, ECONNABORTED) backs off from 5 ms
 // to 1 s: retrying at once, as ztunnel does, spins every listener of every
@@ -41,6 +42,10 @@ func (w *Workload) acceptLoop(ctx, cut context.Context, l *net.TCPListener, e ea
 			continue
 		}
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			if errors.Is(err, os.ErrDeadlineExceeded) && backlog(l) > 0 {
+				letArrive(l)
+				continue
+			}
 			return
 		}
 		backoff = min(max(2*backoff, 5*time.Millisecond), time.Second)

@@ -53,6 +53,7 @@ type pod struct {
 	work     *proxy.Workload
 	lines    *lockedBuffer // access lines
 	source   identity.Source
+	sink     *telemetry.Sink
 	stop     func() // ends the data path and waits for it
 }
 
@@ -124,39 +125,52 @@ func (w *two) start(t testing.TB, uid string, ns *netns.Namespace) *pod {
 // startOn is start with a budget.
 func (w *two) startOn(t testing.TB, uid string, ns *netns.Namespace, a *budget.Account) *pod {
 	t.Helper()
+	p, l := w.prepare(t, uid, ns, a)
+	p.run(t, context.Background(), l)
+	return p
+}
+
+// prepare captures a pod that is still to be run.
+func (w *two) prepare(t testing.TB, uid string, ns *netns.Namespace, a *budget.Account) (*pod, proxy.Listeners) {
+	t.Helper()
 	workload, ok := w.snapshot.Workload(uid)
 	if !ok {
 		t.Fatalf("no workload %s", uid)
 	}
 	p := &pod{ns: ns, workload: workload, lines: &lockedBuffer{}}
 	p.source = w.issue(t, cmp.Or(w.impostor, workload.Identity))
-	sink := telemetry.NewSink(slog.NewTextHandler(p.lines, nil))
+	p.sink = telemetry.NewSink(slog.NewTextHandler(p.lines, nil))
 	p.work = proxy.New(proxy.Config{
 		Workload: workload, View: proxy.View{Policies: w.snapshot.Policies(workload), Services: w.snapshot.Services(uid)},
 		Ports: redirect.NodePorts, Netns: ns, Source: p.source, Resolver: resolver{w.snapshot, uid}, Transport: h2.New(h2.Options{Account: a}), Account: a, Tunnels: w.tunnels,
-		Sink: sink, Counters: &telemetry.Counters{}, Log: slog.New(slog.NewTextHandler(p.lines, nil)), Drain: w.drain,
+		Sink: p.sink, Counters: &telemetry.Counters{}, Log: slog.New(slog.NewTextHandler(p.lines, nil)), Drain: w.drain,
 	})
 	l := proxy.Listeners{Outbound: listen(t, ns, redirect.NodePorts.Outbound), Plaintext: listen(t, ns, redirect.NodePorts.Plaintext), HBONE: listen(t, ns, redirect.NodePorts.HBONE)}
 	if err := rules.Install(ns, rules.Plan{Ports: redirect.NodePorts}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	return p, l
+}
+
+// run runs the data path until stop, or the end of ctx.
+func (p *pod) run(t testing.TB, ctx context.Context, l proxy.Listeners) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- p.work.Run(ctx, l) }()
 	p.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Errorf("%s: Run: %v", uid, err)
+			t.Errorf("%s: Run: %v", p.workload.UID, err)
 		}
-		sink.Close()
+		p.sink.Close()
 	})
 	t.Cleanup(func() {
 		p.stop()
 		if t.Failed() {
-			t.Logf("access lines of %s:\n%s", uid, p.lines)
+			t.Logf("access lines of %s:\n%s", p.workload.UID, p.lines)
 		}
 	})
-	return p
 }
 
 // issue makes an identity's SVIDs with the test's CA until the test ends.

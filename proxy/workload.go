@@ -90,6 +90,7 @@ type Workload struct {
 	open      register
 	cut       chan struct{} // closed by Cut
 	cutOnce   sync.Once
+	last      atomic.Bool    // nobody accepts when Run's ctx has ended: see clear
 	drainFor  atomic.Int64   // in place of Config.Drain, ns; 0: that
 	severed   atomic.Int64   // connections that the end of the drain cut
 	ending    sync.WaitGroup // connections and tunnels: each Add is one that has not said done
@@ -134,6 +135,10 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 		})
 	})
 	<-ctx.Done()
+	if w.last.Load() {
+		l.clear()
+		loops.Wait()
+	}
 	err := l.Close()
 	loops.Wait()
 	goAway()
@@ -145,6 +150,9 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 
 // DrainFor replaces Config.Drain for a drain that has not begun.
 func (w *Workload) DrainFor(d time.Duration) { w.drainFor.Store(int64(d)) }
+
+// Last says, before Run's ctx ends, that nobody accepts from the listeners after this workload.
+func (w *Workload) Last() { w.last.Store(true) }
 
 // Severed is how many connections the end of the drain cut.
 func (w *Workload) Severed() int { return int(w.severed.Load()) }

@@ -94,7 +94,7 @@ fault reaches when the data plane is shared, and when it is not.
 		RunE:          unknownCommand,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newVerifyCommand(), newConnectionsCommand(), newConfigCommand(), newDrainCommand())
+	root.AddCommand(newVerifyCommand(), newConnectionsCommand(), newConfigCommand(), newDrainCommand(), newRollbackCommand())
 	root.AddCommand(newVersionCommand(), newLabCommand(), newDrillCommand(), newBenchCommand(), newReportCommand(), newCompareCommand(), newTrustCommand(),
 		newWhoCommand(), newMoveCommand(), newTriageCommand(), newLogCommand(), newControlCommand(), newAppCommand(), newCrowdCommand(), newHogCommand(), newEngineCommand(), newInitCommand(), newBoxCommand(), newWorkerCommand(), newPeerCommand())
 	t.note(root)

@@ -197,6 +197,9 @@ func (s *cell) drop(d *Drop, cut func(int), done func(error)) {
 	if d.Drain > 0 {
 		v.work.DrainFor(d.Drain)
 	}
+	if d.Last {
+		v.work.Last()
+	}
 	if d.Now {
 		v.cutNow()
 	}

@@ -111,6 +111,9 @@ type Drop struct {
 	Now bool   `json:"now,omitempty"` // cut instead of drain: the pod is gone
 	// Drain is how long open connections may go on; absent: as the hello says.
 	Drain time.Duration `json:"drain,omitempty"`
+	// Last: nobody accepts the workload's connections after this cell, and no new one is led to
+	// its listeners. It takes those that are on their way.
+	Last bool `json:"last,omitempty"`
 }
 
 // Invalidate makes answers older than Version worthless: those for the addresses, and

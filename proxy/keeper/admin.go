@@ -39,6 +39,7 @@ func (k *Keeper) routes() http.Handler {
 	m.HandleFunc("GET /vitals", k.getVitals)
 	m.HandleFunc("POST /move", k.postMove)
 	m.HandleFunc("POST /drain", k.postDrain)
+	m.HandleFunc("POST /rollback", k.postRollback)
 	m.HandleFunc("POST /replace", k.postReplace)
 	m.HandleFunc("POST /faults", k.postFault)
 	m.HandleFunc("DELETE /faults", k.deleteFault)

@@ -88,8 +88,12 @@ func (k *Keeper) release(d *duty) {
 		k.dismiss(d.process)
 		return
 	}
-	d.process.tell(&cell.Message{Drop: &cell.Drop{UID: d.pod.UID, Drain: d.pod.drain}})
+	d.process.tell(&cell.Message{Drop: &cell.Drop{UID: d.pod.UID, Drain: d.pod.drain, Last: d.pod.isLeft()}})
 }
+
+// isLeft says whether new connections are led past all cells of the node: what these
+// still find in the pod's listeners is served by nobody else.
+func (p *pod) isLeft() bool { return p.dropped == nil && (p.drained || p.placed.outside()) }
 
 // serving takes a process's word that it accepts the pod's connections. If it is the
 // one that shall, the others stop: only now, so that somebody always accepts.

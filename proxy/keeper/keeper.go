@@ -52,6 +52,8 @@ type Keeper struct {
 	prober   prober
 	looks    looks
 	verified verifications
+	entry    sync.RWMutex // held by pods that are being taken in; guards leaving
+	leaving  bool         // the node is rolled back
 	// recaptured counts the pods' rules that somebody else had changed.
 	recaptured atomic.Int64
 
@@ -127,6 +129,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	k.loop(ctx, cancel)
 	if !handedOver(context.Cause(ctx)) {
 		k.endCells()
+		k.clearCgroups()
 	}
 	close(k.ended)
 	endLife()

@@ -40,7 +40,8 @@ func (k *Keeper) suspect(x *process) {
 	}
 }
 
-// inspect has the goroutine look, which is started when there is none.
+// inspect has the goroutine look, which is started when there is none. It knocks only where
+// somebody accepts: elsewhere each knock would stay in the backlog.
 func (k *Keeper) inspect(p *pod, knock bool) {
 	if k.config.Custody != CustodyAnchor || k.config.Liveness.Off {
 		return
@@ -49,7 +50,7 @@ func (k *Keeper) inspect(p *pod, knock bool) {
 	if i.due == nil {
 		i.due = map[*pod]bool{}
 	}
-	i.due[p] = i.due[p] || knock
+	i.due[p] = i.due[p] || knock && p.isServed()
 	if !i.running {
 		i.running = true
 		k.running.Go(k.inspecting)

@@ -105,6 +105,11 @@ func (k *Keeper) addPod(ctx context.Context, d Pod, path string) error {
 	if err := d.validate(); err != nil {
 		return &badRequest{err}
 	}
+	k.entry.RLock()
+	defer k.entry.RUnlock()
+	if k.leaving {
+		return &badRequest{errLeaving}
+	}
 	// Two requests for one pod share the work: they would fight for its ports.
 	_, err, _ := k.adding.Do(d.UID, func() (any, error) {
 		p, err := k.admit(ctx, d, path)
@@ -253,6 +258,11 @@ var errEnding = errors.New("the keeper is ending")
 // removePod takes a pod out of the mesh: capture first, then its connections, then
 // the rest. It returns when nothing is left in the pod.
 func (k *Keeper) removePod(ctx context.Context, uid string) error {
+	return k.removeWithin(ctx, uid, time.Duration(k.config.Drain))
+}
+
+// removeWithin is removePod with a deadline of its own for captured connections.
+func (k *Keeper) removeWithin(ctx context.Context, uid string, drain time.Duration) error {
 	var p *pod
 	var unwatch func()
 	k.do(func() {
@@ -271,7 +281,7 @@ func (k *Keeper) removePod(ctx context.Context, uid string) error {
 	if unwatch != nil {
 		unwatch() // or it would put back what is removed now
 	}
-	limit, cancel := context.WithTimeout(ctx, time.Duration(k.config.Drain)+5*time.Second)
+	limit, cancel := context.WithTimeout(ctx, drain+5*time.Second)
 	defer cancel()
 	err := rules.Remove(limit, p.netns)
 	select {

@@ -72,9 +72,10 @@ func captureOf(f *netlink.ConntrackFlow, sockets map[endpoints]*netlink.Socket) 
 		}
 	}
 	mark := f.Mark & redirect.MarkMask
+	knock := client.local.Addr() == redirect.Knock // of a keeper: closed, whether somebody accepts it or not
 	marked := mark == redirect.MarkCaptured || mark == redirect.MarkReply
 	listening := sockets[server] != nil && redirect.Ports{}.Contains(server.local.Port())
-	return c, len(c.ends) > 0 && (marked || listening)
+	return c, len(c.ends) > 0 && !knock && (marked || listening)
 }
 
 // sockets returns the TCP sockets of the namespace that can still carry bytes.

@@ -314,3 +314,17 @@ func (a *talker) stop() {
 	a.l.Close()
 	a.conns.Wait()
 }
+
+// A keeper's knock that nobody accepted stays in the backlog, and holds nothing up.
+func TestAKnockIsNotWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	w.install(node)
+	_, _, hbone := w.proxy(node)
+	to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), redirect.HBONEPort)
+	w.must(w.dialWith(w.A, netns.DialOptions{Remote: to, Source: redirect.Knock, Mark: redirect.MarkProxy}).Close())
+	w.captured(0)
+	w.dialWith(w.A, netns.DialOptions{Remote: to, Source: redirect.Probe, Mark: redirect.MarkProxy}) // the control
+	w.captured(1)
+	w.must(hbone.Close())
+	w.must(Remove(t.Context(), w.A))
+}

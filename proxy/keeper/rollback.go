@@ -1,0 +1,144 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+)
+
+// A rollback leaves the node as it was before its proxy came, under load. Each pod is
+// moved to none, which refuses nobody: new connections go direct, in plaintext, as they did
+// then. What is open stays captured and in its tunnel until it ends, or is cut at the
+// deadline: a captured connection whose rules go would go on in plaintext. Only then are
+// the rules removed, and when no pod is left, the anchor is asked to end.
+//
+// It begins when the mesh says that nobody here speaks HBONE any more. Before, peers dial
+// tunnels, which nobody would answer, and they must not fall back to plaintext by themselves.
+
+var errLeaving = errors.New("this node's proxy is being rolled back: it takes in no pod")
+
+func (k *Keeper) postRollback(w http.ResponseWriter, r *http.Request) {
+	var body admin.Rollback
+	if err := decode(w, r, &body); err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	limit := time.Duration(body.Seconds * float64(time.Second))
+	if limit < 0 || limit > maxDrain {
+		fail(w, http.StatusBadRequest, fmt.Errorf("a rollback of %v: from 0 to %v", limit, maxDrain))
+		return
+	}
+	if limit == 0 {
+		limit = maxDrain
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), limit+time.Duration(k.config.Drain)+podTimeout+2*drainSlack)
+	defer cancel()
+	done, err := k.rollback(ctx, limit, body.Force)
+	answer(w, err, done)
+	if err != nil {
+		return
+	}
+	k.log.Info("rolled back: no pod is captured any more, the node's proxy ends")
+	if err := k.anchor.Quit(); err != nil {
+		k.log.Error("rolled back, but the anchor does not end: end bulkhead-node by hand", "error", err)
+	}
+}
+
+// rollback lets every pod go. It can be repeated when it fails: what is done is done, and
+// the pods that are left still work.
+func (k *Keeper) rollback(ctx context.Context, limit time.Duration, force bool) (done []admin.Drained, err error) {
+	if still := k.speakers(); len(still) > 0 && !force {
+		return nil, &badRequest{fmt.Errorf("the mesh still says that %s speak HBONE: their peers would dial tunnels that nobody answers. Have it say protocol TCP first, or force it", strings.Join(still, ", "))}
+	}
+	k.setLeaving(true)
+	defer func() {
+		if err != nil {
+			k.setLeaving(false)
+		}
+	}()
+	pods, err := k.named(nil)
+	if err != nil {
+		return nil, err
+	}
+	k.log.Warn("node is rolled back: its pods' connections will be in PLAINTEXT, and meet NO POLICY", "pods", len(pods), "deadline", limit)
+	done = make([]admin.Drained, len(pods))
+	var group errgroup.Group
+	for i, p := range pods {
+		group.Go(func() (err error) {
+			done[i], err = k.rollBackOne(ctx, p, limit)
+			return err
+		})
+	}
+	return done, group.Wait()
+}
+
+// setLeaving returns when no pod is on its way in any more.
+func (k *Keeper) setLeaving(leaving bool) {
+	k.entry.Lock()
+	defer k.entry.Unlock()
+	k.leaving = leaving
+}
+
+// speakers are the node's workloads to which their peers dial tunnels, as far as this keeper
+// has been told.
+func (k *Keeper) speakers() (uids []string) {
+	s := k.snapshot.Load()
+	k.do(func() {
+		for uid := range k.pods {
+			if w, ok := workloadOf(s, uid); ok && w.Protocol == mesh.HBONE {
+				uids = append(uids, uid)
+			}
+		}
+	})
+	slices.Sort(uids)
+	return uids
+}
+
+func (k *Keeper) rollBackOne(ctx context.Context, p *pod, limit time.Duration) (admin.Drained, error) {
+	began := time.Now()
+	d := admin.Drained{Workload: p.UID}
+	k.do(func() {
+		d.Cell = p.cell.group
+		for x := range p.duties {
+			d.Open += x.now[p.UID].StillOpen()
+		}
+		p.drained, p.drain, p.cut = false, limit, 0
+		k.note(p)
+	})
+	if _, err := k.move(ctx, p.UID, None); err != nil {
+		return d, err
+	}
+	if err := k.await(ctx, func() bool { return len(p.duties) == 0 }); err != nil {
+		return d, fmt.Errorf("%s is not let go: %w", p.UID, err)
+	}
+	k.do(func() { d.Cut = p.cut })
+	err := k.removeWithin(ctx, p.UID, max(0, limit-time.Since(began))) // connections of a sidecar are waited for here
+	d.Seconds = time.Since(began).Seconds()
+	return d, err
+}
+
+// clearCgroups removes the parent of the cells' groups, after a rollback: the groups in it
+// have gone with their cells.
+func (k *Keeper) clearCgroups() {
+	k.entry.RLock()
+	defer k.entry.RUnlock()
+	if !k.leaving || k.cgroups == nil {
+		return
+	}
+	g, err := k.cgroups.Open(k.cellsGroup())
+	if err == nil {
+		err = g.Remove()
+	}
+	if err != nil {
+		k.log.Warn("cgroup of the cells not removed", "error", err)
+	}
+}

@@ -1,0 +1,192 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
+	"github.com/bulkhead-mesh/bulkhead/proxy/remains"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
+)
+
+// remaining is what the search finds of this node. Other tests run nodes on the same machine,
+// so processes count that were this node's.
+func (n *node) remaining(t *testing.T, pids []int) (found []remains.Found) {
+	t.Helper()
+	s := remains.Search{Sockets: []string{n.dir + "/admin.sock"}}
+	for _, ns := range []uintptr{n.A.File().Fd(), n.B.File().Fd()} {
+		s.Netns = append(s.Netns, fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns))
+	}
+	all, looked, err := s.Look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if looked.Processes == 0 || looked.Namespaces < 2 {
+		t.Fatalf("looked at %+v", looked)
+	}
+	for _, f := range all {
+		mine := strings.Contains(f.Where, n.A.Inode()) || strings.Contains(f.Where, n.B.Inode()) || f.Kind == remains.Socket
+		for _, pid := range pids {
+			mine = mine || f.Where == fmt.Sprintf("pid %d", pid)
+		}
+		if mine {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// I7: under load no new connection is refused, what is open goes on and never in plaintext,
+// and afterwards nothing is left.
+func TestRollback(t *testing.T) {
+	n := startNode(t, "isolation: shared")
+	n.echo(t)
+	pids := []int{n.cmd.Process.Pid, n.keeperPID(t), n.cellOf(t, "a/client").PID}
+	kinds := map[remains.Kind]bool{}
+	for _, f := range n.remaining(t, pids) { // the control: all of it is found while it is there
+		kinds[f.Kind] = true
+	}
+	if !kinds[remains.Process] || !kinds[remains.Rules] || !kinds[remains.Listener] || !kinds[remains.Socket] {
+		t.Fatalf("of a running node only %v is found", kinds)
+	}
+	wire := sandbox.NewSniffer(t, n.B)
+	open := n.hold(t)
+	if err := n.call(t, "POST", "/rollback", admin.Rollback{}, nil); err == nil || !strings.Contains(err.Error(), "a/client, a/server speak HBONE") {
+		t.Errorf("with a mesh that sends tunnels here: %v", err)
+	}
+	n.write(t, "mesh.yaml", strings.ReplaceAll(n.meshFile(), "HBONE", "TCP")) // as an operator does first
+	eventually(t, "the mesh knows that they leave", func() error {
+		if err := n.roundTripOf("past the mesh"); err != nil || wire.Seen([]byte("past the mesh")) == 0 {
+			return fmt.Errorf("not in plaintext yet: %v", err)
+		}
+		return nil
+	})
+	stop := make(chan struct{})
+	var load sync.WaitGroup
+	var served atomic.Int64
+	for range 4 {
+		load.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := n.roundTripOf("load"); err != nil {
+					t.Errorf("a new connection: %v", err)
+					return
+				}
+				served.Add(1)
+			}
+		})
+	}
+	rolled := make(chan error, 1)
+	var done []admin.Drained
+	go func() { rolled <- n.call(t, "POST", "/rollback", admin.Rollback{Seconds: 25}, &done) }()
+	eventually(t, "new connections go direct", func() error {
+		if c, s := n.place(t, "a/client"), n.place(t, "a/server"); c != "none/a/client" || s != "none/a/server" {
+			return fmt.Errorf("client in %s, server in %s", c, s)
+		}
+		return nil
+	})
+	for range 20 {
+		if err := say(open, "secret"); err != nil {
+			t.Fatalf("what is open: %v", err)
+		}
+	}
+	if err := n.call(t, "POST", "/pods", map[string]string{"uid": "a/late", "name": "late", "namespace": "a", "serviceAccount": "s", "netns": "/proc/self/ns/net"}, nil); err == nil || !strings.Contains(err.Error(), errLeaving.Error()) {
+		t.Errorf("a pod is taken in: %v", err)
+	}
+	select {
+	case err := <-rolled:
+		t.Fatalf("it is over while a connection is open: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	if wire.Seen([]byte("secret")) != 0 || wire.Seen([]byte("hello")) != 0 {
+		t.Error("what was captured went on in plaintext")
+	}
+	open.Close()
+	if err := <-rolled; err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range done {
+		if d.Cut != 0 || d.Seconds > 24 {
+			t.Errorf("%+v", d)
+		}
+	}
+	before := served.Load()
+	eventually(t, "the load goes on", func() error {
+		if served.Load() < before+20 {
+			return errors.New("it does not")
+		}
+		return nil
+	})
+	close(stop)
+	load.Wait()
+	if err := n.cmd.Wait(); err != nil {
+		t.Errorf("the node's proxy ended with %v", err)
+	}
+	n.killed = true
+	if found := n.remaining(t, pids); len(done) != 2 || len(found) > 0 {
+		t.Errorf("rolled back %+v; left: %v", done, found)
+	}
+	if !strings.Contains(n.stderr.String(), "rolled back") {
+		t.Error("the log does not say so")
+	}
+}
+
+// roundTripOf is a connection of its own, with a word of its own.
+func (n *node) roundTripOf(word string) error {
+	c, err := n.dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return say(c, word)
+}
+
+// What outlives the deadline is cut, and not let out in plaintext; and the cells' cgroups go too.
+func TestRollbackCutsAtItsDeadline(t *testing.T) {
+	n, h, name := walled(t, "isolation: workload")
+	n.echo(t)
+	for what, bad := range map[string]admin.Rollback{"from 0 to": {Seconds: 4000}, "of -1s": {Seconds: -1}} {
+		if err := n.call(t, "POST", "/rollback", bad, nil); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	wire := sandbox.NewSniffer(t, n.B)
+	open := n.hold(t)
+	var done []admin.Drained
+	if err := n.call(t, "POST", "/rollback", admin.Rollback{Seconds: 1, Force: true}, &done); err != nil {
+		t.Fatal(err)
+	}
+	cut := 0
+	for _, d := range done {
+		cut += d.Cut
+	}
+	if cut == 0 || say(open, "hello") == nil || wire.Seen([]byte("hello")) != 0 {
+		t.Errorf("%+v; plaintext in %d packets", done, wire.Seen([]byte("hello")))
+	}
+	if err := n.cmd.Wait(); err != nil {
+		t.Errorf("the node's proxy ended with %v", err)
+	}
+	n.killed = true
+	g, err := h.Open(name + "/cells")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range g.Dirs() {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", dir, err)
+		}
+	}
+	if found, _, err := (remains.Search{Proc: t.TempDir(), Cgroup: name}).Look(); err != nil || len(found) > 0 {
+		t.Errorf("%v, %v", found, err)
+	}
+}
