@@ -18,6 +18,11 @@ type Lab interface {
 	Traffic
 	fault.Links
 	fault.Pushes
+	fault.SVIDs
+	// Issue has SVIDs live so long from now on; 0: as usual. Nothing is placed.
+	Issue(ctx context.Context, life time.Duration) error
+	// Logged is how often the data plane's logs have said a word.
+	Logged(word string) (int, error)
 	spoof.Lab
 	// AdminSockets are those that an operator would ask.
 	AdminSockets() []string
@@ -63,9 +68,11 @@ type Placement interface {
 	Recapture(ctx context.Context, pod string) error
 	// NewFlip is for pushes that forbid a flow of a pod's and allow it again.
 	NewFlip(pod string) (*lab.Flip, error)
-	// Control is the process of control; Revive starts it where it has ended.
-	Control() ([]lab.Proc, error)
-	Revive(ctx context.Context) error
+	// NewVacancy is for pushes that take the endpoints of a service that a pod asks.
+	NewVacancy(pod string) (*lab.Vacancy, error)
+	// Control is the process of a part of control; Revive starts it where it has ended.
+	Control(part string) []lab.Proc
+	Revive(ctx context.Context, part string) error
 	// Overhear looks for the load's bytes on every wire.
 	Overhear() (*lab.Sniff, error)
 	// Replace replaces every cell of every node and says how that went.

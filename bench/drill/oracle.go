@@ -74,6 +74,8 @@ func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
 		return Prediction{Must: forbidden(run, s)}
 	case fault.ForbidsAll:
 		return Prediction{Must: ofTheMesh(run, s)}
+	case fault.EndsSVIDs:
+		return Prediction{Must: onlyNew(run, ofTheMesh(run, s))} // what is open has proven itself
 	case fault.HampersPod:
 		return Prediction{Waiting: hampered(run, alone(s))} // whoever serves it: others are not in the pod
 	case fault.Ends:

@@ -43,7 +43,11 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Rules = rules{t.lab, t.p.Culprit}
 	target.Throttle = t.throttle
 	target.Flip = t.flip
+	target.Vacancy = t.vacancy
 	target.Control = control{t.lab}
+	target.SVIDs = t.lab
+	target.Logged = t.lab.Logged
+	target.FirstFailure = t.tracker.firstFailure
 	target.Pushes = t.lab
 	target.Send = t.send
 	target.Crowd = func(ctx context.Context, kind crowd.Kind, times int) (string, error) {
@@ -79,8 +83,10 @@ func (r rules) Recapture(ctx context.Context) error { return r.lab.Recapture(ctx
 // control is the lab's.
 type control struct{ lab Lab }
 
-func (c control) Processes() ([]fault.Process, error) { return targets(c.lab.Control()) }
-func (c control) Revive(ctx context.Context) error    { return c.lab.Revive(ctx) }
+func (c control) Processes(part string) ([]fault.Process, error) {
+	return targets(c.lab.Control(part), nil)
+}
+func (c control) Revive(ctx context.Context, part string) error { return c.lab.Revive(ctx, part) }
 
 // throttle is only where there are cgroups.
 func (t *turn) throttle(share float64) (note string, restore func() error, err error) {
@@ -102,6 +108,16 @@ func (t *turn) flip() (fault.Flip, error) {
 		return nil, &fault.NotEnforceableError{Why: "only a keeper passes on by which policies its cells judge"}
 	}
 	return f, err
+}
+
+// vacancy is only where the culprit asks a service.
+func (t *turn) vacancy() (fault.Vacancy, error) {
+	v, err := t.lab.NewVacancy(t.p.Culprit)
+	var nobody *lab.NobodyAskedError
+	if errors.As(err, &nobody) {
+		return nil, &fault.NotEnforceableError{Why: nobody.Error()}
+	}
+	return v, err
 }
 
 // send is a client of the culprit's. A culprit that talks to nobody has no bytes to send.

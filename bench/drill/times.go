@@ -41,9 +41,10 @@ func (t Times) shortest(f fault.Fault) time.Duration {
 	return max(t.Null, min(lasting(f)+t.Clean, t.longest(f)))
 }
 
-// longest is how long a fault is watched at most.
+// longest is how long a fault is watched at most: when it is over, as long as one that is over
+// at once.
 func (t Times) longest(f fault.Fault) time.Duration {
-	return max(t.Observe, lasting(f)+2*t.Clean)
+	return lasting(f) + max(t.Observe, 2*t.Clean)
 }
 
 // lasting is how long a fault goes on by itself.

@@ -20,6 +20,7 @@ type tracker struct {
 	failed int64             // planned time of the latest request that failed
 	bad    int64             // planned time of the latest that failed or was late by the smallest L
 	pool   []time.Duration   // latencies since the baseline began
+	first  int64             // when the first failure since then came about; 0: none
 }
 
 // progress is one flow.
@@ -66,6 +67,9 @@ func (t *tracker) add(r load.Record) {
 	latency := time.Duration(r.Done - r.Planned)
 	if r.Error != "" {
 		t.failed = max(t.failed, r.Planned)
+		if t.first == 0 || r.Done < t.first {
+			t.first = r.Done
+		}
 	}
 	// The judge's L is known at the end only, and is this at least: an observation
 	// that was long enough for the smallest L is so for every other.
@@ -114,7 +118,14 @@ func (t *tracker) latest() (failed, bad int64) {
 func (t *tracker) beginBaseline() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.pool = nil
+	t.pool, t.first = nil, 0
+}
+
+// firstFailure is when the first request failed since the baseline began.
+func (t *tracker) firstFailure() (at int64, failed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.first, t.first != 0
 }
 
 // endBaseline raises L by what was pooled.

@@ -60,6 +60,9 @@ func (t *turn) drill(ctx context.Context) (err error) {
 		}
 	}()
 	t.enter(PhasePlace)
+	if err := t.lab.Issue(ctx, svidLife(t.p.Fault)); err != nil {
+		return err
+	}
 	if err := t.lab.Place(ctx, t.subject); err != nil {
 		return err
 	}
@@ -77,6 +80,14 @@ func (t *turn) drill(ctx context.Context) (err error) {
 	}
 	undoneFor := cmp.Or(t.p.Times.Undone, t.p.Times.Null)
 	return t.segment(ctx, undone{}, undoneFor, undoneFor)
+}
+
+// svidLife is how long SVIDs live in the drill of a fault; 0: as usual.
+func svidLife(f fault.Fault) time.Duration {
+	if s, ok := f.(fault.ShortLived); ok {
+		return s.SVIDLife()
+	}
+	return 0
 }
 
 // undone is the null of the segment after a fault: what its undo left behind shows in

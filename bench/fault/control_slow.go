@@ -7,7 +7,7 @@ import (
 
 // ControlSlow has control stand still for nine tenths of every second: streams stay
 // open, and nothing comes in time.
-var ControlSlow = controlSlow{outage{name: "control-slow", beat: time.Second, lasts: 8 * time.Second}}
+var ControlSlow = controlSlow{outage{name: "control-slow", of: onlyDiscovery, beat: time.Second, lasts: 8 * time.Second}}
 
 type controlSlow struct{ outage }
 

@@ -7,7 +7,7 @@ import (
 
 // ControlStale stops control without ending it: its streams are open, and what proxies
 // know grows old without anybody telling them.
-var ControlStale = controlStale{outage{name: "control-stale", lasts: 8 * time.Second}}
+var ControlStale = controlStale{outage{name: "control-stale", of: onlyDiscovery, lasts: 8 * time.Second}}
 
 type controlStale struct{ outage }
 

@@ -22,6 +22,7 @@ const (
 	ImpairsLink                  // what passes between them may suffer
 	SiftsLink                    // small things pass between them as before, large ones do not
 	ForbidsAll                   // every flow of the mesh is denied by policy
+	EndsSVIDs                    // every SVID ends, and none is renewed
 	TouchesControl               // control fails or says what changes nothing for any flow
 )
 

@@ -77,8 +77,16 @@ type Target struct {
 	// Flip is a flow of the culprit's that policies forbid and allow; NotEnforceableError
 	// where nobody says by which policies it is judged.
 	Flip func() (Flip, error)
+	// Vacancy is a service that the culprit asks, which loses its endpoints.
+	Vacancy func() (Vacancy, error)
 	// Control is where mesh and SVIDs come from.
 	Control ControlPlane
+	// SVIDs are what the CA has signed.
+	SVIDs SVIDs
+	// Logged is how often the data plane's logs have said a word.
+	Logged func(word string) (int, error)
+	// FirstFailure is when the first request failed since the baseline began.
+	FirstFailure func() (at int64, failed bool)
 	// Pushes are of the mesh.
 	Pushes Pushes
 	// Rules are those that capture the culprit's connections.
@@ -145,7 +153,7 @@ func All() []Fault {
 		KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
 		Partition, Latency, Loss, MTU, Flap,
 		RulesFlushed, Spoof, PolicyFlip,
-		ControlDown, ControlSlow, ControlStale, BadPush, DenyAll, BigPush,
+		ControlDown, ControlSlow, ControlStale, CADown, SVIDExpiry, RootRotation, ClockJump, BadPush, EndpointsGone, DenyAll, BigPush,
 		Null{},
 	}
 }

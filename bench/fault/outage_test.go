@@ -18,16 +18,40 @@ type plane struct {
 	sent    []syscall.Signal
 	revived int
 	loses   bool // what was pushed while it was away
+	dated   []time.Duration
+	tired   bool     // SVIDs are not renewed
+	roots   []string // that are trusted
+	says    int      // how often a word is in the logs
+	failed  int64    // when the first request failed; 0: none did
 }
 
-func (*plane) Processes() ([]Process, error) { return []Process{{"control", 5}}, nil }
+func (*plane) Processes(part string) ([]Process, error) { return []Process{{part, 5}}, nil }
 
-func (p *plane) Revive(context.Context) error {
+func (p *plane) Revive(context.Context, string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.revived++
 	return nil
 }
+
+// Survival is what a fresh SVID has, unless it is tired.
+func (p *plane) Survival(context.Context) (time.Time, bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.tired && p.revived > 0 {
+		return time.Now(), true, nil
+	}
+	return time.Now().Add(40 * time.Second), true, nil
+}
+
+func (p *plane) Misdate(_ context.Context, by time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dated = append(p.dated, by)
+	return nil
+}
+
+func (p *plane) Roots() ([]string, error) { return p.roots, nil }
 
 func (p *plane) InForce(ctx context.Context) (string, error) {
 	p.mu.Lock()
@@ -43,7 +67,9 @@ func (p *plane) target() (Target, chan string) {
 	to, _ := target(nil, nil)
 	saw := make(chan string, 8)
 	to.Saw = func(_ int64, note string) { saw <- note }
-	to.Control = p
+	to.Control, to.SVIDs = p, p
+	to.Logged = func(string) (int, error) { p.says++; return p.says, nil }
+	to.FirstFailure = func() (int64, bool) { return p.failed, p.failed != 0 }
 	to.Flip = func() (Flip, error) { return p, nil }
 	to.Signal = func(pid int, s syscall.Signal) error {
 		p.mu.Lock()
@@ -59,7 +85,7 @@ func (p *plane) target() (Target, chan string) {
 
 // Control comes back, however it was away, and what was pushed meanwhile is looked for.
 func TestControlComesBack(t *testing.T) {
-	for _, f := range []Timed{ControlDown, ControlSlow, ControlStale} {
+	for _, f := range []Timed{ControlDown, ControlSlow, ControlStale, CADown} {
 		t.Run(f.For(time.Millisecond).Name(), func(t *testing.T) {
 			var p plane
 			to, saw := p.target()
@@ -67,18 +93,24 @@ func TestControlComesBack(t *testing.T) {
 			if err != nil || done.At != 1000 {
 				t.Fatalf("%+v, %v", done, err)
 			}
-			if note := <-saw; note != "control is back" {
+			if note := <-saw; note != "control is back" && note != "the CA is back" {
 				t.Errorf("saw %q", note)
 			}
-			if err := done.Undo(t.Context()); err != nil || p.lifted != 1 {
+			pushes := 1
+			if f.For(0).Name() == CADown.Name() {
+				pushes = 0
+			}
+			if err := done.Undo(t.Context()); err != nil || p.lifted != pushes {
 				t.Errorf("undo %v, lifted %d times", err, p.lifted)
 			}
 			killed := p.sent[0] == syscall.SIGKILL
-			if killed != (p.revived == 1) || !killed && p.sent[len(p.sent)-1] != syscall.SIGCONT {
+			if killed != (p.revived > 0) || !killed && p.sent[len(p.sent)-1] != syscall.SIGCONT {
 				t.Errorf("sent %v, revived %d times", p.sent, p.revived)
 			}
-			if c := done.Checks()[0]; c.Tried != 1 || c.Violated != 0 {
-				t.Errorf("%+v", c)
+			for _, c := range done.Checks() {
+				if c.Tried != 1 || c.Violated != 0 {
+					t.Errorf("%+v", c)
+				}
 			}
 		})
 	}
@@ -111,11 +143,11 @@ func TestControlWithoutAPush(t *testing.T) {
 	}
 	to, saw := p.target()
 	to.Flip = func() (Flip, error) { return nil, &NotEnforceableError{"a sidecar"} }
-	done, err := ControlDown.For(time.Hour).Inject(t.Context(), to)
+	done, err := ControlDown.For(30*time.Second).Inject(t.Context(), to)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := done.Undo(t.Context()); err != nil || done.Checks() != nil || p.revived != 1 {
+	if err := done.Undo(t.Context()); err != nil || len(done.Checks()) != 1 || p.revived != 2 {
 		t.Errorf("%v, %+v, revived %d times", err, done.Checks(), p.revived)
 	}
 	if note := <-saw; note != "control is back" {

@@ -1,8 +1,11 @@
 package fault
 
 import (
+	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -67,5 +70,56 @@ func TestPushesAreLifted(t *testing.T) {
 				t.Errorf("%v, lifted %d times", err, p.lifted)
 			}
 		})
+	}
+}
+
+// shop is a service that loses its endpoints, or does not.
+type shop struct {
+	stubborn, lost bool // it answers all the same; it does not come back
+	empty          atomic.Bool
+	lifted         int
+	fail           error
+}
+
+func (*shop) String() string { return "a to b" }
+func (s *shop) Push() error  { s.empty.Store(true); return s.fail }
+func (s *shop) Lift() error  { s.empty.Store(s.lost); s.lifted++; return nil }
+func (s *shop) Try(context.Context) (bool, error) {
+	return s.stubborn || !s.empty.Load(), nil
+}
+
+func TestEndpointsGone(t *testing.T) {
+	for name, c := range map[string]struct {
+		stubborn, lost bool
+	}{
+		"refused": {}, "answered all the same": {stubborn: true}, "never back": {lost: true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &shop{stubborn: c.stubborn, lost: c.lost}
+			to, _ := target([]Process{{"cell", 1}}, nil)
+			to.Saw = func(int64, string) {}
+			to.Vacancy = func() (Vacancy, error) { return s, nil }
+			done, err := EndpointsGone.Inject(t.Context(), to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(EndpointsGone.Lasts())
+			if err := done.Undo(t.Context()); err != nil || s.lifted != 1 {
+				t.Errorf("%s: undo %v, lifted %d times", name, err, s.lifted)
+			}
+			checks := done.Checks()
+			if got := checks[0]; got.Tried < 100 || (got.Violated > 0) != c.stubborn {
+				t.Errorf("%s: %+v", name, got)
+			}
+			if got := checks[1]; (got.Violated > 0) != c.lost {
+				t.Errorf("%s: %+v", name, got)
+			}
+		})
+	}
+	s := &shop{fail: errors.New("full")}
+	to, _ := target([]Process{{"cell", 1}}, nil)
+	to.Vacancy = func() (Vacancy, error) { return s, nil }
+	if _, err := EndpointsGone.Inject(t.Context(), to); !errors.Is(err, s.fail) || s.lifted != 1 {
+		t.Errorf("%v, lifted %d times", err, s.lifted)
 	}
 }

@@ -2,12 +2,9 @@ package lab
 
 import (
 	"context"
-	"errors"
-	"os"
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulkhead-mesh/bulkhead/identity/ca"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 )
 
@@ -41,18 +38,4 @@ func (l *Lab) ChangeMesh(edit func(*mesh.File)) (int64, error) {
 		return 0, at("files", meshFile, err)
 	}
 	return int64(len(b)), at("files", meshFile, l.replaceMesh(b))
-}
-
-// Signed is every SVID that the CA has signed so far.
-func (l *Lab) Signed() ([]ca.Issued, error) {
-	f, err := os.Open(l.path(issuedFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil // it has not signed any yet
-	}
-	if err != nil {
-		return nil, at("signed", "", err)
-	}
-	defer f.Close()
-	all, err := ca.ReadIssued(f)
-	return all, at("signed", "", err)
 }

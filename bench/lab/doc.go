@@ -21,7 +21,7 @@
 //	outer      the command that somebody typed; holds a pipe, removes what is left
 //	└─ init    PID 1 of new user, pid, mount and net namespaces (see [Init])
 //	   └─ worker   the lab itself; its network namespace is the fabric
-//	      ├─ bulkhead control      the mesh and the CA, on a unix socket
+//	      ├─ bulkhead control      twice: the mesh, and the CA, each on a unix socket
 //	      ├─ bulkhead app          one per pod, in the pod's network namespace
 //	      ├─ bulkhead-sidecar      one per pod (sidecar), or
 //	      └─ bulkhead-node         one per node (all other isolations), PID 1 of a pid

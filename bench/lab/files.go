@@ -2,6 +2,7 @@ package lab
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,15 +21,14 @@ import (
 // Files of the run directory, which only this user can enter; what a container mounts of
 // it can be read there by every uid.
 const (
-	meshFile    = "mesh/mesh.yaml" // control serves it
-	controlFile = "control.yaml"
-	caSocket    = "ca/ca.sock" // of control; its directory is what pods mount
-	hostsFile   = "hosts"
-	issuedFile  = "issued.jsonl"
-	caDir       = "ca-keys" // of control, so that it can be started again
+	meshFile   = "mesh/mesh.yaml" // control serves it
+	controlDir = "control"        // the sockets of control's parts: what pods mount
+	hostsFile  = "hosts"
+	issuedFile = "issued.jsonl"
+	caDir      = "ca-keys" // so that the CA can be started again
 )
 
-// svidLife is that of every SVID in the lab, a usual one.
+// svidLife is that of SVIDs in the lab, a usual one; see Issue.
 const svidLife = time.Hour
 
 // Rotation is the time from one SVID of an identity to its next: the next one is
@@ -36,6 +36,9 @@ const svidLife = time.Hour
 const Rotation = (svidLife - time.Minute) / 2
 
 func (l *Lab) path(name string) string { return filepath.Join(l.options.Dir, name) }
+
+// socketOf is that of a part of the control plane.
+func (l *Lab) socketOf(part string) string { return filepath.Join(l.path(controlDir), part+".sock") }
 
 // bin is the path of one of our executables.
 func (l *Lab) bin(name string) string { return filepath.Join(l.options.Bin, name) }
@@ -64,7 +67,7 @@ func (l *Lab) podFile(pod, name string) string {
 // writeFiles writes everything that the data plane and control read.
 func (l *Lab) writeFiles() error {
 	unix.Umask(0o022) // containers have other uids, and the umask is whoever's who started the lab
-	dirs := []string{l.path("log"), l.path(boxRoot), filepath.Dir(l.path(meshFile)), filepath.Dir(l.path(caSocket))}
+	dirs := []string{l.path("log"), l.path(boxRoot), filepath.Dir(l.path(meshFile)), l.path(controlDir)}
 	for _, p := range l.topology.Pods {
 		dirs = append(dirs, l.podFile(p.Name(), ""))
 	}
@@ -76,13 +79,19 @@ func (l *Lab) writeFiles() error {
 	if err := l.writeYAML(meshFile, meshOf(l.topology)); err != nil {
 		return err
 	}
-	grants, err := l.writeTokens()
-	if err != nil {
+	var err error
+	if l.grants, err = l.writeTokens(); err != nil {
 		return err
 	}
-	return l.writeYAML(controlFile, control.Config{
-		TrustDomain: l.topology.TrustDomain, Socket: l.path(caSocket), Mesh: l.path(meshFile), Tokens: grants,
-		CADir: l.path(caDir), TTL: control.Duration(svidLife), Issued: l.path(issuedFile), SocketMode: 0o666, // a sidecar has another uid; tokens guard it
+	return errors.Join(l.writeCA(svidLife), l.writeDiscovery())
+}
+
+// writeDiscovery writes control's file. Nobody asks it for an SVID, so it has none of the
+// CA's keys.
+func (l *Lab) writeDiscovery() error {
+	return l.writeYAML(Discovery+".yaml", control.Config{
+		TrustDomain: l.topology.TrustDomain, Socket: l.socketOf(Discovery), Mesh: l.path(meshFile), Tokens: l.grants,
+		SocketMode: 0o666, // a sidecar has another uid; tokens guard it
 	})
 }
 

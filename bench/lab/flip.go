@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
@@ -83,13 +84,18 @@ func (f *Flip) InForce(ctx context.Context) (string, error) {
 // Try makes a connection of its own, captured as any other, and says whether a request on
 // it was answered.
 func (f *Flip) Try(ctx context.Context) (answered bool, err error) {
+	return f.lab.ask(ctx, f.edge.From, f.lab.topology.Target(f.edge))
+}
+
+// ask makes a connection from a pod, and says whether a request on it was answered.
+func (l *Lab) ask(ctx context.Context, from string, to netip.AddrPort) (answered bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	c, err := f.lab.fabric.pods[f.edge.From].Dial(ctx, netns.DialOptions{Remote: f.lab.topology.Target(f.edge)})
+	c, err := l.fabric.pods[from].Dial(ctx, netns.DialOptions{Remote: to})
 	if err != nil {
 		return false, nil // the reset of a refusal may meet the dial
 	}
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
-	return load.Ask(c, "flip") == nil, ctx.Err()
+	return load.Ask(c, "asked by the lab") == nil, ctx.Err()
 }

@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
+	"github.com/bulkhead-mesh/bulkhead/identity/bearer"
 )
 
 // Options say where a lab keeps its files and whom it tells what happens.
@@ -68,6 +70,7 @@ type Lab struct {
 	groups   groups
 	fabric   *fabric
 	before   map[string]traces // of each pod without a data plane
+	grants   []bearer.Grant    // tokens of nodes and sidecars
 	apps     map[string]*application
 	records  chan load.Record
 	readers  sync.WaitGroup // of applications' lines
@@ -79,9 +82,10 @@ type Lab struct {
 	uplinks uplinks // what is wrong with them; guarded by linking
 
 	mu      sync.Mutex
-	control *process   // the last one that was started; nil: none
-	plane   *dataPlane // nil: none
-	noise   []*process // a crowd, its sink first; nil: none
+	control map[string]*process // of each part the last one that was started
+	life    time.Duration       // of SVIDs
+	plane   *dataPlane          // nil: none
+	noise   []*process          // a crowd, its sink first; nil: none
 }
 
 // recordsQueue is for the moments in which the reader of records does not run.
@@ -110,7 +114,7 @@ func New(o Options) (*Lab, error) {
 	l := &Lab{
 		options: o, topology: t, marker: "marker-" + rand.Text(), pid: os.Getpid(),
 		before: make(map[string]traces), apps: make(map[string]*application),
-		records: make(chan load.Record, recordsQueue), closing: make(chan struct{}),
+		records: make(chan load.Record, recordsQueue), closing: make(chan struct{}), control: make(map[string]*process), life: svidLife,
 	}
 	return l, t.Validate()
 }
@@ -145,7 +149,11 @@ func (l *Lab) Up(ctx context.Context) error {
 		}
 	}
 	l.progress("control and %d applications", len(l.topology.All()))
-	return errors.Join(l.startApplications(ctx), l.startControl(ctx))
+	err = l.startApplications(ctx)
+	for _, part := range Parts {
+		err = errors.Join(err, l.startControl(ctx, part))
+	}
+	return err
 }
 
 func (l *Lab) startApplications(ctx context.Context) error {
@@ -195,8 +203,10 @@ func (l *Lab) Down() error {
 	ending.Wait()
 	l.readers.Wait()
 	close(l.records)
-	if c := l.controller(); c != nil {
-		c.stop(controlGrace)
+	for _, part := range Parts {
+		if c := l.controller(part); c != nil {
+			c.stop(controlGrace)
+		}
 	}
 	if l.fabric != nil {
 		err = errors.Join(err, l.fabric.close())

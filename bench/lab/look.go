@@ -43,19 +43,13 @@ func (l *Lab) Applications() []Proc {
 	return all
 }
 
-// ControlPID is the process of the lab's control, which has the CA's keys.
-func (l *Lab) ControlPID() int {
-	c := l.controller()
-	if c == nil {
-		return 0
-	}
-	return c.pid
-}
-
 // Secrets are files that belong to one of the lab's processes and to no other, by their
-// owners: a node's proxy, a pod's sidecar, or control.
+// owners: a node's proxy, a pod's sidecar, control, or the CA.
 func (l *Lab) Secrets() map[string][]string {
-	files := map[string][]string{"control": {l.path(controlFile), l.path(issuedFile), l.path(caDir)}}
+	files := map[string][]string{
+		Discovery: {l.path(Discovery + ".yaml")},
+		CA:        {l.path(CA + ".yaml"), l.path(issuedFile), l.path(caDir)},
+	}
 	for _, n := range l.topology.Nodes {
 		files[n.Name] = []string{l.tokenFile(n.Name), l.path(n.Name + ".yaml")}
 	}
@@ -67,7 +61,7 @@ func (l *Lab) Secrets() map[string][]string {
 
 // Sockets are the unix sockets of the lab's processes, by their owners.
 func (l *Lab) Sockets() map[string]string {
-	sockets := map[string]string{"control": l.path(caSocket)}
+	sockets := map[string]string{Discovery: l.socketOf(Discovery), CA: l.socketOf(CA)}
 	for _, n := range l.topology.Nodes {
 		sockets[n.Name] = l.adminSocket(n)
 	}

@@ -161,7 +161,7 @@ func (l *Lab) nodeConfig(n Node, s Subject, socket string) nodeConfig {
 	c := nodeConfig{
 		Node: n.Name, Isolation: s.Isolation, Custody: s.Custody, Liveness: livenessConfig{Off: !s.Liveness}, Budgets: budget.Config{Off: s.Budgets == BudgetsOff},
 		Restart:   restartConfig{Initial: s.Cells.Initial.String(), Factor: s.Cells.Factor, Max: s.Cells.Max.String()},
-		Discovery: l.discovery(n.Name), CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(n.Name)},
+		Discovery: l.discovery(n.Name), CA: caConfig{Socket: l.socketOf(CA), Token: l.tokenFile(n.Name)},
 		Admin: socket, Cell: l.cellProgram(n.Name), Drain: Drain.String(), Cgroup: l.groups.node(n.Name),
 		Walls: nodeWalls(),
 	}

@@ -42,7 +42,7 @@ type discoveryConfig struct {
 
 // discovery is that of a node or of a pod's sidecar: control, as on a cluster.
 func (l *Lab) discovery(owner string) *discoveryConfig {
-	return &discoveryConfig{Address: "unix://" + l.path(caSocket), Token: l.tokenFile(owner)}
+	return &discoveryConfig{Address: "unix://" + l.socketOf(Discovery), Token: l.tokenFile(owner)}
 }
 
 func (l *Lab) planSidecars(d *dataPlane) {
@@ -124,7 +124,7 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 		spec.UID, spec.GID = sidecarUID, sidecarUID
 	}
 	b := box{
-		read:  []string{shim, cell, filepath.Dir(l.path(caSocket))},
+		read:  []string{shim, cell, l.path(controlDir)},
 		write: []string{filepath.Dir(config)},
 	}
 	if group != nil {
@@ -150,7 +150,7 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 func (l *Lab) writeSidecar(p Pod, config, ready string) error {
 	b, err := yaml.Marshal(sidecarConfig{
 		Workload: p.Name(), Discovery: l.discovery(p.Name()), Ready: ready, Faults: l.faultsFile(p), Drain: Drain.String(), Admin: l.sidecarSocket(p),
-		CA: caConfig{Socket: l.path(caSocket), Token: l.tokenFile(p.Name())},
+		CA: caConfig{Socket: l.socketOf(CA), Token: l.tokenFile(p.Name())},
 	})
 	if err != nil {
 		return err

@@ -45,6 +45,9 @@ var truths = map[string][]triage.Finding{
 	"control-down":      {of(triage.KindControl, triage.Stale), of(triage.KindCA, triage.Silent)},
 	"control-slow":      {of(triage.KindControl, triage.Stale)},
 	"control-stale":     {of(triage.KindControl, triage.Stale)},
+	"ca-down":           {of(triage.KindCA, triage.Silent)},
+	"svid-expiry":       {of(triage.KindCA, triage.Silent), of(triage.KindControl, triage.Stale), ofCell(triage.Expired)},
+	"clock-jump":        {of(triage.KindCA, triage.Silent)}, // what it signs is of no use
 }
 
 func ofCell(c triage.Class) triage.Finding { return of(triage.KindCell, c) }

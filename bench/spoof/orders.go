@@ -76,6 +76,6 @@ func orders(l Lab, culprit string) (outsider, application attack.Orders, err err
 	bare.Denied = ""
 	application = attack.Orders{By: trust.ByApplication, Culprit: culprit, Imposture: &bare}
 	im.AsToken, im.DeniedToken = l.SidecarToken(friend.Name()), l.SidecarToken(denied.Name())
-	outsider = attack.Orders{By: attack.ByOutsider, Culprit: culprit, CA: l.Sockets()["control"], Imposture: &im}
+	outsider = attack.Orders{By: attack.ByOutsider, Culprit: culprit, CA: l.Sockets()[lab.CA], Imposture: &im}
 	return outsider, application, nil
 }

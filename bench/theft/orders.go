@@ -21,7 +21,7 @@ const observerPort = 20_000
 func orders(l *lab.Lab, r *trust.Record, s *trust.Subject, by string) (attack.Orders, error) {
 	t := l.Topology()
 	o := attack.Orders{
-		By: by, Culprit: r.Culprit, Group: []string{r.Culprit}, CA: l.Sockets()["control"],
+		By: by, Culprit: r.Culprit, Group: []string{r.Culprit}, CA: l.Sockets()[lab.CA],
 		FirstPort: observerPort, Lives: r.Culprit, Proxy: itsProxy, Ports: portsOf(s.Isolation),
 	}
 	if s.Isolation == lab.Sidecar && by == trust.ByCell {
@@ -48,7 +48,12 @@ func orders(l *lab.Lab, r *trust.Record, s *trust.Subject, by string) (attack.Or
 		}
 		o.Processes = append(o.Processes, attack.Process{Name: p.Name, PID: p.PID})
 	}
-	o.Processes = append(o.Processes, attack.Process{Name: "control", PID: l.ControlPID()}, attack.Process{Name: "lab", PID: os.Getpid()})
+	for _, part := range lab.Parts {
+		for _, p := range l.Control(part) {
+			o.Processes = append(o.Processes, attack.Process{Name: p.Name, PID: p.PID})
+		}
+	}
+	o.Processes = append(o.Processes, attack.Process{Name: "lab", PID: os.Getpid()})
 	for _, a := range l.Applications() {
 		if by == trust.ByApplication && slices.Contains(a.Pods, r.Culprit) {
 			continue
@@ -85,10 +90,11 @@ func observerOf(t lab.Topology, culprit string) lab.Pod {
 	return t.Sentinels[0]
 }
 
-// filesOf are the files and sockets of everybody but the thief itself.
+// filesOf are the files and sockets of everybody but the thief itself. Those of control are
+// there for everybody, and what they answer is tried elsewhere.
 func filesOf(l *lab.Lab, o *attack.Orders) (all []attack.File) {
 	add := func(owner, path string, socket bool) {
-		if path != o.Token && !(socket && path == o.CA) {
+		if path != o.Token && !(socket && slices.Contains([]string{"socket of " + lab.CA, "socket of " + lab.Discovery}, owner)) {
 			all = append(all, attack.File{Path: path, Owner: owner, Socket: socket})
 		}
 	}

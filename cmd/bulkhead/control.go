@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"os/signal"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/control"
 )
@@ -12,11 +17,14 @@ import (
 // newControlCommand makes `bulkhead control`.
 func newControlCommand() *cobra.Command {
 	var path string
+	var ahead time.Duration
 	c := &cobra.Command{
 		Use:   "control --config FILE",
 		Short: "Serve the mesh to its nodes: discovery and the embedded CA over gRPC",
 		Long: `Serve the mesh to its nodes over gRPC, until SIGTERM or SIGINT: the embedded CA, by Istio's CA API, and with a mesh
 file also discovery, by delta xDS: what istiod and ztunnel speak with each other.
+
+SIGUSR1 has the CA replace its root now, in two steps of an SVID's life each, in which nothing is dropped.
 
 The file is strict YAML:
 
@@ -38,13 +46,15 @@ The file is strict YAML:
   - token: s3cret-of-n1
     node: n1                # good for the identities of the workloads that run there`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runControl(cmd, path) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runControl(cmd, path, ahead) },
 	}
 	c.Flags().StringVar(&path, "config", "", "the file (required)")
+	c.Flags().DurationVar(&ahead, "clock-ahead", 0, "date SVIDs as if the clock were so far ahead: for drills")
+	_ = c.Flags().MarkHidden("clock-ahead") // it fails for a flag that is not there
 	return c
 }
 
-func runControl(cmd *cobra.Command, path string) error {
+func runControl(cmd *cobra.Command, path string, ahead time.Duration) error {
 	if path == "" {
 		return usageError{errors.New("control: --config is missing")}
 	}
@@ -53,9 +63,35 @@ func runControl(cmd *cobra.Command, path string) error {
 		return usageError{err}
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	if ahead != 0 {
+		log.Warn("the CA dates SVIDs wrong, as it was told to", "ahead", ahead)
+		cfg.Now = func() time.Time { return time.Now().Add(ahead) }
+	}
 	served, err := control.New(cfg, log)
 	if err != nil {
 		return err
 	}
+	defer rotateOnSignal(cmd.Context(), served, log)()
 	return served.Run(cmd.Context()) // main ends it at the first signal
+}
+
+// rotateOnSignal has the CA replace its root at each SIGUSR1, until what it returns.
+func rotateOnSignal(ctx context.Context, c *control.Control, log *slog.Logger) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	wanted, ended := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(wanted, unix.SIGUSR1)
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-wanted:
+				if err := c.CA().RotateRoot(); err != nil {
+					log.Error("roots not rotated", "error", err)
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() { signal.Stop(wanted); cancel(); <-ended }
 }

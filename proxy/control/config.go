@@ -18,18 +18,19 @@ import (
 
 // Config is what the file says.
 type Config struct {
-	TrustDomain string         `json:"trustDomain"`
-	CADir       string         `json:"caDir"`               // empty: in memory
-	Socket      string         `json:"socket"`              // path of the unix socket
-	SocketMode  Mode           `json:"socketMode"`          // zero: 0600
-	Address     string         `json:"address,omitempty"`   // host:port that is served over TLS as well; empty: none
-	RootsFile   string         `json:"rootsFile,omitempty"` // file that gets the roots, PEM, for those who come by the address; empty: none
-	TTL         Duration       `json:"ttl"`                 // of an SVID, and the longest that a caller may wish for; zero: 1 h
-	RootLife    Duration       `json:"rootLife,omitempty"`  // after which a new root takes over; zero: never
-	Mesh        string         `json:"mesh,omitempty"`      // mesh file, watched: which identities run on which node
-	Views       Views          `json:"views,omitempty"`     // namespaces that a node is shown; default: everything
-	Tokens      []bearer.Grant `json:"tokens"`
-	Issued      string         `json:"issued,omitempty"` // file that gets a line for each SVID: identity, public key, end; empty: none
+	TrustDomain string           `json:"trustDomain"`
+	CADir       string           `json:"caDir"`               // empty: in memory
+	Socket      string           `json:"socket"`              // path of the unix socket
+	SocketMode  Mode             `json:"socketMode"`          // zero: 0600
+	Address     string           `json:"address,omitempty"`   // host:port that is served over TLS as well; empty: none
+	RootsFile   string           `json:"rootsFile,omitempty"` // file that gets the roots, PEM, for those who come by the address; empty: none
+	TTL         Duration         `json:"ttl"`                 // of an SVID, and the longest that a caller may wish for; zero: 1 h
+	RootLife    Duration         `json:"rootLife,omitempty"`  // after which a new root takes over; zero: never
+	Mesh        string           `json:"mesh,omitempty"`      // mesh file, watched: which identities run on which node
+	Views       Views            `json:"views,omitempty"`     // namespaces that a node is shown; default: everything
+	Tokens      []bearer.Grant   `json:"tokens"`
+	Issued      string           `json:"issued,omitempty"` // file that gets a line for each SVID: identity, public key, end; empty: none
+	Now         func() time.Time `json:"-"`                // the CA's clock; nil: time.Now
 }
 
 // defaultTTL is an hour: what is stolen with a key is worth no more than that.

@@ -49,7 +49,7 @@ func New(cfg Config, log *slog.Logger) (*Control, error) {
 		return nil, &ConfigError{Err: err}
 	}
 	ttl := time.Duration(cmp.Or(cfg.TTL, defaultTTL))
-	o := ca.Options{TrustDomain: cfg.TrustDomain, TTL: ttl, MaxTTL: ttl, Logger: log, RootLife: time.Duration(cfg.RootLife)}
+	o := ca.Options{TrustDomain: cfg.TrustDomain, TTL: ttl, MaxTTL: ttl, Logger: log, RootLife: time.Duration(cfg.RootLife), Now: cfg.Now}
 	if cfg.RootsFile != "" {
 		o.RootsChanged = func(pem []byte) {
 			if err := writeWhole(cfg.RootsFile, pem); err != nil {

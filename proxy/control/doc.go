@@ -32,5 +32,7 @@
 // Calls with a token that is not in the file are refused before anything of them is read. One that panics is answered
 // Internal, and the others go on.
 //
+// Whoever calls CA().RotateRoot has the root replaced at once, in two steps of a ttl each; `bulkhead control` does at SIGUSR1.
+//
 // The file is read once: another token list means a restart, during which nodes keep the SVIDs that they have.
 package control

@@ -2,6 +2,7 @@ package vitals
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"sync"
 	"time"
@@ -37,6 +38,16 @@ func NewSigning(s Signer) *Signing { return &Signing{signer: s} }
 // Sign is part of Signer.
 func (s *Signing) Sign(ctx context.Context, id identity.ID, csr []byte) (chain, roots [][]byte, err error) {
 	chain, roots, err = s.signer.Sign(ctx, id, csr)
+	if err != nil {
+		s.note(err)
+	} else {
+		s.note(dated(id, chain, time.Now()))
+	}
+	return chain, roots, err
+}
+
+// note counts how one attempt went.
+func (s *Signing) note(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -50,7 +61,19 @@ func (s *Signing) Sign(ctx context.Context, id identity.ID, csr []byte) (chain, 
 		s.ca.Failing++
 		s.ca.Error = err.Error()
 	}
-	return chain, roots, err
+}
+
+// dated says what is wrong with the dates of a fresh SVID: whoever asked refuses it, and tells
+// nobody but its log. A chain that cannot be read is the asker's to judge.
+func dated(id identity.ID, chain [][]byte, now time.Time) error {
+	if len(chain) == 0 {
+		return nil
+	}
+	leaf, err := x509.ParseCertificate(chain[0])
+	if err != nil || !now.Before(leaf.NotBefore) && !now.After(leaf.NotAfter) {
+		return nil
+	}
+	return &identity.DatedError{ID: id, NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Now: now}
 }
 
 // CA is how it went so far.

@@ -2,10 +2,17 @@ package vitals
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/identity/ca"
+	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
 )
 
 type signer struct{ err error }
@@ -33,6 +40,37 @@ func TestSigningRemembers(t *testing.T) {
 		got := s.CA()
 		if got.Failing != step.failing || got.Signed != step.signed || got.Since.IsZero() != (step.failing == 0) || (got.Error == "") != (step.failing == 0) {
 			t.Errorf("step %d: %+v", i, got)
+		}
+	}
+}
+
+// A signature that is dated for another time is none that anybody can use, and is handed on:
+// whoever asked refuses it.
+func TestSigningSeesWrongDates(t *testing.T) {
+	id, err := identity.New("cluster.local", "a", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := issuer.NewCSR(key, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ahead, failing := range map[time.Duration]int{0: 0, 2 * time.Hour: 1, -2 * time.Hour: 1} {
+		authority, err := ca.New(ca.Options{TrustDomain: "cluster.local", Now: func() time.Time { return time.Now().Add(ahead) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := NewSigning(ca.Local{CA: authority})
+		chain, _, err := s.Sign(t.Context(), id, csr)
+		if err != nil || len(chain) == 0 {
+			t.Fatal(err)
+		}
+		if got := s.CA(); got.Failing != failing || strings.Contains(got.Error, "clock") != (failing > 0) {
+			t.Errorf("%v ahead: %+v", ahead, got)
 		}
 	}
 }
