@@ -76,6 +76,8 @@ func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
 		return Prediction{Must: ofTheMesh(run, s)}
 	case fault.EndsSVIDs:
 		return Prediction{Must: onlyNew(run, ofTheMesh(run, s))} // what is open has proven itself
+	case fault.Burdens:
+		return burdened(run, s)
 	case fault.HampersPod:
 		return Prediction{Waiting: hampered(run, alone(s))} // whoever serves it: others are not in the pod
 	case fault.Ends:
@@ -110,6 +112,15 @@ func ofTheMesh(run *measure.Run, s lab.Subject) (must []int) {
 		}
 	}
 	return must
+}
+
+// burdened: a cell is told of what it asked for, and its keeper has the rest. A sidecar works
+// at all of it, with the CPU that its flows need.
+func burdened(run *measure.Run, s lab.Subject) Prediction {
+	if s.Isolation != lab.Sidecar {
+		return Prediction{}
+	}
+	return Prediction{Waiting: ofTheMesh(run, s)}
 }
 
 // hampered: whoever shares the culprit's process, and the culprit itself where it has

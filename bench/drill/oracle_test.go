@@ -158,7 +158,7 @@ func TestPredictControl(t *testing.T) {
 		s, _ := lab.SubjectOf(isolation, lab.Kubelet(0.1))
 		run := plan(testParams(s), lab.Default(), "x", time.Now())
 		for _, f := range []fault.Fault{
-			fault.ControlDown, fault.ControlSlow, fault.ControlStale, fault.CADown, fault.RootRotation, fault.ClockJump, fault.BadPush, fault.BigPush, fault.EndpointsGone,
+			fault.ControlDown, fault.ControlSlow, fault.ControlStale, fault.CADown, fault.RootRotation, fault.ClockJump, fault.BadPush, fault.EndpointsGone,
 		} {
 			if got := foretell(run, s, f); len(got.Must)+len(got.Waiting) > 0 {
 				t.Errorf("%s, %s: %+v, want nobody", f.Name(), isolation, got)
@@ -172,6 +172,13 @@ func TestPredictControl(t *testing.T) {
 		}
 		if got := foretell(run, s, fault.DenyAll); !slices.Equal(got.Must, want) || len(got.Waiting) > 0 {
 			t.Errorf("%s: %+v, want %v", isolation, got, want)
+		}
+		may := 0
+		if isolation == lab.Sidecar {
+			may = len(want)
+		}
+		if got := foretell(run, s, fault.BigPush); len(got.Must) > 0 || len(got.Waiting) != may || got.Absence > 0 {
+			t.Errorf("%s, big-push: %+v, want that %d may be hit", isolation, got, may)
 		}
 		want = slices.DeleteFunc(want, func(id int) bool { return run.Flows[id].Kind != load.New })
 		if got := foretell(run, s, fault.SVIDExpiry); !slices.Equal(got.Must, want) || len(got.Waiting) > 0 {

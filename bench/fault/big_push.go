@@ -20,7 +20,7 @@ type bigPush struct {
 func (bigPush) Name() string { return "big-push" }
 
 // Effect is part of Fault.
-func (bigPush) Effect() Effect { return TouchesControl }
+func (bigPush) Effect() Effect { return Burdens }
 
 // Lasts is part of Lasting.
 func (f bigPush) Lasts() time.Duration { return f.lasts }
@@ -33,7 +33,7 @@ func (bigPush) About() About {
 	return About{
 		Group: Control, Does: "adds thousands of workloads to the mesh and replaces them by others, every two seconds",
 		Incident: "A large deployment rolls, or a cluster is joined, and every proxy of the mesh takes all of it at once.",
-		Expect:   "Nobody is hit: a cell is told only of what it asked for, and its keeper takes the rest beside it. A sidecar takes everything itself.",
+		Expect:   "Nobody is hit on a node: a cell is told only of what it asked for, and its keeper takes the rest beside it. A sidecar takes everything itself, and its flows may be late meanwhile.",
 		Look:     "Lateness, and what the sentinels took meanwhile: the proxies of a lab share its CPUs.",
 	}
 }

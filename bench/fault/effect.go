@@ -23,6 +23,7 @@ const (
 	SiftsLink                    // small things pass between them as before, large ones do not
 	ForbidsAll                   // every flow of the mesh is denied by policy
 	EndsSVIDs                    // every SVID ends, and none is renewed
+	Burdens                      // every proxy is told a lot that it does not need
 	TouchesControl               // control fails or says what changes nothing for any flow
 )
 
