@@ -1,11 +1,7 @@
 package cell
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/netip"
 	"slices"
 	"time"
@@ -215,55 +211,4 @@ type Done struct {
 	// Generation is that of the Serve's policies, when they are in force: everything that
 	// is open has been judged by them. Pongs say so too, later.
 	Generation string `json:"generation,omitempty"`
-}
-
-// MalformedError is a packet that is no message.
-type MalformedError struct{ Err error }
-
-func (e *MalformedError) Error() string { return "channel: malformed message: " + e.Err.Error() }
-func (e *MalformedError) Unwrap() error { return e.Err }
-
-var errNotOne = errors.New("exactly one field must be set")
-
-// Decode reads a packet strictly: unknown fields, trailing bytes, and anything
-// but exactly one field set are errors.
-func Decode(b []byte) (*Message, error) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	var m Message
-	if err := d.Decode(&m); err != nil {
-		return nil, &MalformedError{err}
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, &MalformedError{errors.New("trailing bytes")}
-	}
-	if m.fields() != 1 {
-		return nil, &MalformedError{errNotOne}
-	}
-	return &m, nil
-}
-
-// Encode writes a message.
-func Encode(m *Message) ([]byte, error) {
-	if m.fields() != 1 {
-		return nil, &MalformedError{errNotOne}
-	}
-	b, err := json.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("channel: %w", err)
-	}
-	return b, nil
-}
-
-func (m *Message) fields() int {
-	n := 0
-	for _, set := range []bool{
-		m.Hello != nil, m.Serve != nil, m.Drop != nil, m.Judge != nil, m.Invalidate != nil, m.Answer != nil, m.Signed != nil,
-		m.Ping != nil, m.Limits != nil, m.Level != nil, m.Look != nil, m.Seen != nil, m.Fault != nil, m.Resolve != nil, m.Sign != nil, m.Pong != nil, m.Done != nil,
-	} {
-		if set {
-			n++
-		}
-	}
-	return n
 }

@@ -1,6 +1,8 @@
 package cell
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"testing"
 
@@ -19,6 +21,10 @@ func TestDecodeIsStrict(t *testing.T) {
 		"trailing bytes": `{"ping":{"n":1}}{"ping":{"n":2}}`,
 		"trailing brace": `{"ping":{"n":1}}}`,
 		"an array":       `[]`,
+		"a list of one":  `["ping"]`,
+		"null":           `{"ping":null}`,
+		"twice":          `{"ping":{"n":1},"ping":{"n":2}}`,
+		"no end":         `{"ping":{"n":1}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := Decode([]byte(packet))
@@ -42,6 +48,10 @@ func TestDecodeIsTheInverseOfEncode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		whole, err := json.Marshal(m)
+		if err != nil || !bytes.Equal(b, whole) {
+			t.Errorf("got %s, want what encoding/json writes: %s, %v", b, whole, err)
+		}
 		got, err := Decode(b)
 		if err != nil {
 			t.Fatal(err)
@@ -61,8 +71,8 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if m.fields() != 1 {
-			t.Errorf("accepted %d fields", m.fields())
+		if _, one := m.kind(); !one {
+			t.Errorf("accepted %+v", m)
 		}
 		if m.Serve != nil {
 			_, _ = assignment(m.Serve, nil)
