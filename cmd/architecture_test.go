@@ -97,6 +97,7 @@ var tooHeavy = []struct{ path, why string }{
 	{"github.com/prometheus", "the keeper serves /metrics; a cell counts with atomics"},
 	{"github.com/google/nftables", "rules are the keeper's"},
 	{"github.com/vishvananda/netlink", "rules are the keeper's"},
+	{"github.com/spf13/cobra", "a cell has one command, and package flag reads it"},
 	{"k8s.io", "no Kubernetes client in the data path"},
 }
 

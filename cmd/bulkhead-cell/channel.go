@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/cmd/internal/dataplane"
@@ -18,22 +17,7 @@ import (
 // channelFD is where the anchor puts the cell's end of the channel.
 const channelFD = 3
 
-func newChannelCommand() *cobra.Command {
-	var name string
-	var logs telemetry.LogConfig
-	c := &cobra.Command{
-		Use:    "channel",
-		Short:  "Serve what the keeper says over descriptor 3",
-		Hidden: true,
-		Args:   dataplane.Args(cobra.NoArgs),
-		RunE:   func(c *cobra.Command, _ []string) error { return runChannel(c.Context(), name, logs) },
-	}
-	c.Flags().StringVar((*string)(&logs.Format), "log-format", "", "json or text")
-	c.Flags().StringVar((*string)(&logs.Access), "log-access", "", "none, errors, all or opened")
-	c.Flags().StringVar(&name, "name", "cell", "the cell's name in logs")
-	return c
-}
-
+// runChannel serves what the keeper says over descriptor 3.
 func runChannel(ctx context.Context, name string, how telemetry.LogConfig) error {
 	if err := how.Validate(); err != nil {
 		return &dataplane.Misuse{Err: err}

@@ -10,4 +10,4 @@ import (
 
 func init() { dataplane.Name("bulkhead-sidecar") }
 
-func main() { os.Exit(dataplane.Main(newRoot(), os.Args[1:])) }
+func main() { os.Exit(dataplane.Main("bulkhead-sidecar", newRoot().ExecuteContext)) }

@@ -50,7 +50,14 @@ func newRoot() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bulkhead-sidecar --config FILE",
 		Short: "The data plane of one pod: serves the pod in whose network namespace this runs", Version: version,
-		Args: dataplane.Args(cobra.NoArgs),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return &dataplane.Misuse{Err: fmt.Errorf("unexpected argument %q", args[0])}
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			config, err := loadSidecar(path)
 			if err != nil {
@@ -60,6 +67,8 @@ func newRoot() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&path, "config", "", "the sidecar's YAML file (required)")
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &dataplane.Misuse{Err: err} })
+	c.CompletionOptions.DisableDefaultCmd = true
 	return c
 }
 

@@ -3,7 +3,7 @@
 // is alone in a pod.
 //
 //	func init() { dataplane.Name("bulkhead-cell") }
-//	func main() { os.Exit(dataplane.Main(newRoot(), os.Args[1:])) }
+//	func main() { os.Exit(dataplane.Main("bulkhead-cell", run)) }
 //
 //	logs := dataplane.NewLogs(os.Stderr, name)
 //	defer logs.Close()

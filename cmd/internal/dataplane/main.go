@@ -8,8 +8,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/spf13/cobra"
-
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
@@ -28,36 +26,22 @@ type Misuse struct{ Err error }
 func (m *Misuse) Error() string { return m.Err.Error() }
 func (m *Misuse) Unwrap() error { return m.Err }
 
-// Main runs a command until it ends by itself or by SIGTERM or SIGINT, and returns the
-// exit code. It makes root silent and its mistaken flags Misuse.
-func Main(root *cobra.Command, args []string) int {
+// Main runs a program until it ends by itself or by SIGTERM or SIGINT, and returns the exit
+// code.
+func Main(name string, run func(context.Context) error) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	root.SilenceUsage, root.SilenceErrors = true, true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &Misuse{err} })
-	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := run(ctx)
 	if err == nil {
 		return 0
 	}
 	lines := telemetry.NewLines(os.Stderr) // which somebody may have stopped reading: that must not keep a process from its end
-	fmt.Fprintf(lines, "%s: %v\n", root.Name(), err)
+	fmt.Fprintf(lines, "%s: %v\n", name, err)
 	lines.Close()
 	if _, ok := errors.AsType[*Misuse](err); ok {
 		return exitMisuse
 	}
 	return exitFailure
-}
-
-// Args marks errors of an argument check as misuse.
-func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return &Misuse{err}
-		}
-		return nil
-	}
 }
 
 // Transport is how tunnels of one workload are made.
