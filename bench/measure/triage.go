@@ -85,7 +85,7 @@ func JudgeTriage(run *Run, res *Result, looks []Look) (all []Triage) {
 // take adds one look.
 func (t *Triage) take(run *Run, l Look, after time.Duration) {
 	for _, f := range l.Findings {
-		right := t.Scored && run.right(f)
+		right := t.Kind == run.Drill && run.right(f)
 		if right {
 			t.Victims = append(t.Victims, f.Victims...)
 			if !t.Named && after <= NamedWithin {

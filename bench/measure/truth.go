@@ -40,14 +40,35 @@ var truths = map[string][]triage.Finding{
 	"loss":              {of(triage.KindLink, triage.Lossy)},
 	"mtu":               {of(triage.KindLink, triage.Lossy), of(triage.KindLink, triage.Unreachable)},
 	"flap":              {of(triage.KindLink, triage.Unreachable), of(triage.KindLink, triage.Lossy)},
+	"bad-push":          {of(triage.KindControl, triage.Rejected)},
+	"policy-flip":       {of(triage.KindPolicy, triage.Denied)},
+	"ca-down":           {of(triage.KindCA, triage.Silent), of(triage.KindControl, triage.Stale)},
+	"svid-expiry":       {ofCell(triage.Expired), of(triage.KindCA, triage.Silent)},
 	"rules-flushed":     {of(triage.KindCapture, triage.RulesGone)},
 	"deny-all":          {of(triage.KindPolicy, triage.Denied)},
 	"control-down":      {of(triage.KindControl, triage.Stale), of(triage.KindCA, triage.Silent)},
-	"control-slow":      {of(triage.KindControl, triage.Stale)},
+	"control-slow":      {of(triage.KindControl, triage.Slow)},
 	"control-stale":     {of(triage.KindControl, triage.Stale)},
 	"ca-down":           {of(triage.KindCA, triage.Silent)},
 	"svid-expiry":       {of(triage.KindCA, triage.Silent), of(triage.KindControl, triage.Stale), ofCell(triage.Expired)},
 	"clock-jump":        {of(triage.KindCA, triage.Silent)}, // what it signs is of no use
+}
+
+// operations are drills in which nothing is wrong, and what may be said of them all the same.
+// Whatever else is said is a false alarm.
+var operations = map[string][]triage.Finding{
+	"big-push":      {},
+	"drain":         {},
+	"regroup":       {ofCell(triage.Replaced)},
+	"rollback":      {ofCell(triage.Replaced)},
+	"root-rotation": {},
+	"upgrade":       {ofCell(triage.Replaced), of(triage.KindKeeper, triage.Replaced)},
+}
+
+// IsOperation says whether a drill is an operation in which nothing is wrong.
+func IsOperation(drill string) bool {
+	_, is := operations[drill]
+	return is && truths[drill] == nil
 }
 
 func ofCell(c triage.Class) triage.Finding { return of(triage.KindCell, c) }
@@ -59,9 +80,11 @@ func of(k triage.Kind, c triage.Class) triage.Finding {
 // right says whether a finding names what the drill did: the kind of path and the class,
 // and the path itself: the one that leads to the culprit.
 func (r *Run) right(f triage.Finding) bool {
-	return slices.ContainsFunc(truths[r.Drill], func(t triage.Finding) bool {
-		return t.Path.Kind == f.Path.Kind && t.Class == f.Class && r.leads(f)
-	})
+	isOf := func(t triage.Finding) bool { return t.Path.Kind == f.Path.Kind && t.Class == f.Class }
+	if IsOperation(r.Drill) {
+		return slices.ContainsFunc(operations[r.Drill], isOf) // of whatever it is
+	}
+	return slices.ContainsFunc(truths[r.Drill], isOf) && r.leads(f)
 }
 
 // leads says whether the finding's path is the culprit's.
@@ -74,6 +97,8 @@ func (r *Run) leads(f triage.Finding) bool {
 		}
 		alone := strings.HasSuffix(f.Path.Name, "/"+r.Culprit) // its sidecar, or its cell for it alone
 		return alone || strings.HasPrefix(f.Path.Name, node+" ") && slices.Contains(f.Victims, r.Culprit)
+	case triage.KindPolicy:
+		return r.Drill == "deny-all" || slices.Contains(strings.Split(strings.TrimPrefix(f.Path.Name, "of "), ", "), r.Culprit) // everybody is denied, or one
 	case triage.KindControl, triage.KindCA:
 		return slices.ContainsFunc(strings.Split(strings.TrimPrefix(f.Path.Name, "of "), ", "), func(who string) bool {
 			return slices.Contains(r.Nodes, who) || strings.HasSuffix(who, r.Culprit) // there is one control, and some who notice

@@ -31,6 +31,7 @@ func Diagnose(window []Observation) []Finding {
 		d.workloads(s)
 		d.denials(s)
 	}
+	d.policies()
 	d.links()
 	d.control()
 	return causes(d.found)
@@ -41,6 +42,7 @@ type diagnosis struct {
 	window []Observation
 	now    *Observation
 	places map[netip.Addr]place
+	denied []denial
 	found  []Finding
 }
 

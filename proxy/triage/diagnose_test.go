@@ -101,7 +101,7 @@ func TestDiagnose(t *testing.T) {
 				node(func(s *Source) { s.Metrics[`bulkhead_connections_opened_total{cell="shared",workload="a/web"}`] = 6200 })), nil},
 		"policy begins to refuse": {
 			window(node(nil), node(func(s *Source) { s.Metrics[failures+`denied"}`] = 8 })),
-			[]Finding{{Path: Path{KindPolicy, "b/db"}, Class: Denied, Victims: []string{"a/web", "b/db"}}}},
+			[]Finding{{Path: Path{KindPolicy, "of b/db"}, Class: Denied, Victims: []string{"a/web", "b/db"}}}},
 		"policy refuses as it did before": {
 			window(node(func(s *Source) { s.Metrics[failures+`not-allowed"}`] = 3 }), node(func(s *Source) { s.Metrics[failures+`not-allowed"}`] = 30 })), nil},
 		"failures that are not policy's": {

@@ -1,6 +1,7 @@
 package triage
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,15 +34,48 @@ func (d *diagnosis) denials(s *Source) {
 		counts[p] += v
 	}
 	for p, n := range counts {
-		if n < deniedLeast {
-			continue
+		if n >= deniedLeast {
+			d.denied = append(d.denied, denial{p.workload, p.peer, n, d.firstRefused(s.Socket, p.workload, p.peer)})
 		}
-		d.add(Finding{
-			Path: Path{KindPolicy, p.workload}, Class: Denied, Since: d.firstRefused(s.Socket, p.workload, p.peer), Victims: []string{p.workload, p.peer},
-			Evidence: []string{fmt.Sprintf("%.0f connections of %s were refused by policy, and none before", n, p.peer)},
-			Next:     "bulkhead config: which policies are in force for " + p.workload + ", and since when",
-		})
 	}
+}
+
+// denial is a pair of workloads between which policy began to refuse.
+type denial struct {
+	workload, peer string
+	times          float64
+	since          time.Time
+}
+
+// deniedSaid is how many pairs are named one by one.
+const deniedSaid = 5
+
+// policies is one finding for all denials: policies are pushed together.
+func (d *diagnosis) policies() {
+	if len(d.denied) == 0 {
+		return
+	}
+	slices.SortFunc(d.denied, func(a, b denial) int {
+		return cmp.Or(strings.Compare(a.workload, b.workload), strings.Compare(a.peer, b.peer))
+	})
+	f := Finding{Class: Denied, Since: d.now.At}
+	var at []string
+	for i, x := range d.denied {
+		at, f.Victims = append(at, x.workload), append(f.Victims, x.workload, x.peer)
+		if x.since.Before(f.Since) {
+			f.Since = x.since
+		}
+		if i < deniedSaid {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("%.0f connections from %s to %s were refused by policy, and none before", x.times, x.peer, x.workload))
+		}
+	}
+	if more := len(d.denied) - deniedSaid; more > 0 {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("so were those of %d more pairs", more))
+	}
+	at = slices.Compact(at)
+	f.Path = Path{KindPolicy, "of " + strings.Join(at, ", ")}
+	f.Next = "bulkhead config: which policies are in force for " + at[0] + ", and since when"
+	d.add(f)
 }
 
 // label is the value of a label in a series as /metrics writes it.

@@ -31,8 +31,9 @@ func Own() map[uint32]bool {
 
 // Uncaptured looks for signs that the pod's rules are not what they should be. A sidecar may not
 // read them, but it sees what they do: of a connection that is captured the other end
-// is at one of our ports, and what we send to an application of the pod is answered.
-func (p *Pod) Uncaptured(all []Socket, own map[uint32]bool) {
+// is at one of our ports, and what we send to an application of the pod is answered. It returns
+// the connections that leave the pod past the data plane.
+func (p *Pod) Uncaptured(all []Socket, own map[uint32]bool) (beside map[Socket]bool) {
 	listening, twins := map[uint16]bool{}, map[netip.AddrPort]bool{}
 	for _, s := range all {
 		switch {
@@ -42,6 +43,8 @@ func (p *Pod) Uncaptured(all []Socket, own map[uint32]bool) {
 			twins[s.Remote] = true
 		}
 	}
+	beside = map[Socket]bool{}
+	p.Unreached = 0
 	for _, s := range all {
 		to := s.Remote.Addr()
 		inside := to.IsLoopback() || slices.Contains(p.Addresses, to)
@@ -52,7 +55,8 @@ func (p *Pod) Uncaptured(all []Socket, own map[uint32]bool) {
 				p.Unreached++
 			}
 		case s.Inode != 0 && !inside && !listening[s.Local.Port()] && !twins[s.Local]:
-			p.Beside++
+			beside[Socket{Local: s.Local, Remote: s.Remote, Inode: s.Inode}] = true
 		}
 	}
+	return beside
 }

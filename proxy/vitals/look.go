@@ -1,6 +1,9 @@
 package vitals
 
-import "maps"
+import (
+	"maps"
+	"time"
+)
 
 // Look is the pod that lives in a namespace, on a node.
 func Look(uid, node string, ns Namespace) Pod {
@@ -8,16 +11,36 @@ func Look(uid, node string, ns Namespace) Pod {
 	return p
 }
 
-// LookAround is the pod that this process lives in, on a node.
+// settles is how long a connection may have one end that the dump saw and one that it did not: a dump
+// is no picture of one moment.
+const settles = 50 * time.Millisecond
+
+// LookAround is the pod that this process lives in, on a node. Where something seems to leave it past
+// the data plane it looks again, for the same.
 func LookAround(uid, node string, ns Namespace) Pod {
+	p, first := lookAround(uid, node, ns)
+	if len(first) == 0 {
+		return p
+	}
+	time.Sleep(settles)
+	p, second := lookAround(uid, node, ns)
+	for s := range second {
+		if first[s] {
+			p.Beside++
+		}
+	}
+	return p
+}
+
+func lookAround(uid, node string, ns Namespace) (Pod, map[Socket]bool) {
 	before := Own()
 	p, sockets := look(uid, node, ns)
 	own := Own()
-	if before != nil && own != nil { // of both: one that came or went meanwhile would be taken for somebody else's
-		maps.Copy(own, before)
-		p.Uncaptured(sockets, own)
+	if before == nil || own == nil {
+		return p, nil
 	}
-	return p
+	maps.Copy(own, before) // of both: one that came or went meanwhile would be taken for somebody else's
+	return p, p.Uncaptured(sockets, own)
 }
 
 func look(uid, node string, ns Namespace) (Pod, []Socket) {
