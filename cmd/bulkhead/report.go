@@ -20,6 +20,7 @@ type reportForms struct {
 	pictures string // directory
 	// benchstat asks for what golang.org/x/perf/cmd/benchstat reads, of records of bench datapath.
 	benchstat bool
+	triage    bool // how an operator's tool did, over all of the drills
 }
 
 // besideRecord is what --html means without a file.
@@ -39,6 +40,7 @@ of a bench. Several are shown as a suite is.
   bulkhead report out/RUN --html                           out/RUN/report.html: to look at, from disk, without a network
   bulkhead report out/RUN --html=page.html --svg pictures  that elsewhere, and an SVG of each strip
   bulkhead report out/RUN --md                             Markdown for a pull request
+  bulkhead report out/SUITE --triage                       how bulkhead triage did over all of its drills, and what it missed
   bulkhead report out/RUN --benchstat | benchstat -col /subject -    of bench datapath
 
 docs/report.md says how to read the page, docs/record.md what the words in it mean, docs/bench-isolation.md those of bench
@@ -68,6 +70,7 @@ isolation.`,
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON instead of the table; of several records a list")
 	c.Flags().BoolVar(&f.markdown, "md", false, "print Markdown instead of the table")
 	c.Flags().BoolVar(&f.benchstat, "benchstat", false, "print every number of bench datapath as benchstat reads them")
+	c.Flags().BoolVar(&f.triage, "triage", false, "print how bulkhead triage did in all of the drills together; with --json as JSON")
 	c.Flags().StringVar(&f.page, "html", "", "write the page to this file (--html=FILE); without one, to report.html in DIR")
 	c.Flags().Lookup("html").NoOptDefVal = besideRecord
 	c.Flags().StringVar(&f.pictures, "svg", "", "write an SVG of each strip into this directory")
@@ -83,6 +86,9 @@ func (f *reportForms) show(out io.Writer, dirs []string) error {
 	if f.benchstat && (f.asJSON || f.markdown) {
 		return usageError{errors.New("--benchstat prints by itself: leave out --json and --md")}
 	}
+	if f.triage && (f.markdown || f.benchstat) {
+		return usageError{errors.New("--triage prints by itself: leave out --md and --benchstat")}
+	}
 	r, err := readReports(dirs)
 	if err != nil {
 		return err
@@ -93,6 +99,8 @@ func (f *reportForms) show(out io.Writer, dirs []string) error {
 func (f *reportForms) write(out io.Writer, r *reports) (err error) {
 	var text []byte
 	switch {
+	case f.triage:
+		text, err = r.triage(f.asJSON)
 	case f.asJSON:
 		text, err = r.json()
 	case f.markdown:

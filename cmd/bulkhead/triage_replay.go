@@ -25,7 +25,7 @@ func (f *triageFlags) again(out io.Writer) error {
 			dirs = append(dirs, filepath.Join(f.replay, e.Dir))
 		}
 	}
-	scored := 0
+	scored, total := 0, measure.NewScore()
 	for _, dir := range dirs {
 		if _, err := os.Stat(filepath.Join(dir, measure.LooksFile)); errors.Is(err, os.ErrNotExist) {
 			continue // of a suite some have none; a drill without is said below
@@ -46,7 +46,11 @@ func (f *triageFlags) again(out io.Writer) error {
 		} else if text := d.TriageText(); text != "" {
 			fmt.Fprintf(out, "%s\n%s\n\n", d.Title(), text)
 		}
+		total.Add(d.Run, d.Result)
 		scored++
+	}
+	if scored > 1 && !f.asJSON {
+		fmt.Fprint(out, report.ScoreText(total))
 	}
 	if scored == 0 {
 		return usageError{fmt.Errorf("--replay: there is no %s below %s: nobody watched that drill, or it is older than this", measure.LooksFile, f.replay)}
