@@ -94,7 +94,7 @@ func (c *Channel) receive(ctx context.Context, b []byte, files []*os.File) error
 		c.pinged.Store(n)
 		return c.emit(ctx, Event{Ping: c.answer})
 	}
-	m, err := Decode(b)
+	m, files, err := Unpack(b, files)
 	if err == nil && m.Serve == nil && len(files) > 0 {
 		err = &MalformedError{errors.New("unexpected descriptors")}
 	}

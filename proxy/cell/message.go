@@ -17,7 +17,7 @@ import (
 )
 
 // ProtocolVersion is exchanged in the hello; ends that differ do not talk.
-const ProtocolVersion = 3
+const ProtocolVersion = 4
 
 // Message is one packet of the channel. Exactly one field is set.
 type Message struct {
@@ -25,6 +25,7 @@ type Message struct {
 	Hello *Hello `json:"hello,omitempty"`
 
 	// Keeper to cell.
+	Large      *Large       `json:"large,omitempty"` // in place of another, see Pack
 	Serve      *Serve       `json:"serve,omitempty"`
 	Drop       *Drop        `json:"drop,omitempty"`
 	Judge      *Judge       `json:"judge,omitempty"`

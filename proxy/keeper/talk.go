@@ -97,25 +97,39 @@ func (k *Keeper) write(x *process, o *outbox) {
 	}
 }
 
+// post sends a packet. Policies for which there is no message at all become a refusal of
+// everybody.
 func (o *outbox) post(p packet) error {
 	defer closeAll(p.borrowed)
-	b, err := cell.Encode(p.message)
-	if err == nil && len(b) > channel.MaxPacket {
-		if closed, uid := shut(p.message); closed != nil {
-			large := &tooLargeError{uid, len(b)}
-			if b, err = cell.Encode(closed); err == nil {
-				err = o.conn.Send(b, p.files...)
-			}
-			return errors.Join(large, err)
-		}
+	err := o.deliver(p)
+	var large *cell.TooLargeError
+	if !errors.As(err, &large) {
+		return err
 	}
-	if err == nil {
-		err = o.conn.Send(b, p.files...)
+	closed, uid := shut(p.message)
+	if closed == nil {
+		return err
 	}
-	if err == nil && isPush(p.message) {
-		o.pushed.add(len(b))
+	return errors.Join(&tooLargeError{uid, large.Bytes}, o.deliver(packet{message: closed, files: p.files}))
+}
+
+func (o *outbox) deliver(p packet) error {
+	packed, err := cell.Pack(p.message)
+	if err != nil {
+		return err
 	}
-	return err
+	files := p.files
+	if packed.Memory != nil {
+		defer packed.Memory.Close()
+		files = append([]*os.File{packed.Memory}, files...)
+	}
+	if err := o.conn.Send(packed.Bytes, files...); err != nil {
+		return err
+	}
+	if isPush(p.message) {
+		o.pushed.add(packed.Size)
+	}
+	return nil
 }
 
 // discard gives back what will not be sent any more.

@@ -5,22 +5,21 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
-	"github.com/bulkhead-mesh/bulkhead/proxy/channel"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 )
 
-// tooLarge is the policy that denies everybody in place of policies that no packet holds,
+// tooLarge is the policy that denies everybody in place of policies that no message holds,
 // and the generation that a cell then reports: GET /cells and access lines say why.
 const tooLarge = "too-large"
 
-// tooLargeError means that a workload's policies do not fit into a packet.
+// tooLargeError means that a workload's policies do not fit into a message.
 type tooLargeError struct {
 	workload string
 	bytes    int
 }
 
 func (e *tooLargeError) Error() string {
-	return fmt.Sprintf("the policies of %s need a message of %d bytes, and %d are allowed: everybody is denied until there are fewer", e.workload, e.bytes, channel.MaxPacket)
+	return fmt.Sprintf("the policies of %s need a message of %d bytes, and %d are allowed: everybody is denied until there are fewer", e.workload, e.bytes, cell.MaxMessage)
 }
 
 // shut is a Serve or Judge that denies everybody, and nil for other messages. Not to send

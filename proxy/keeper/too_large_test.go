@@ -4,20 +4,70 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 )
 
-// Policies that no packet holds deny everybody, and say so: the old ones would stay in force.
+func host(i int) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{192, byte(i >> 16), byte(i >> 8), byte(i)}), 32)
+}
+
+// Policies of some hundred KiB reach a cell whole, with the descriptors that come with them.
+func TestPoliciesOfSomeHundredKiB(t *testing.T) {
+	k, _, _ := newTalkingKeeper(t)
+	c := talk(t, k, "a/own")
+	w, _ := k.snapshot.Load().Workload("a/own")
+	wire, err := w.Wire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []mesh.Policy
+	for i := range 100 {
+		p := mesh.Policy{Name: fmt.Sprint("p", i), Namespace: "a", Scope: mesh.ScopeGlobal, Action: mesh.Deny, Rules: []mesh.Rule{{}}}
+		for j := range 200 {
+			p.Rules[0].SourceIPs = append(p.Rules[0].SourceIPs, host(200*i+j))
+		}
+		all = append(all, p)
+	}
+	other, file, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	said := &cell.Message{Serve: &cell.Serve{Workload: wire, Policies: all, Generation: "g2", Files: []string{cell.FileNetns}}}
+	if err := c.o.post(packet{message: said, files: []*os.File{file}, borrowed: []*os.File{file}}); err != nil {
+		t.Fatal(err)
+	}
+	b, files, err := c.cell.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard, own, err := cell.Unpack(b, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(own)
+	if len(own) != 1 || !cmp.Equal(said.Serve, heard.Serve, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })) {
+		t.Errorf("%d descriptors; the cell hears another Serve than was said", len(own))
+	}
+	if n := c.x.cell.pushed.bytes.Load(); n < 300<<10 {
+		t.Errorf("the push counts as %d bytes", n)
+	}
+}
+
+// Policies that no message holds deny everybody, and say so: the old ones would stay in force.
 func TestPoliciesThatDoNotFitDenyEverybody(t *testing.T) {
 	k, _, log := newTalkingKeeper(t)
 	c := talk(t, k, "a/own")
 	large := mesh.Policy{Name: "large", Namespace: "a", Scope: mesh.ScopeGlobal, Action: mesh.Deny, Rules: []mesh.Rule{{}}}
-	for i := range 4000 {
-		large.Rules[0].SourceIPs = append(large.Rules[0].SourceIPs, netip.MustParsePrefix(fmt.Sprintf("192.168.%d.%d/32", i/250, i%250)))
+	for i := range 250_000 {
+		large.Rules[0].SourceIPs = append(large.Rules[0].SourceIPs, host(i))
 	}
 	w, _ := k.snapshot.Load().Workload("a/own")
 	wire, err := w.Wire()
