@@ -61,6 +61,31 @@ func TestPoliciesOfSomeHundredKiB(t *testing.T) {
 	}
 }
 
+// With real processes: a cell judges by policies of some hundred KiB as by any other.
+func TestARealCellJudgesBySomeHundredKiB(t *testing.T) {
+	n := startNode(t, "isolation: workload\n")
+	n.echo(t)
+	if err := n.roundTrip(); err != nil {
+		t.Fatal(err)
+	}
+	var ranges strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&ranges, "%s, ", host(i))
+	}
+	policy := func(client string) {
+		n.write(t, "mesh.yaml", n.meshFile()+fmt.Sprintf("policies:\n- {name: many, namespace: a, scope: workload, workloads: [a/server], action: ALLOW, rules: [{sourceIPs: [%s%s]}]}\n", &ranges, client))
+	}
+	policy("203.0.113.1/32")
+	eventually(t, "who is not among them is denied", func() error {
+		if n.roundTrip() == nil {
+			return errors.New("it is let in")
+		}
+		return nil
+	})
+	policy(n.A4.String() + "/32")
+	eventually(t, "who is the last of them is let in", n.roundTrip)
+}
+
 // Policies that no message holds deny everybody, and say so: the old ones would stay in force.
 func TestPoliciesThatDoNotFitDenyEverybody(t *testing.T) {
 	k, _, log := newTalkingKeeper(t)
