@@ -17,7 +17,9 @@ func explains(cause, f Finding) bool {
 	}
 	switch {
 	case f.Path == cause.Path && f.Class == HalfDead: // it serves nothing new for a reason that is known
-		return cause.Class == Descriptors || cause.Class == Hang || cause.Class == Starved
+		return cause.Class == Descriptors || cause.Class == Hang || cause.Class == Starved || cause.Class == MemoryWall
+	case cause.Path.Kind == KindWorkload && cause.Class == Descriptors && f.Class == HalfDead:
+		return slices.Contains(f.Victims, cause.Path.Name)
 	case f.Path == cause.Path && f.Class == Surge:
 		return cause.Class == OverBudget
 	}

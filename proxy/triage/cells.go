@@ -33,6 +33,8 @@ func (d *diagnosis) cells(s *Source, c *Cell) {
 	d.halfDead(s, c, path)
 	d.starved(s, c, path)
 	d.descriptors(s, c, path)
+	d.taken(s, c)
+	d.filling(s, c, path)
 	d.replaced(s, c, path)
 	d.log(s, c, path.Name)
 }

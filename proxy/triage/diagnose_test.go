@@ -84,6 +84,24 @@ func TestDiagnose(t *testing.T) {
 		"a log that nobody reads": {
 			window(node(nil), node(func(s *Source) { s.Metrics[`bulkhead_cell_access_lines_dropped{cell="shared"}`] = 4 })),
 			[]Finding{{Path: Path{KindLog, "n1 shared"}, Class: Stuck}}},
+		"a workload that takes the descriptors of its cell": {
+			window(node(func(s *Source) { s.Vitals.Cells[0].Files, s.Vitals.Cells[0].FilesMost = 50, 9216 }),
+				node(func(s *Source) {
+					s.Vitals.Cells[0].Files, s.Vitals.Cells[0].FilesMost, s.Vitals.Pods[1].Held = 1500, 9216, 1400
+				})),
+			[]Finding{{Path: Path{KindWorkload, "b/db"}, Class: Descriptors, Victims: []string{"b/db"}}}},
+		"descriptors that many share": {
+			window(node(func(s *Source) { s.Vitals.Cells[0].Files, s.Vitals.Cells[0].FilesMost = 50, 9216 }),
+				node(func(s *Source) {
+					s.Vitals.Cells[0].Files, s.Vitals.Cells[0].FilesMost, s.Vitals.Pods[0].Held, s.Vitals.Pods[1].Held = 1500, 9216, 700, 700
+				})), nil},
+		"a cell on the way to its wall": {
+			window(node(func(s *Source) { s.Vitals.Cells[0].Memory, s.Vitals.Cells[0].MemoryMost = 12<<20, 416<<20 }),
+				node(func(s *Source) { s.Vitals.Cells[0].Memory, s.Vitals.Cells[0].MemoryMost = 230<<20, 416<<20 })),
+			[]Finding{{Path: Path{KindCell, "n1 shared"}, Class: MemoryWall, Victims: []string{"a/web", "b/db"}}}},
+		"a cell that needs some memory": {
+			window(node(func(s *Source) { s.Vitals.Cells[0].Memory, s.Vitals.Cells[0].MemoryMost = 150<<20, 416<<20 }),
+				node(func(s *Source) { s.Vitals.Cells[0].Memory, s.Vitals.Cells[0].MemoryMost = 230<<20, 416<<20 })), nil},
 		"no descriptors": {
 			window(node(nil), node(func(s *Source) { s.Vitals.Cells[0].Files, s.Vitals.Cells[0].FilesMost = 1000, 1024 })),
 			[]Finding{{Path: Path{KindCell, "n1 shared"}, Class: Descriptors, Victims: []string{"a/web", "b/db"}}}},

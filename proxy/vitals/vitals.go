@@ -50,6 +50,7 @@ type Pod struct {
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	Doors     []Door       `json:"doors,omitempty"`
 	Peers     []Peer       `json:"peers,omitempty"`
+	Held      int          `json:"held,omitempty"`      // connections at our ports, which cost descriptors of whoever serves the pod
 	Rules     string       `json:"rules,omitempty"`     // what is wrong with those that capture it
 	Recapture int          `json:"recapture,omitempty"` // how often they were put back, by this keeper
 	Problem   string       `json:"problem,omitempty"`   // why the sockets are not known
@@ -98,6 +99,8 @@ func Summarize(uid string, all []Socket, addresses []netip.Addr) Pod {
 		switch {
 		case s.State == Listen:
 			p.Doors = append(p.Doors, Door{Port: s.Local.Port(), Waiting: s.Waiting, Room: s.Room})
+		case OurPort(s.Local.Port()):
+			p.Held++
 		case s.Remote.Port() == redirect.NodePorts.HBONE:
 			p.peer(s.Remote.Addr()).add(s)
 			if s.State != SynSent && s.RTT > 0 {

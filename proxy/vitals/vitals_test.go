@@ -124,10 +124,12 @@ func TestSummarize(t *testing.T) {
 		to(Socket{State: SynSent}, a, 15008),
 		to(Socket{State: SynSent, Tries: 1}, a, 15008),
 		to(Socket{State: Established, RTT: time.Second}, a, 80), // no tunnel
+		{State: Established, Local: netip.AddrPortFrom(me, 15008), Remote: netip.AddrPortFrom(b, 50000)},
 	}, []netip.Addr{me})
 	want := Pod{
 		UID: "x/y", Addresses: []netip.Addr{me},
 		Doors: []Door{{Port: 9000, Room: 4096}, {Port: 15006, Waiting: 3, Room: 128}},
+		Held:  1,
 		Peers: []Peer{
 			{Address: a, Connecting: 1},
 			{Address: b, Tunnels: 3, Stuck: 1, Unheard: 900 * ms, RTT: 5 * ms, MinRTT: ms, Sent: 15, Resent: 1},
