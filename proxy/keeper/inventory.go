@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
@@ -36,6 +37,10 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 	case heldCell:
 		h.File.Close()
 		return k.adoptDeaths(rest, h)
+	case heldHandover:
+		h.File.Close()
+		k.before = vitals.EndedByOrder
+		k.drop(h.Name)
 	case heldChannel:
 		channels[rest] = h.File
 	default:

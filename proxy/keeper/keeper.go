@@ -68,6 +68,7 @@ type Keeper struct {
 	series    *istio.Ledger
 	failures  istio.Failures
 	meshSince time.Time // of the snapshot
+	before    string    // how the keeper before this one ended, if it said so; set before the loop begins
 }
 
 // ErrAnchorGone ends a keeper whose anchor has ended.

@@ -86,7 +86,8 @@ const (
 	heldNetns    = "netns/"
 	heldListener = "listener/" // listener/<outbound|plaintext|hbone>/<uid>
 	heldChannel  = "channel/"
-	heldCell     = "cell/" // a cell that has died before
+	heldCell     = "cell/"     // a cell that has died before
+	heldHandover = "handover/" // there while one keeper makes room for the next
 )
 
 // listenPorts are the listeners of a pod in the order in which they are made.

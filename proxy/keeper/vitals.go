@@ -17,7 +17,7 @@ var started = time.Now()
 // getVitals says what the kernel knows of cells and pods. Only what the loop owns is read
 // on the loop; files and sockets are not waited for there.
 func (k *Keeper) getVitals(w http.ResponseWriter, _ *http.Request) {
-	v := vitals.Vitals{Node: k.config.Node, PID: os.Getpid(), Started: started, CA: k.signing.CA(), Cells: []vitals.Cell{}, Pods: []vitals.Pod{}}
+	v := vitals.Vitals{Node: k.config.Node, PID: os.Getpid(), Started: started, Before: k.before, CA: k.signing.CA(), Cells: []vitals.Cell{}, Pods: []vitals.Pod{}}
 	groups := map[string]*cgroup.Group{}
 	var pods []*pod
 	k.do(func() {

@@ -72,4 +72,27 @@ func TestVitals(t *testing.T) {
 		}
 		return nil
 	})
+	n.succeeded(t, vitals.EndedByOrder, func(pid int) error { return n.call(t, "POST", "/upgrade", nil, nil) })
+	n.succeeded(t, "", func(pid int) error { return syscall.Kill(pid, unix.SIGKILL) })
+}
+
+// succeeded has a keeper end and waits for the next one, which says how that came.
+func (n *node) succeeded(t *testing.T, want string, end func(pid int) error) {
+	t.Helper()
+	pid := n.who(t).PID
+	if err := end(pid); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the next keeper", func() error {
+		var v vitals.Vitals
+		switch err := n.call(t, "GET", "/vitals", nil, &v); {
+		case err != nil:
+			return err
+		case v.PID == pid:
+			return errors.New("it is still there")
+		case v.Before != want:
+			t.Errorf("the keeper before ended %q, want %q", v.Before, want)
+		}
+		return nil
+	})
 }

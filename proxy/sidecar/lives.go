@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
 
 // lives is what outlives the process of a sidecar: how often it was started again. A cell has
@@ -20,11 +22,7 @@ type lives struct {
 	before string // how the process before this one ended; empty: there was none
 }
 
-// How a process ends.
-const (
-	died         = "died"
-	endedByOrder = "ended by order"
-)
+const died = "died" // how a process ended that nobody told to
 
 // A sidecar that lived so long is in no crash loop any more; as a keeper has it with cells.
 const (
@@ -48,7 +46,7 @@ func (s *Sidecar) Began(socket string) error {
 	case json.Unmarshal(b, &s.lives) != nil:
 		s.lives = lives{} // of another version, or cut off: counts begin anew
 	case s.lives.Ended:
-		s.lives.Ended, s.lives.InARow, s.lives.before = false, 0, endedByOrder
+		s.lives.Ended, s.lives.InARow, s.lives.before = false, 0, vitals.EndedByOrder
 	default:
 		s.lives.before = died
 		s.lives.Restarts++

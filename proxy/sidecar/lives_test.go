@@ -47,8 +47,8 @@ func TestRestartsOutliveTheProcess(t *testing.T) {
 	if err := s.Ended(); err != nil {
 		t.Fatal(err)
 	}
-	if s = begin(4, 0, false); s.cells(t).Before != endedByOrder {
-		t.Errorf("%+v", s.cells(t))
+	if s = begin(4, 0, false); s.lives.before != vitals.EndedByOrder {
+		t.Errorf("%+v", s.lives)
 	}
 	if err := os.WriteFile(livesFile(socket), []byte(`{"restarts": 1`), 0o600); err != nil {
 		t.Fatal(err)

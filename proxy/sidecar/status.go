@@ -27,8 +27,7 @@ func (s *Sidecar) getCells(w http.ResponseWriter, _ *http.Request) {
 		Restarts  int       `json:"restarts"`
 		InARow    int       `json:"inARow"`
 		Looping   bool      `json:"looping"`
-		Before    string    `json:"before,omitempty"`
-	}{s.name(), os.Getpid(), []string{s.uid}, s.state(), s.started, l.Restarts, l.InARow, l.InARow >= loopDeaths, l.before}})
+	}{s.name(), os.Getpid(), []string{s.uid}, s.state(), s.started, l.Restarts, l.InARow, l.InARow >= loopDeaths}})
 }
 
 func (s *Sidecar) getPods(w http.ResponseWriter, _ *http.Request) {
@@ -42,10 +41,10 @@ func (s *Sidecar) getPods(w http.ResponseWriter, _ *http.Request) {
 func (s *Sidecar) getVitals(w http.ResponseWriter, r *http.Request) {
 	_ = s.ping(r.Context()) // its outcome is in what follows
 	s.mu.Lock()
-	c := vitals.Cell{Name: s.name(), PID: os.Getpid(), Unanswered: s.unanswered}
+	c, before := vitals.Cell{Name: s.name(), PID: os.Getpid(), Unanswered: s.unanswered}, s.lives.before
 	s.mu.Unlock()
 	c.Measure(cgroup.Mine())
 	c.MeasureSelf()
 	pod := vitals.LookAround(s.uid, s.cell.Node(), netns.Own())
-	reply(w, vitals.Vitals{PID: os.Getpid(), Started: s.started, CA: s.signing.CA(), Cells: []vitals.Cell{c}, Pods: []vitals.Pod{pod}})
+	reply(w, vitals.Vitals{PID: os.Getpid(), Started: s.started, Before: before, CA: s.signing.CA(), Cells: []vitals.Cell{c}, Pods: []vitals.Pod{pod}})
 }

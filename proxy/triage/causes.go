@@ -1,6 +1,9 @@
 package triage
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // causes leaves out what another finding explains, and puts the most urgent first.
 func causes(all []Finding) []Finding {
@@ -22,6 +25,9 @@ func explains(cause, f Finding) bool {
 		return slices.Contains(f.Victims, cause.Path.Name)
 	case f.Path == cause.Path && f.Class == Surge:
 		return cause.Class == OverBudget
+	}
+	if f.Class == Unenforced { // what is tried through a cell that is not well fails
+		return cause.Path.Kind == KindCell && strings.HasPrefix(cause.Path.Name, f.Path.Name+" ") && cause.Class != Replaced
 	}
 	switch cause.Class {
 	case Crash, CrashLoop, MemoryWall, Hang, HalfDead, Descriptors, Restarted, Starved:

@@ -30,6 +30,7 @@ func Diagnose(window []Observation) []Finding {
 		}
 		d.workloads(s)
 		d.denials(s)
+		d.enforced(s)
 	}
 	d.policies()
 	d.links()

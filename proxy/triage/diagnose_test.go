@@ -61,6 +61,11 @@ func TestDiagnose(t *testing.T) {
 		"another keeper, the same cells": {
 			window(node(nil), node(func(s *Source) { s.Vitals.PID, s.Vitals.Started = 90, begin.Add(time.Minute) })),
 			[]Finding{{Path: Path{KindKeeper, "n1"}, Class: Crash}}},
+		"another keeper, for which the one before made room": {
+			window(node(nil), node(func(s *Source) {
+				s.Vitals.PID, s.Vitals.Started, s.Vitals.Before = 90, begin.Add(time.Minute), vitals.EndedByOrder
+			})),
+			[]Finding{{Path: Path{KindKeeper, "n1"}, Class: Replaced}}},
 		"everything began anew, with the same numbers": {
 			window(node(nil), node(func(s *Source) { s.Vitals.Started, s.Cells[0].Since = begin.Add(time.Minute), begin.Add(time.Minute) })),
 			[]Finding{{Path: Path{KindNode, "n1"}, Class: Restarted, Victims: []string{"a/web", "b/db"}}}},
@@ -120,10 +125,26 @@ func TestDiagnose(t *testing.T) {
 		"policy begins to refuse": {
 			window(node(nil), node(func(s *Source) { s.Metrics[failures+`denied"}`] = 8 })),
 			[]Finding{{Path: Path{KindPolicy, "of b/db"}, Class: Denied, Victims: []string{"a/web", "b/db"}}}},
+		"policy begins to refuse an identity": {
+			window(node(nil), node(func(s *Source) {
+				s.Metrics[`bulkhead_connection_failures_total{cell="shared",workload="b/db",direction="inbound",peer="spiffe://td/ns/a/sa/web",stage="policy",reason="denied"}`] = 8
+				s.Who.Cells = []admin.Cell{{Workloads: []admin.Workload{{UID: "a/web", Identity: "spiffe://td/ns/a/sa/web"}}}}
+			})),
+			[]Finding{{Path: Path{KindPolicy, "of b/db"}, Class: Denied, Victims: []string{"a/web", "b/db"}}}},
 		"policy refuses as it did before": {
 			window(node(func(s *Source) { s.Metrics[failures+`not-allowed"}`] = 3 }), node(func(s *Source) { s.Metrics[failures+`not-allowed"}`] = 30 })), nil},
 		"failures that are not policy's": {
 			window(node(nil), node(func(s *Source) { s.Metrics[failures+`reset"}`] = 80 })), nil},
+		"policy is not enforced, says verify": {
+			window(node(nil), node(func(s *Source) { s.Metrics[`bulkhead_verify_findings{check="deny"}`] = 1 })),
+			[]Finding{{Path: Path{KindNode, "n1"}, Class: Unenforced}}},
+		"verify finds nothing": {
+			window(node(nil), node(func(s *Source) { s.Metrics[`bulkhead_verify_findings{check="deny"}`] = 0 })), nil},
+		"verify cannot try it through a cell that hangs": {
+			window(node(nil), node(func(s *Source) {
+				s.Metrics[`bulkhead_verify_findings{check="deny"}`], s.Vitals.Cells[0].Unanswered = 1, 2
+			})),
+			[]Finding{{Path: Path{KindCell, "n1 shared"}, Class: Hang, Victims: []string{"a/web", "b/db"}}}},
 		"no CA": {
 			window(node(nil), node(func(s *Source) { s.Vitals.CA = vitals.CA{Failing: 3, Since: begin, Error: "refused"} })),
 			[]Finding{{Path: Path{KindCA, "of n1"}, Class: Silent}}},

@@ -60,6 +60,7 @@ const (
 	Gone        Class = "gone"
 	Stuck       Class = "stuck" // nobody reads it
 	Denied      Class = "denied"
+	Unenforced  Class = "unenforced" // identity or policy is not what it must be, as was tried
 	Expired     Class = "svid-expired"
 	Stale       Class = "stale"
 	Rejected    Class = "rejected" // what was said last cannot be used
@@ -90,7 +91,7 @@ func (f Finding) Says() string {
 // urgent is the order of classes: what explains most comes first.
 var urgent = []Class{
 	Restarted, Expired, CrashLoop, MemoryWall, Hang, Descriptors, HalfDead, Crash, Unreachable, RulesGone, Starved, OverBudget, Surge, Slow, Lossy,
-	NotServing, Gone, Silent, Denied, Stale, Rejected, Panic, Replaced, Passthrough, Stuck,
+	Unenforced, NotServing, Gone, Silent, Denied, Stale, Rejected, Panic, Replaced, Passthrough, Stuck,
 }
 
 func arrange(all []Finding) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
 
 // nodes looks at a source as a whole. It says whether that explains its cells.
@@ -23,7 +25,10 @@ func (d *diagnosis) nodes(s *Source) bool {
 	f := Finding{Path: Path{KindKeeper, s.name()}, Class: Crash, Since: s.Vitals.Started,
 		Evidence: []string{fmt.Sprintf("the keeper is another process, %d after %d, since %s", s.Vitals.PID, before.Vitals.PID, s.Vitals.Started.Format("15:04:05.0"))},
 		Next:     "nothing is lost: cells carry on; the keeper's last words are in the node's log"}
-	if begunAnew(s, before) {
+	switch {
+	case s.Vitals.Before == vitals.EndedByOrder:
+		f.Class, f.Next = Replaced, "nothing: the one before made room for it"
+	case begunAnew(s, before):
 		f.Path.Kind, f.Class = KindNode, Restarted
 		f.Evidence = append(f.Evidence, "so is every cell: the anchor ended, or the machine did")
 		f.Next = "the anchor's last words, or the machine's, say why: journalctl -k"
@@ -117,7 +122,7 @@ func (d *diagnosis) sidecarRestarted(s, before *Source) {
 		Evidence: []string{fmt.Sprintf("it is another process, since %s; the one before was from %s", s.Vitals.Started.Format("15:04:05.0"), before.Vitals.Started.Format("15:04:05.0"))},
 		Next:     "kubectl logs --previous of the pod's sidecar",
 	}
-	if d.ended(&f, s.Socket); f.Class == Crash && s.Cells[0].Before == "ended by order" {
+	if d.ended(&f, s.Socket); f.Class == Crash && s.Vitals.Before == vitals.EndedByOrder {
 		f.Class, f.Next = Replaced, "nothing: the one before had been told to end"
 	}
 	d.add(f)

@@ -40,7 +40,6 @@ type Cell struct {
 	Looping    bool              `json:"looping"`
 	OOMKills   int64             `json:"oomKills"`
 	Failing    map[string]string `json:"failing,omitempty"`
-	Before     string            `json:"before,omitempty"` // of a sidecar: how the process before ended
 	Draining   []struct {
 		PID int `json:"pid"`
 	} `json:"draining,omitempty"`

@@ -61,7 +61,8 @@ func (d *diagnosis) policies() {
 	f := Finding{Class: Denied, Since: d.now.At}
 	var at []string
 	for i, x := range d.denied {
-		at, f.Victims = append(at, x.workload), append(f.Victims, x.workload, x.peer)
+		at, f.Victims = append(at, x.workload), append(f.Victims, x.workload)
+		f.Victims = append(f.Victims, d.called(x.peer)...)
 		if x.since.Before(f.Since) {
 			f.Since = x.since
 		}
@@ -76,6 +77,23 @@ func (d *diagnosis) policies() {
 	f.Path = Path{KindPolicy, "of " + strings.Join(at, ", ")}
 	f.Next = "bulkhead config: which policies are in force for " + at[0] + ", and since when"
 	d.add(f)
+}
+
+// called are the workloads that a peer may be, which a cell knows by its identity.
+func (d *diagnosis) called(peer string) (uids []string) {
+	for i := range d.now.Sources {
+		for _, c := range d.now.Sources[i].Who.Cells {
+			for _, w := range c.Workloads {
+				if w.Identity == peer {
+					uids = append(uids, w.UID)
+				}
+			}
+		}
+	}
+	if len(uids) == 0 {
+		return []string{peer}
+	}
+	return uids
 }
 
 // label is the value of a label in a series as /metrics writes it.
@@ -104,4 +122,23 @@ func (d *diagnosis) firstRefused(socket, workload, peer string) time.Time {
 		}
 	}
 	return d.now.At
+}
+
+// enforced looks at what the node's own periodic verification found (verify: {every: 10s}): it tries
+// what must succeed and what must not, through every cell.
+func (d *diagnosis) enforced(s *Source) {
+	const metric = "bulkhead_verify_findings"
+	found := func(s *Source) bool { return s.sum(metric) > 0 }
+	since := d.lasting(s.Socket, found)
+	if since.IsZero() {
+		return
+	}
+	f := Finding{Path: Path{KindNode, s.name()}, Class: Unenforced, Since: since, Next: "bulkhead verify: which workload, and what was found"}
+	for key, n := range s.Metrics {
+		if strings.HasPrefix(key, metric+"{") && n > 0 {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("its last verification found %.0f times that %s is not as it must be", n, label(key, "check")))
+		}
+	}
+	slices.Sort(f.Evidence)
+	d.add(f)
 }

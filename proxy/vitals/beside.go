@@ -49,7 +49,7 @@ func (p *Pod) Uncaptured(all []Socket, own map[uint32]bool) (beside map[Socket]b
 		to := s.Remote.Addr()
 		inside := to.IsLoopback() || slices.Contains(p.Addresses, to)
 		switch {
-		case s.State == Listen || s.State == CloseWait: // of one that we have closed the twin is gone
+		case s.State != Established && s.State != SynSent: // of one that we have closed the twin may be gone
 		case own[s.Inode]:
 			if inside && s.State == SynSent && s.Tries > 0 {
 				p.Unreached++

@@ -26,12 +26,16 @@ func TestUncaptured(t *testing.T) {
 		"past it":            {[]Socket{{State: Established, Local: at("10.0.0.1:40000"), Remote: far, Inode: application}}, 1, 0},
 		"past it, to nobody": {[]Socket{{State: SynSent, Local: at("10.0.0.1:40000"), Remote: far, Inode: application}}, 1, 0},
 		"closed by us":       {[]Socket{{State: CloseWait, Local: at("10.0.0.1:40000"), Remote: far, Inode: application}}, 0, 0},
-		"ours":               {[]Socket{{State: Established, Local: at("10.0.0.1:40000"), Remote: far, Inode: ours}}, 0, 0},
-		"it comes in":        {[]Socket{listens, {State: Established, Local: at("10.0.0.1:9000"), Remote: at("10.0.0.9:40000"), Inode: application}}, 0, 0},
-		"inside the pod":     {[]Socket{{State: Established, Local: at("127.0.0.1:40000"), Remote: at("127.0.0.1:5432"), Inode: application}}, 0, 0},
-		"begins to reach":    {[]Socket{{State: SynSent, Local: at("10.0.0.9:40000"), Remote: at("10.0.0.1:9000"), Inode: ours}}, 0, 0},
-		"does not reach":     {[]Socket{{State: SynSent, Tries: 1, Local: at("10.0.0.9:40000"), Remote: at("10.0.0.1:9000"), Inode: ours}}, 0, 1},
-		"somewhere else":     {[]Socket{{State: SynSent, Tries: 1, Local: at("10.0.0.1:40000"), Remote: far, Inode: ours}}, 0, 0},
+		"closed by us, and the application does not look": {[]Socket{
+			{State: Established, Local: at("10.0.0.1:40000"), Remote: far, Inode: application},
+			{State: FinWait1, Local: at("127.0.0.1:16001"), Remote: at("10.0.0.1:40000")},
+		}, 0, 0},
+		"ours":            {[]Socket{{State: Established, Local: at("10.0.0.1:40000"), Remote: far, Inode: ours}}, 0, 0},
+		"it comes in":     {[]Socket{listens, {State: Established, Local: at("10.0.0.1:9000"), Remote: at("10.0.0.9:40000"), Inode: application}}, 0, 0},
+		"inside the pod":  {[]Socket{{State: Established, Local: at("127.0.0.1:40000"), Remote: at("127.0.0.1:5432"), Inode: application}}, 0, 0},
+		"begins to reach": {[]Socket{{State: SynSent, Local: at("10.0.0.9:40000"), Remote: at("10.0.0.1:9000"), Inode: ours}}, 0, 0},
+		"does not reach":  {[]Socket{{State: SynSent, Tries: 1, Local: at("10.0.0.9:40000"), Remote: at("10.0.0.1:9000"), Inode: ours}}, 0, 1},
+		"somewhere else":  {[]Socket{{State: SynSent, Tries: 1, Local: at("10.0.0.1:40000"), Remote: far, Inode: ours}}, 0, 0},
 	} {
 		p := Pod{Addresses: []netip.Addr{me}}
 		if beside := p.Uncaptured(x.sockets, map[uint32]bool{ours: true}); len(beside) != x.beside || p.Unreached != x.unreached {

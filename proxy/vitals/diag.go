@@ -17,6 +17,8 @@ type State uint8
 const (
 	Established State = 1
 	SynSent     State = 2
+	FinWait1    State = 4 // closed here, and at the other end not yet
+	FinWait2    State = 5
 	CloseWait   State = 8
 	Listen      State = 10
 )
@@ -55,7 +57,7 @@ func request(family uint8) []byte {
 	binary.NativeEndian.PutUint16(b[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
 	r := b[unix.SizeofNlMsghdr:]
 	r[0], r[1], r[2] = family, unix.IPPROTO_TCP, 1<<(attrTCPInfo-1)
-	binary.NativeEndian.PutUint32(r[4:], 1<<Established|1<<SynSent|1<<CloseWait|1<<Listen)
+	binary.NativeEndian.PutUint32(r[4:], 1<<Established|1<<SynSent|1<<FinWait1|1<<FinWait2|1<<CloseWait|1<<Listen)
 	return b
 }
 

@@ -17,7 +17,7 @@ type Namespace interface {
 // datagram is the kernel's for one piece of a dump (NLMSG_GOODSIZE, doubled at need).
 const datagram = 64 << 10
 
-// Sockets are the TCP sockets of a namespace that listen, connect or are connected.
+// Sockets are the TCP sockets of a namespace that listen, connect or are connected, if only by one end.
 func Sockets(ns Namespace) (all []Socket, err error) {
 	fd := -1
 	err = ns.Do(func() (err error) { // the socket keeps the namespace that it was born in

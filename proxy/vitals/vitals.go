@@ -13,13 +13,17 @@ import (
 // Vitals is what GET /vitals says. Durations are nanoseconds; zero means not known wherever
 // zero cannot be.
 type Vitals struct {
-	Node    string    `json:"node"`    // empty: a sidecar, which has no keeper
-	PID     int       `json:"pid"`     // of who answers
-	Started time.Time `json:"started"` // ditto
+	Node    string    `json:"node"`             // empty: a sidecar, which has no keeper
+	PID     int       `json:"pid"`              // of who answers
+	Started time.Time `json:"started"`          // ditto
+	Before  string    `json:"before,omitempty"` // how the process before it ended, if that is known
 	CA      CA        `json:"ca"`
 	Cells   []Cell    `json:"cells"`
 	Pods    []Pod     `json:"pods"`
 }
+
+// EndedByOrder is the end of a process that somebody told to end.
+const EndedByOrder = "ended by order"
 
 // Cell is a process that carries users' bytes, seen from outside.
 type Cell struct {
@@ -99,6 +103,7 @@ func Summarize(uid string, all []Socket, addresses []netip.Addr) Pod {
 		switch {
 		case s.State == Listen:
 			p.Doors = append(p.Doors, Door{Port: s.Local.Port(), Waiting: s.Waiting, Room: s.Room})
+		case s.State == FinWait1 || s.State == FinWait2: // nobody has it any more
 		case OurPort(s.Local.Port()):
 			p.Held++
 		case s.Remote.Port() == redirect.NodePorts.HBONE:

@@ -124,6 +124,7 @@ func TestSummarize(t *testing.T) {
 		to(Socket{State: SynSent}, a, 15008),
 		to(Socket{State: SynSent, Tries: 1}, a, 15008),
 		to(Socket{State: Established, RTT: time.Second}, a, 80), // no tunnel
+		{State: FinWait2, Local: netip.AddrPortFrom(me, 15008), Remote: netip.AddrPortFrom(b, 50001)},
 		{State: Established, Local: netip.AddrPortFrom(me, 15008), Remote: netip.AddrPortFrom(b, 50000)},
 	}, []netip.Addr{me})
 	want := Pod{
