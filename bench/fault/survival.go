@@ -8,8 +8,8 @@ import (
 
 // SVIDs are those that the data plane holds, and how they are made.
 type SVIDs interface {
-	// Survival is when the first of them ends; zero: not all that need one are known to
-	// hold one. said: it is what an operator is told, not what only a lab knows.
+	// Survival is when the first of them ends, as an operator is told; zero: not all that
+	// need one have said so. said: somebody holds one.
 	Survival(ctx context.Context) (until time.Time, said bool, err error)
 	// Misdate has the CA date them as if its clock were ahead; 0: as it should.
 	Misdate(ctx context.Context, ahead time.Duration) error

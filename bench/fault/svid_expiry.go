@@ -26,7 +26,7 @@ func (f svidExpiry) About() About {
 		Does:     "kills control and the CA for longer than any SVID lives",
 		Incident: "A CA is gone over a weekend, and one after another what it had signed ends. Nobody could say beforehand how long it would last.",
 		Expect:   "New connections fail once their SVID has ended, in every isolation: it fails closed, with a reason of its own. Open ones go on. The first refusal comes when bulkhead who had said, within a tenth. When the CA is back all recover without a restart.",
-		Look:     "The check of the budget, which only nodes have: what was said, and how long it lasted. A long-lived flow that is hit.",
+		Look:     "The check of the budget: what was said, and how long it lasted. A long-lived flow that is hit.",
 	})
 }
 
@@ -60,7 +60,7 @@ func (f svidExpiry) Inject(ctx context.Context, t Target) (Injected, error) {
 
 // budget is how long SVIDs were said to last.
 type budget struct {
-	said  bool // by `bulkhead who`
+	said  bool // somebody holds an SVID
 	asked int64
 	left  time.Duration
 }

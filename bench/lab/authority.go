@@ -6,10 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
-	"slices"
 	"time"
 
-	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/identity/ca"
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/control"
@@ -75,65 +73,29 @@ func (l *Lab) Signed() ([]ca.Issued, error) {
 	return all, at("signed", "", err)
 }
 
-// Survival is when the first SVID of those in use ends. said: it is what `bulkhead who`
-// says of the nodes' cells. Sidecars say nothing of it; of theirs the CA's list tells.
+// Survival is when the first SVID of those in use ends, as keepers and sidecars say
+// themselves; zero: not all have said it. Where nothing holds any, none ends soon, and
+// nobody has said so.
 func (l *Lab) Survival(ctx context.Context) (until time.Time, said bool, err error) {
-	d := l.dataPlane()
-	if d == nil || d.subject.Isolation == None {
-		return time.Now().Add(2 * svidLife), false, nil // who needs none lacks none
+	sockets := l.AdminSockets()
+	if len(sockets) == 0 {
+		return time.Now().Add(2 * svidLife), false, nil
 	}
-	if !d.subject.OnNode() {
-		until, err = l.firstEnd(time.Now())
-		return until, false, err
-	}
-	for _, n := range l.topology.Nodes {
+	for _, socket := range sockets {
 		var who admin.Node
-		if err := d.admins[n.Name].client.Call(ctx, "GET", "/who", nil, &who); err != nil {
-			return until, true, at("survival", n.Name, err)
+		if err := admin.New(socket).Call(ctx, "GET", "/who", nil, &who); err != nil {
+			return until, true, at("survival", socket, err)
 		}
 		for _, c := range who.Cells {
 			switch {
 			case c.Survival == nil:
-				return time.Time{}, true, nil // not all have said it
+				return time.Time{}, true, nil
 			case until.IsZero() || c.Survival.Until.Before(until):
 				until = c.Survival.Until
 			}
 		}
 	}
 	return until, true, nil
-}
-
-// firstEnd is the first end of the newest SVIDs of the pods' identities, one for each pod.
-// One that ends later than it could is dated wrong, and nobody takes it.
-func (l *Lab) firstEnd(now time.Time) (first time.Time, err error) {
-	signed, err := l.Signed()
-	if err != nil {
-		return first, err
-	}
-	l.mu.Lock()
-	latest := now.Add(l.life)
-	l.mu.Unlock()
-	ends := make(map[identity.ID][]time.Time)
-	for _, s := range slices.Backward(signed) {
-		if !s.NotAfter.After(latest) {
-			ends[s.Identity] = append(ends[s.Identity], s.NotAfter)
-		}
-	}
-	holders := make(map[identity.ID]int)
-	for _, p := range l.topology.Pods {
-		id, err := identity.New(l.topology.TrustDomain, p.Namespace, p.ServiceAccount())
-		if err != nil {
-			return first, at("survival", p.Name(), err)
-		}
-		n := holders[id]
-		if holders[id]++; n >= len(ends[id]) {
-			return time.Time{}, nil // not signed yet
-		}
-		if end := ends[id][n]; first.IsZero() || end.Before(first) {
-			first = end
-		}
-	}
-	return first, nil
 }
 
 // Logged is how often the data plane has said a word, in all its logs.
