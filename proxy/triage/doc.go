@@ -11,7 +11,7 @@
 //	findings := triage.Diagnose(window)
 //
 // An [Observation] is what the admin sockets of some nodes and sidecars said at one time:
-// /cells, /pods, /vitals, /metrics, /ready. [Diagnose] is pure: no clock, no socket; its
+// /cells, /pods, /vitals, /metrics, /who, /ready. [Diagnose] is pure: no clock, no socket; its
 // window is a few observations, oldest first, and what it says is about the time that they
 // cover. It knows nothing of a lab: node and pod are told by their sockets, and an address
 // belongs to a pod when a socket says so.
@@ -22,8 +22,9 @@
 // # Rules
 //
 // One rule is one function in a file about what it looks at: cells.go (crash, loop, hang,
-// walls), shortage.go (CPU, descriptors, budgets), links.go (between nodes), nodes.go (keeper, node), pods.go
-// (doors, applications, capture). A rule claims only what its numbers show: causes that it
+// walls), shortage.go (CPU, descriptors, budgets), filling.go (what is about to run out), links.go (between
+// nodes), nodes.go (keeper, node), sidecar.go (its ends), pods.go (doors, applications, capture), policy.go,
+// control.go (CA, control). A rule claims only what its numbers show: causes that it
 // cannot tell apart are one class. What another finding explains is not said twice (causes.go).
 //
 // No rule may speak in an undisturbed mesh. Thresholds are constants beside their rule,
