@@ -119,13 +119,15 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 	// told to come back at once must reach the next holder of the listener.
 	drain, goAway := context.WithCancel(cut)
 	defer goAway()
+	clearing, endClearing := context.WithCancel(cut)
+	defer endClearing()
 	var loops sync.WaitGroup
 	loops.Go(func() {
-		w.acceptLoop(ctx, cut, l.Outbound, w.ear(telemetry.Outbound, func(ctx context.Context, c *net.TCPConn, o *open) (pair, error) { return w.outbound(ctx, c, &o.Record) }))
+		w.acceptLoop(ctx, cut, clearing, l.Outbound, w.ear(telemetry.Outbound, func(ctx context.Context, c *net.TCPConn, o *open) (pair, error) { return w.outbound(ctx, c, &o.Record) }))
 	})
-	loops.Go(func() { w.acceptLoop(ctx, cut, l.Plaintext, w.ear(telemetry.Plaintext, w.plaintext)) })
+	loops.Go(func() { w.acceptLoop(ctx, cut, clearing, l.Plaintext, w.ear(telemetry.Plaintext, w.plaintext)) })
 	loops.Go(func() {
-		w.acceptLoop(ctx, cut, l.HBONE, ear{
+		w.acceptLoop(ctx, cut, clearing, l.HBONE, ear{
 			admit: w.Account.Tunnel,
 			serve: func(cut context.Context, _ context.CancelCauseFunc, c *net.TCPConn, done func()) {
 				defer done()
@@ -136,7 +138,7 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 	})
 	<-ctx.Done()
 	if w.last.Load() {
-		l.clear()
+		w.clear(l, clearing, endClearing)
 		loops.Wait()
 	}
 	err := l.Close()

@@ -95,12 +95,22 @@ func (s *Source) Run(ctx context.Context) error {
 		return fmt.Errorf("workload API at %s: %w", s.address, err)
 	}
 	defer client.Close()
-	err = client.WatchX509Context(ctx, s)
-	if ctx.Err() != nil {
-		return nil
+	for ctx.Err() == nil {
+		// It returns with ctx, and when the agent says one of two things that it takes for final; a sidecar
+		// cannot, since nobody would ask again before its SVID ends.
+		if err := client.WatchX509Context(ctx, s); err != nil && ctx.Err() == nil {
+			s.away(err)
+		}
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
+		}
 	}
-	return fmt.Errorf("workload API at %s: %w", s.address, err)
+	return nil
 }
+
+// again is the pause after an answer that go-spiffe takes for the last.
+const again = 5 * time.Second
 
 // OnX509ContextUpdate implements go-spiffe's watcher.
 func (s *Source) OnX509ContextUpdate(c *workloadapi.X509Context) {
@@ -121,10 +131,14 @@ func (s *Source) OnX509ContextUpdate(c *workloadapi.X509Context) {
 // OnX509ContextWatchError implements go-spiffe's watcher.
 func (s *Source) OnX509ContextWatchError(err error) {
 	if !errors.Is(err, context.Canceled) {
-		s.failed(err)
-		_, have := s.SVID()
-		s.log.Warn("workload API away", "identity", s.id, "error", err, "valid", have == nil)
+		s.away(err)
 	}
+}
+
+func (s *Source) away(err error) {
+	s.failed(err)
+	_, have := s.SVID()
+	s.log.Warn("workload API away", "identity", s.id, "error", err, "valid", have == nil)
 }
 
 // take finds the source's identity in what the agent has, and holds it to the same rules as a CA's answer.

@@ -120,7 +120,7 @@ func (s *cell) handleLate(ctx context.Context, e Event) {
 	case e.Serve != nil:
 		s.judgeLeaving(e.Serve.Workload.UID, e.Serve.View.Policies)
 		e.Serve.close()
-	case e.Judge != nil, e.Ping != nil, e.Look != nil:
+	case e.Judge != nil, e.Invalidate != nil, e.Ping != nil, e.Look != nil:
 		s.handle(ctx, e)
 	}
 }
@@ -137,12 +137,11 @@ func (s *cell) handle(ctx context.Context, e Event) {
 		if e.Invalidate.Version == 0 {
 			s.introduce()
 		}
-		for uid, v := range s.served {
-			if addresses, all := e.Invalidate.of(uid); all {
-				v.resolver.invalidate(e.Invalidate.Version)
-			} else {
-				v.resolver.outdate(e.Invalidate.Version, addresses)
-			}
+		for _, v := range s.served {
+			e.Invalidate.tell(v)
+		}
+		for v := range s.leaving { // the last who accepts still resolves
+			e.Invalidate.tell(v)
 		}
 	case e.Look != nil:
 		e.Seen(s.look(e.Look))
@@ -158,6 +157,15 @@ func (s *cell) handle(ctx context.Context, e Event) {
 		}
 		e.Ping(news, s.sink.Dropped())
 		s.rest.look()
+	}
+}
+
+// tell has a workload ask anew for what has changed.
+func (i *Invalidate) tell(v *served) {
+	if addresses, all := i.of(v.uid); all {
+		v.resolver.invalidate(i.Version)
+	} else {
+		v.resolver.outdate(i.Version, addresses)
 	}
 }
 

@@ -71,8 +71,19 @@ func (w *Watched) missed(err error) {
 	if w.standing.Error == "" {
 		w.standing.Since = time.Now()
 	}
-	w.standing.Error = err.Error()
-	w.log.Error("mesh file", "error", err)
+	if text := err.Error(); w.standing.Error != text { // once, and not at each look
+		w.standing.Error = text
+		w.log.Error("mesh file", "error", err)
+	}
+}
+
+// found notes that the file is there, as it was.
+func (w *Watched) found() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.standing.Error != "" {
+		w.standing.Error, w.standing.Since = "", time.Now()
+	}
 }
 
 // Run implements Source: it calls use with every version of the file that parses, and with
@@ -86,7 +97,9 @@ func (w *Watched) Run(ctx context.Context, use func(*Snapshot, Effect)) {
 	var last fs.FileInfo
 	var known *Snapshot
 	for version := uint64(1); ; {
-		if fi, err := os.Stat(w.path); err == nil && changed(last, fi) {
+		fi, err := os.Stat(w.path)
+		switch {
+		case err == nil && changed(last, fi):
 			last, busy = fi, busyLooks
 			tick.Reset(busyInterval)
 			s, effect, err := known.reload(w.path, version)
@@ -99,7 +112,9 @@ func (w *Watched) Run(ctx context.Context, use func(*Snapshot, Effect)) {
 				version++
 				use(s, effect)
 			}
-		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		case err == nil:
+			w.found()
+		case last != nil || !errors.Is(err, fs.ErrNotExist): // what was never there is waited for
 			w.missed(err)
 		}
 		if busy--; busy == 0 {

@@ -38,7 +38,7 @@ func (c *Client) knock(ctx context.Context, conn grpc.ClientConnInterface) {
 	asked := time.Now()
 	r, err := healthpb.NewHealthClient(conn).Check(limit, &healthpb.HealthCheckRequest{Service: Mesh})
 	switch code := status.Code(err); {
-	case ctx.Err() != nil || code == codes.Unavailable: // the stream's end will say why
+	case ctx.Err() != nil, code == codes.Unavailable, code == codes.Unauthenticated, code == codes.PermissionDenied: // the stream's end will say why
 	case code == codes.DeadlineExceeded:
 		c.standing.lost(asked, fmt.Sprintf("the stream is open, and a question was not answered within %v", knockTimeout))
 	default:

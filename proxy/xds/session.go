@@ -73,6 +73,7 @@ func receive[M any](ctx context.Context, recv func() (M, error), to chan<- M, en
 
 // begin subscribes to the first type, or to all after one that was answered before.
 func (s session) begin() error {
+	s.standing.begin()
 	for i, t := range s.types {
 		t.asked = false
 		if i == 0 || s.types[i-1].answered {

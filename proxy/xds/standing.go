@@ -27,6 +27,13 @@ func newStanding() *standing {
 	return &standing{now: Standing{Since: time.Now(), Error: "nothing was heard yet"}, refused: map[string]string{}}
 }
 
+// begin notes a stream: what is still refused of what the server has will be sent, and refused, again.
+func (s *standing) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.refused)
+}
+
 // heard notes an answer of any kind.
 func (s *standing) heard() {
 	s.mu.Lock()
