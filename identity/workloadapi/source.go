@@ -110,7 +110,7 @@ func (s *Source) Run(ctx context.Context) error {
 }
 
 // again is the pause after an answer that go-spiffe takes for the last.
-const again = 5 * time.Second
+const again = time.Second
 
 // OnX509ContextUpdate implements go-spiffe's watcher.
 func (s *Source) OnX509ContextUpdate(c *workloadapi.X509Context) {

@@ -54,28 +54,44 @@ func TestSource(t *testing.T) {
 		t.Fatalf("%v, %v", first, err)
 	}
 	a.Push(t, authority, id)
-	for end := time.Now().Add(hang); ; time.Sleep(time.Millisecond) {
-		if now, err := src.SVID(); err != nil {
+	eventually(t, "the newer one is taken", func() bool {
+		now, err := src.SVID()
+		if err != nil {
 			t.Fatal(err)
-		} else if now != first {
-			first = now
-			break
 		}
-		if time.Now().After(end) {
-			t.Fatal("the newer one is not taken")
-		}
-	}
+		newer := now != first
+		first = now
+		return newer
+	})
 	a.Push(t, authority, other) // it was taken from the workload: what is valid stays
 	a.Push(t, authority, other)
 	a.Stop()
 	if now, err := src.SVID(); err != nil || now != first || !src.NotAfter().Equal(first.NotAfter) {
 		t.Errorf("without an agent: %v", err)
 	}
-	if n, o := src.Taken(); n != 2 || o == nil || o.Attempts < 2 || o.Since.IsZero() || o.Err == nil {
-		t.Errorf("taken %d, outage %+v; want 2, and an outage since the agent had it no more", n, o)
-	}
+	eventually(t, "the outage is noted", func() bool {
+		n, o := src.Taken()
+		return n == 2 && o != nil && o.Attempts >= 2 && !o.Since.IsZero() && o.Err != nil
+	})
+	a = agent.Serve(t, socket) // however its predecessor said good-bye
+	defer a.Stop()
+	a.Push(t, authority, id)
+	eventually(t, "the next agent is asked", func() bool {
+		now, err := src.SVID()
+		_, o := src.Taken()
+		return err == nil && now != first && o == nil
+	})
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("Run ended with %v", err)
+	}
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(hang); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("hang: waiting until %s", what)
+		}
 	}
 }
