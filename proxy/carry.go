@@ -25,9 +25,9 @@ func (w *Workload) carry(ctx context.Context, o *open, legs pair, done func()) {
 	r.Stage = telemetry.StageRelay
 	series := w.Counters.Carry(r)
 	w.Sink.Opened(r)
-	count := &Bytes{AtoB: Count{Total: &series.Sent}, BtoA: Count{Total: &series.Received}}
-	w.open.relayed(o, count)
-	go startRelay(ctx, legs.client, legs.server, count, func(x *relay) { w.carried(ctx, o, x, done) })
+	o.count.AtoB.Total, o.count.BtoA.Total = &series.Sent, &series.Received
+	w.open.relayed(o)
+	go startRelay(ctx, legs.client, legs.server, &o.count, func(x *relay) { w.carried(ctx, o, x, done) })
 }
 
 // carried leaves the counts of an ended relay in the record.

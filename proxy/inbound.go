@@ -112,8 +112,7 @@ func (w *Workload) serveStream(ctx context.Context, in tunnel.Incoming, p peer) 
 func (w *Workload) connectedStream(ctx context.Context, in tunnel.Incoming, p peer, o *open) (legs pair) {
 	defer func() {
 		w.recovered(&o.Record, recover())
-		var refused *refusal
-		if errors.As(o.Err, &refused) {
+		if refused, ok := errors.AsType[*refusal](o.Err); ok {
 			o.Status = refused.status
 			_ = in.Reject(refused.status)
 		}

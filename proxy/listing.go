@@ -27,7 +27,7 @@ func (w *Workload) Connections(limit int) (list []Connection, total int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for o := g.newest; o != nil; o = o.older {
-		if o.count == nil {
+		if !o.relayed {
 			continue // it is being connected: its record still changes
 		}
 		if total++; total <= limit {
@@ -50,8 +50,8 @@ func (o *open) describe() Connection {
 }
 
 // relayed notes that a connection's record does not change any more until its end.
-func (g *register) relayed(o *open, count *Bytes) {
+func (g *register) relayed(o *open) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	o.count = count
+	o.relayed = true
 }

@@ -13,13 +13,14 @@ import (
 // with its record: the register costs a connection no allocation of its own.
 type open struct {
 	telemetry.Record
-	cut context.CancelCauseFunc
+	cut   context.CancelCauseFunc
+	count Bytes // of the relay
 
 	// Guarded by register.mu.
 	older, newer *open
 	listed       bool
-	count        *Bytes // of the relay, once there is one
-	judged       bool   // Peer, Source and Destination are known, and policies have looked at them
+	relayed      bool // the record does not change any more until its end
+	judged       bool // Peer, Source and Destination are known, and policies have looked at them
 }
 
 // connection is what policies look at. It may be asked once judged is set.
@@ -87,5 +88,6 @@ func under(ctx context.Context, p *budget.Place) (context.Context, context.Cance
 	if p == nil { // budgets are off
 		return context.WithCancelCause(ctx)
 	}
-	return p.Under(ctx), p.Cut
+	ctx = p.Under(ctx)
+	return ctx, p.Cut()
 }

@@ -89,6 +89,12 @@ func (w *Workload) connect(ctx context.Context, r *telemetry.Record, a mesh.Answ
 	return leg, err
 }
 
+// wasHurried says whether a dial gave up after less time than others have.
+func wasHurried(err error) bool {
+	silent, ok := errors.AsType[*SilentError](err)
+	return ok && silent.hurried
+}
+
 // farLeg is connect at one endpoint, in the time that ctx leaves.
 func (w *Workload) farLeg(ctx context.Context, r *telemetry.Record, a *mesh.Answer, e mesh.Endpoint) (Leg, error) {
 	r.PeerUID, r.Peer, r.HBONE = e.Workload, identity.ID{}, netip.AddrPort{} // not those of an earlier try
@@ -109,7 +115,7 @@ func (w *Workload) farLeg(ctx context.Context, r *telemetry.Record, a *mesh.Answ
 		SourceIP:    w.sourceFor(r.Source.Addr(), e.Address.Addr()),
 	}
 	stream, said, err := w.pool.Open(ctx, key, head)
-	for silent := (*SilentError)(nil); errors.As(err, &silent) && silent.hurried && !isHurried(ctx) && ctx.Err() == nil; {
+	for wasHurried(err) && !isHurried(ctx) && ctx.Err() == nil {
 		stream, said, err = w.pool.Open(ctx, key, head) // the dial that it joined was of somebody with less time
 	}
 	if err != nil {

@@ -76,6 +76,6 @@ func (l *tcpLeg) discard() (t *unix.TCPInfo, some bool) {
 
 // tookNoMore says whether a direction ended because a leg could not be written to.
 func tookNoMore(err error, leg string) bool {
-	var e *RelayError
-	return errors.As(err, &e) && e.Leg == leg && e.Op == "write"
+	e, ok := errors.AsType[*RelayError](err)
+	return ok && e.Leg == leg && e.Op == "write"
 }

@@ -53,8 +53,9 @@ func (p *Place) Under(ctx context.Context) context.Context {
 	return ctx
 }
 
-// Cut ends the context of Under with a cause; it is for a place of which Under was asked.
-func (p *Place) Cut(cause error) { p.cut(cause) }
+// Cut ends the context of Under with a cause; it is for a place of which Under was asked. (As
+// a method with a cause it would be a closure, and an allocation, wherever it is passed on.)
+func (p *Place) Cut() context.CancelCauseFunc { return p.cut }
 
 func (a *Account) list(p *Place) {
 	a.mu.Lock()
