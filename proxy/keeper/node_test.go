@@ -98,7 +98,10 @@ func startNodeFrom(t *testing.T, bin, extra string, flags ...string) *node {
 	n := &node{Pair: sandbox.NewPair(t), dir: t.TempDir(), stderr: &lockedBuffer{}}
 	n.startCA(t)
 	n.write(t, "mesh.yaml", n.meshFile())
-	n.write(t, "node.yaml", fmt.Sprintf("node: n\nmesh: %[1]s/mesh.yaml\nca: {socket: %[1]s/ca.sock, token: %[1]s/token}\nadmin: %[1]s/admin.sock\ndrain: 1s\nrestart: {initial: 100ms}\n%[2]s", n.dir, extra))
+	if !strings.Contains(extra, "drain: ") {
+		extra = "drain: 1s\n" + extra
+	}
+	n.write(t, "node.yaml", fmt.Sprintf("node: n\nmesh: %[1]s/mesh.yaml\nca: {socket: %[1]s/ca.sock, token: %[1]s/token}\nadmin: %[1]s/admin.sock\nrestart: {initial: 100ms}\n%[2]s", n.dir, extra))
 	n.launch(t, bin, flags...)
 	n.addPod(t, "a/client", n.A)
 	n.addPod(t, "a/server", n.B)

@@ -7,12 +7,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/identity/workloadapi/agent"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
 	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
@@ -21,34 +23,42 @@ import (
 // returns when it is ready. Its SVID is of the node's CA.
 func (n *node) startSidecar(t *testing.T) (stop func()) {
 	t.Helper()
-	return n.startSidecarBy(t, fmt.Sprintf("ca: {socket: %[1]s/ca.sock, token: %[1]s/token}", n.dir))
+	return n.startSidecarBy(t, n.caLine())
 }
 
-// startSidecarBy is startSidecar; svid is the line of its file that says where its SVID is from.
+// caLine is the line of a sidecar's file that says where its SVID is from.
+func (n *node) caLine() string {
+	return fmt.Sprintf("ca: {socket: %[1]s/ca.sock, token: %[1]s/token}", n.dir)
+}
+
+// startSidecarBy is startSidecar; svid is in place of the caLine.
 func (n *node) startSidecarBy(t *testing.T, svid string) (stop func()) {
+	t.Helper()
+	return n.startSidecarOf(t, "a/server", n.B, svid+"\ndrain: 1s")
+}
+
+// startSidecarOf is that of any pod; rest is its file but for workload, mesh and ready.
+func (n *node) startSidecarOf(t *testing.T, uid string, ns *netns.Namespace, rest string) (stop func()) {
 	t.Helper()
 	bin, err := executables()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ready := filepath.Join(n.dir, "sidecar.ready")
-	n.write(t, "sidecar.yaml", fmt.Sprintf("workload: a/server\nmesh: %s/mesh.yaml\n%s\ndrain: 1s\nready: %s\n", n.dir, svid, ready))
-	c := exec.Command(filepath.Join(bin, "bulkhead-sidecar"), "--config", filepath.Join(n.dir, "sidecar.yaml"))
+	name := strings.ReplaceAll(uid, "/", "-")
+	ready := filepath.Join(n.dir, name+".ready")
+	n.write(t, name+".yaml", fmt.Sprintf("workload: %s\nmesh: %s/mesh.yaml\n%s\nready: %s\n", uid, n.dir, rest, ready))
+	_ = os.Remove(ready) // that of an earlier one
+	c := exec.Command(filepath.Join(bin, "bulkhead-sidecar"), "--config", filepath.Join(n.dir, name+".yaml"))
 	c.Stdout, c.Stderr = n.stderr, n.stderr
-	if err := n.B.Do(c.Start); err != nil {
+	if err := ns.Do(c.Start); err != nil {
 		t.Fatal(err)
 	}
-	ended := false
-	stop = func() {
-		if ended {
-			return
-		}
-		ended = true
+	stop = sync.OnceFunc(func() {
 		_ = c.Process.Signal(syscall.SIGTERM)
 		if err := c.Wait(); err != nil {
 			t.Errorf("the sidecar ended with %v", err)
 		}
-	}
+	})
 	t.Cleanup(stop)
 	eventually(t, "the sidecar is ready", func() error {
 		_, err := os.Stat(ready)

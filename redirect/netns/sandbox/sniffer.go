@@ -72,7 +72,10 @@ func (s *Sniffer) Seen(marker []byte) int {
 	s.drain()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	seen := 0
+	return s.count(marker)
+}
+
+func (s *Sniffer) count(marker []byte) (seen int) {
 	for _, p := range s.packets {
 		if bytes.Contains(p, marker) {
 			seen++
@@ -87,6 +90,16 @@ func (s *Sniffer) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.packets, s.size = nil, 0
+}
+
+// Took is Seen of the packets so far, which it forgets, and no others.
+func (s *Sniffer) Took(marker []byte) int {
+	s.drain()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := s.count(marker)
+	s.packets, s.size = nil, 0
+	return seen
 }
 
 // Packets returns the number of packets so far.
