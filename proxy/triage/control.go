@@ -58,7 +58,7 @@ func (d *diagnosis) slowControl() {
 		socket, last, its := d.now.Sources[i].Socket, 0.0, 0
 		for j := range d.window {
 			s := d.window[j].source(socket)
-			if s == nil || s.Who.Mesh.Answered == last {
+			if s == nil || s.Problem != "" || s.Who.Mesh.Answered == last {
 				continue
 			}
 			last = s.Who.Mesh.Answered
@@ -66,7 +66,7 @@ func (d *diagnosis) slowControl() {
 				total, its = total+last, its+1
 			}
 		}
-		if answers += its; its > 0 {
+		if answers += its; its > 0 && d.now.Sources[i].Problem == "" {
 			late.note(&d.now.Sources[i], time.Time{}, fmt.Sprintf("the last of %d signs of life took %.0f ms", its, 1000*last))
 		}
 	}
