@@ -86,7 +86,9 @@
 // A delivery that by chance gets the source port of a plaintext connection, open
 // at the same time, of the same client to the same port of the application is
 // taken for that connection by conntrack and times out: one in some ten thousand
-// for each such connection. Deliveries out of tunnels cannot meet with this.
+// for each such connection. So is a plaintext connection that by chance gets the source
+// port of a delivery that is open, out of a tunnel or not: its client has left the mesh, or
+// goes past it, while it holds connections from before (docs/decisions/0035).
 //
 // A cell must not import this package.
 package rules
