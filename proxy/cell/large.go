@@ -38,7 +38,14 @@ type Packet struct {
 	Size   int      // of the message
 }
 
-// Pack writes a message of the keeper's. The packet's memory is the caller's to close.
+// MemoryError is that there is no memory, or no descriptor for it, just now.
+type MemoryError struct{ Err error }
+
+func (e *MemoryError) Error() string { return "channel: " + e.Err.Error() }
+func (e *MemoryError) Unwrap() error { return e.Err }
+
+// Pack writes a message of the keeper's. The packet's memory is the caller's to close. Of a
+// message that no packet holds it is a *TooLargeError or a *MemoryError.
 func Pack(m *Message) (Packet, error) {
 	b, err := Encode(m)
 	switch {
@@ -55,14 +62,17 @@ func Pack(m *Message) (Packet, error) {
 	}
 	memory, err := remember(b)
 	if err != nil {
-		return Packet{}, fmt.Errorf("channel: %w", err)
+		return Packet{}, &MemoryError{err}
 	}
 	return Packet{Bytes: short, Memory: memory, Size: len(b)}, nil
 }
 
 // remember is memory with b in it.
 func remember(b []byte) (*os.File, error) {
-	fd, err := unix.MemfdCreate("message", unix.MFD_CLOEXEC)
+	fd, err := unix.MemfdCreate("message", unix.MFD_CLOEXEC|unix.MFD_NOEXEC_SEAL) // vm.memfd_noexec=2 refuses others
+	if errors.Is(err, unix.EINVAL) {                                              // before Linux 6.3
+		fd, err = unix.MemfdCreate("message", unix.MFD_CLOEXEC)
+	}
 	if err != nil {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -78,14 +79,14 @@ func (k *Keeper) write(x *process, o *outbox) {
 		case p := <-o.packets:
 			err := o.post(p)
 			var stuck *channel.TimeoutError
-			var large *tooLargeError
+			var large *unsaidError
 			switch {
 			case err == nil, errors.Is(err, unix.EPIPE), errors.Is(err, os.ErrClosed): // the process or the pod has ended
 			case errors.As(err, &stuck):
 				k.hangUp(x, o, err) // what it missed would be missing for good
 				return
 			case errors.As(err, &large):
-				k.log.Error("policies too large", "cell", x.cell.group, "workload", large.workload, "error", err)
+				k.log.Error("policies cannot be said", "cell", x.cell.group, "workload", large.workload, "error", err)
 			default:
 				k.log.Error("message not sent", "cell", x.cell.group, "error", err)
 			}
@@ -97,21 +98,31 @@ func (k *Keeper) write(x *process, o *outbox) {
 	}
 }
 
-// post sends a packet. Policies for which there is no message at all become a refusal of
-// everybody.
+// post sends a packet. Policies for which there is no message become a refusal of everybody.
 func (o *outbox) post(p packet) error {
 	defer closeAll(p.borrowed)
 	err := o.deliver(p)
+	var short *cell.MemoryError
+	for try := 1; try < tries && errors.As(err, &short); try++ {
+		time.Sleep(shortPause)
+		err = o.deliver(p)
+	}
 	var large *cell.TooLargeError
-	if !errors.As(err, &large) {
+	if !errors.As(err, &large) && !errors.As(err, &short) {
 		return err
 	}
 	closed, uid := shut(p.message)
 	if closed == nil {
 		return err
 	}
-	return errors.Join(&tooLargeError{uid, large.Bytes}, o.deliver(packet{message: closed, files: p.files}))
+	return errors.Join(&unsaidError{uid, err}, o.deliver(packet{message: closed, files: p.files}))
 }
+
+// A message that finds no memory is tried again, for half a second: descriptors that are short come back.
+const (
+	tries      = 6
+	shortPause = 100 * time.Millisecond
+)
 
 func (o *outbox) deliver(p packet) error {
 	packed, err := cell.Pack(p.message)

@@ -12,15 +12,17 @@ import (
 // and the generation that a cell then reports: GET /cells and access lines say why.
 const tooLarge = "too-large"
 
-// tooLargeError means that a workload's policies do not fit into a message.
-type tooLargeError struct {
+// unsaidError means that a workload's policies could not be said to its cell.
+type unsaidError struct {
 	workload string
-	bytes    int
+	err      error
 }
 
-func (e *tooLargeError) Error() string {
-	return fmt.Sprintf("the policies of %s need a message of %d bytes, and %d are allowed: everybody is denied until there are fewer", e.workload, e.bytes, cell.MaxMessage)
+func (e *unsaidError) Error() string {
+	return fmt.Sprintf("the policies of %s cannot be said to its cell, and everybody is denied until they change: %v", e.workload, e.err)
 }
+
+func (e *unsaidError) Unwrap() error { return e.err }
 
 // shut is a Serve or Judge that denies everybody, and nil for other messages. Not to send
 // the original would leave its predecessor in force for good, which lets in whom the new

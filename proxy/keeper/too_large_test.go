@@ -108,7 +108,7 @@ func TestPoliciesThatDoNotFitDenyEverybody(t *testing.T) {
 	}
 	all := []mesh.Policy{large}
 	for _, m := range []*cell.Message{{Serve: &cell.Serve{Workload: wire, Policies: all, Generation: "g2"}}, {Judge: &cell.Judge{UID: "a/own", Policies: all, Generation: "g2"}}} {
-		var too *tooLargeError
+		var too *unsaidError
 		if err := c.o.post(packet{message: m}); !errors.As(err, &too) || too.workload != "a/own" {
 			t.Errorf("%v", err)
 		}
@@ -125,7 +125,7 @@ func TestPoliciesThatDoNotFitDenyEverybody(t *testing.T) {
 	c.x.tell(&cell.Message{Judge: &cell.Judge{UID: "a/own", Policies: all}})
 	c.reply(t)
 	eventually(t, "the log says so", func() error {
-		if !strings.Contains(log.String(), "policies too large") {
+		if !strings.Contains(log.String(), "policies cannot be said") {
 			return errors.New(log.String())
 		}
 		return nil
