@@ -71,7 +71,7 @@ func (c *conn) begin(head hbone.Head) (*stream, *answer, error) {
 }
 
 // recvAnswer takes the HEADERS of an answer.
-func (c *conn) recvAnswer(id uint32, end bool, f *fields) error {
+func (c *conn) recvAnswer(id uint32, end bool, f *hbone.Fields) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s, err := c.lookup(id)
@@ -81,7 +81,7 @@ func (c *conn) recvAnswer(id uint32, end bool, f *fields) error {
 	if s.answered {
 		return s.moreHeaders()
 	}
-	status, malformed := f.answer()
+	status, malformed := f.Answer()
 	switch {
 	case malformed != "":
 		return &streamError{id, http2.ErrCodeProtocol, malformed}
@@ -93,7 +93,7 @@ func (c *conn) recvAnswer(id uint32, end bool, f *fields) error {
 		return nil // section 8.1: interim answers may be skipped
 	}
 	c.recv.grantLate()
-	s.settle(status, f.header, nil)
+	s.settle(status, f.Header(), nil)
 	if end {
 		s.endRecv()
 	}

@@ -167,7 +167,7 @@ func FuzzFields(f *testing.F) {
 		if err != nil {
 			return
 		}
-		h := fields.request()
+		h := fields.Request()
 		if h.Malformed != "" && h.RawAuthority != "" {
 			t.Errorf("malformed, and yet with an authority: %+v", h)
 		}

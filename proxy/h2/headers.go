@@ -2,9 +2,7 @@ package h2
 
 import (
 	"strconv"
-	"strings"
 
-	"golang.org/x/net/http/httpguts"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
@@ -58,14 +56,14 @@ func (c *conn) collect(fragment []byte, ended bool) error {
 	return c.recvRequest(b.id, b.end, f)
 }
 
-func (c *conn) decode(block []byte) (*fields, error) {
-	f := &fields{left: int(c.headerLimit())}
+func (c *conn) decode(block []byte) (*hbone.Fields, error) {
+	f := hbone.NewFields(int(c.headerLimit()))
 	d := c.recv.hpack
-	d.SetMaxStringLength(f.left)
+	d.SetMaxStringLength(int(c.headerLimit()))
 	d.SetEmitEnabled(true)
 	d.SetEmitFunc(func(h hpack.HeaderField) {
-		f.add(h)
-		d.SetEmitEnabled(f.malformed == "")
+		f.Add(h.Name, h.Value)
+		d.SetEmitEnabled(f.Malformed() == "")
 	})
 	_, err := d.Write(block)
 	if err == nil {
@@ -75,137 +73,6 @@ func (c *conn) decode(block []byte) (*fields, error) {
 		return nil, &ConnError{Local: true, Code: http2.ErrCodeCompression, Reason: err.Error()}
 	}
 	return f, nil
-}
-
-// fields is a decoded block: what HBONE reads of it, and what is wrong with it.
-type fields struct {
-	pseudo    [numPseudo]string
-	seen      [numPseudo]bool
-	header    hbone.Header
-	regular   bool   // a regular field has come
-	left      int    // of the list's size limit
-	malformed string // the first thing found wrong
-}
-
-const (
-	pseudoMethod = iota
-	pseudoAuthority
-	pseudoScheme
-	pseudoPath
-	pseudoProtocol
-	pseudoStatus
-	numPseudo
-)
-
-var pseudoNames = [numPseudo]string{":method", ":authority", ":scheme", ":path", ":protocol", ":status"}
-
-func (f *fields) add(h hpack.HeaderField) {
-	if f.left -= int(h.Size()); f.left < 0 {
-		f.malformed = "header list larger than advertised"
-		return
-	}
-	if !httpguts.ValidHeaderFieldValue(h.Value) || strings.Trim(h.Value, " \t") != h.Value {
-		f.malformed = "invalid value of " + quote(h.Name) // RFC 9113 section 8.2.1
-		return
-	}
-	if h.IsPseudo() {
-		f.addPseudo(h)
-		return
-	}
-	f.addRegular(h)
-}
-
-// addPseudo: RFC 9113 section 8.3.
-func (f *fields) addPseudo(h hpack.HeaderField) {
-	if f.regular {
-		f.malformed = "pseudo-header after a regular one"
-		return
-	}
-	for i, name := range pseudoNames {
-		if h.Name != name {
-			continue
-		}
-		if f.seen[i] {
-			f.malformed = "duplicate " + name
-		}
-		f.pseudo[i], f.seen[i] = h.Value, true
-		return
-	}
-	f.malformed = "unknown pseudo-header " + quote(h.Name)
-}
-
-func (f *fields) addRegular(h hpack.HeaderField) {
-	f.regular = true
-	switch h.Name {
-	case "baggage":
-		f.header.Baggage = h.Value
-	case "forwarded":
-		f.header.Forwarded = h.Value
-	case "traceparent":
-		f.header.Traceparent = h.Value
-	case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
-		f.malformed = "connection-specific header " + h.Name // RFC 9113 section 8.2.2
-	case "te":
-		if h.Value != "trailers" {
-			f.malformed = "connection-specific header te"
-		}
-	default:
-		if !httpguts.ValidHeaderFieldName(h.Name) || strings.ToLower(h.Name) != h.Name {
-			f.malformed = "invalid header name " + quote(h.Name)
-		}
-	}
-}
-
-// quote is what may stand in a reason, which goes into records and logs: a name can be
-// 64 KiB, and four times that in quotes.
-func quote(s string) string {
-	if len(s) > quoted {
-		return strconv.Quote(s[:quoted]) + "…"
-	}
-	return strconv.Quote(s)
-}
-
-const quoted = 40
-
-// request judges the block as a request (RFC 9113 sections 8.3.1 and 8.5). A
-// malformed one has no authority, so that nobody can be tempted to serve it.
-func (f *fields) request() hbone.Head {
-	method := f.pseudo[pseudoMethod]
-	h := hbone.Head{Method: method[:min(len(method), quoted)], RawAuthority: f.pseudo[pseudoAuthority], Header: f.header}
-	connect := h.Method == hbone.MethodConnect
-	switch {
-	case f.malformed != "":
-		h.Malformed = f.malformed
-	case f.seen[pseudoStatus]:
-		h.Malformed = ":status in a request"
-	case !f.seen[pseudoMethod]:
-		h.Malformed = "no :method"
-	case connect && !f.seen[pseudoAuthority]:
-		h.Malformed = "CONNECT without :authority"
-	case connect && f.seen[pseudoProtocol]:
-		h.Malformed = "extended CONNECT, which was not offered" // RFC 8441 section 4
-	case connect && (f.seen[pseudoScheme] || f.seen[pseudoPath]):
-		h.Malformed = "CONNECT with :scheme or :path"
-	}
-	if h.Malformed != "" {
-		h.RawAuthority = ""
-	}
-	return h
-}
-
-// answer judges the block as a response (RFC 9113 section 8.3.2).
-func (f *fields) answer() (status int, malformed string) {
-	for i := range numPseudo {
-		if i != pseudoStatus && f.seen[i] {
-			return 0, pseudoNames[i] + " in an answer"
-		}
-	}
-	text := f.pseudo[pseudoStatus]
-	status, err := strconv.Atoi(text)
-	if err != nil || len(text) != 3 || status < 100 {
-		return 0, ":status " + quote(text)
-	}
-	return status, f.malformed
 }
 
 // encodeHeaders appends HEADERS and, if the peer's frames are too small for it,

@@ -14,7 +14,7 @@ import (
 // The accepting end: one handler goroutine for each request.
 
 // recvRequest takes the HEADERS of a request.
-func (c *conn) recvRequest(id uint32, end bool, f *fields) error {
+func (c *conn) recvRequest(id uint32, end bool, f *hbone.Fields) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -35,7 +35,7 @@ func (c *conn) recvRequest(id uint32, end bool, f *fields) error {
 	if c.leaving.any() || c.full() {
 		return c.refuse(id)
 	}
-	in := &incoming{head: f.request()}
+	in := &incoming{head: f.Request()}
 	if in.cost = c.charge(in.head); in.cost < 0 {
 		return c.refuse(id)
 	}

@@ -144,7 +144,7 @@ func TestNoStreamAfterTheLoss(t *testing.T) {
 	cc, _ := loopback(t)
 	c := newConn(cc, Options{}.resolved(), func(tunnel.Incoming) { t.Error("served") })
 	c.fail(io.ErrUnexpectedEOF)
-	if err := c.recvRequest(1, false, &fields{}); err != io.ErrUnexpectedEOF || len(c.streams) != 0 {
+	if err := c.recvRequest(1, false, &hbone.Fields{}); err != io.ErrUnexpectedEOF || len(c.streams) != 0 {
 		t.Errorf("got %v and %d streams", err, len(c.streams))
 	}
 	c.handlers.Wait()
