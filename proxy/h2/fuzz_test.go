@@ -179,6 +179,6 @@ func FuzzFields(f *testing.F) {
 				t.Errorf("%q passed", v)
 			}
 		}
-		fields.answer()
+		fields.Answer()
 	})
 }

@@ -24,8 +24,8 @@ type Stream interface {
 	CloseWrite() error
 	// SetDeadline, SetReadDeadline and SetWriteDeadline are those of net.Conn: waits that
 	// have begun, too, fail with os.ErrDeadlineExceeded, and the stream goes on after
-	// another deadline. A Write may have taken a part by then, which it says. A forwarded
-	// stream has none.
+	// another deadline. A Write may have taken a part by then, which it says; its rest is to
+	// be written next, or the stream can only be reset. A forwarded stream has none.
 	SetDeadline(t time.Time) error
 	SetReadDeadline(t time.Time) error
 	SetWriteDeadline(t time.Time) error
@@ -42,7 +42,8 @@ type Incoming interface {
 	// Head is the request as it came, possibly malformed: see hbone.Head.
 	Head() hbone.Head
 	// Accept answers 200, before any DATA. It refuses a head that is not a
-	// well-formed CONNECT, whatever its caller thinks of it.
+	// well-formed CONNECT, whatever its caller thinks of it. A reset that follows at once
+	// may overtake the answer, over QUIC.
 	Accept(h hbone.Header) (Stream, error)
 	// Reject answers with an error status, no body, and ends the stream.
 	Reject(status int) error

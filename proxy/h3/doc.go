@@ -1,0 +1,38 @@
+// Package h3 is HBONE over HTTP/3: tunnels that are QUIC connections, streams that are
+// CONNECT requests in them. It implements package tunnel on quic-go, with a layer of
+// HTTP/3 of its own (RFC 9114) for the same reason as package h2: a stream is bytes with
+// half-close, deadlines and resets, and a GOAWAY is told to the pool. quic-go's http3
+// serves as the peer in tests.
+//
+//	dialling end                                  accepting end
+//	q, err := endpoint.Dial(ctx, addr, tls, transport.Config())
+//	t, err := transport.Client(ctx, q)            err := transport.Serve(ctx, q, handler)
+//	s, h, err := t.Open(ctx, head)                func handler(in tunnel.Incoming) { … }
+//
+// # Who closes what
+//
+// Client and Serve own the connection from the call on, also when they fail. The socket
+// below it is its maker's. The rest is as package tunnel says.
+//
+// # What is on the wire
+//
+// Each end opens one unidirectional stream, its control stream: SETTINGS first, later
+// GOAWAY. QPACK is static: no dynamic table is offered and none is used, so that no stream
+// ever waits for another's header. A request stream is HEADERS and then DATA frames; frames
+// of unknown types are skipped; 0-RTT is off.
+//
+// # Ends
+//
+// A broken connection is RESET_STREAM and STOP_SENDING with H3_CONNECT_ERROR (RFC 9114
+// section 4.4), a stream given up is H3_REQUEST_CANCELLED, one that nobody began to serve
+// H3_REQUEST_REJECTED, which is safe to try elsewhere. QUIC drops what is unsent or lost when
+// its connection closes, and quic-go does not say what was acknowledged. So a tunnel that
+// drained lingers before it closes: see Options.LingerTimeout.
+//
+// # Limits
+//
+// The peer may have MaxStreams streams open, and a stream counts until its handler has let
+// go of it: a peer that resets its streams at once gains nothing. What a peer may send ahead of the
+// readers is bounded by a window per stream and one per connection, which is as large as all
+// streams' together: none can take another's credit.
+package h3

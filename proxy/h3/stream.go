@@ -1,0 +1,210 @@
+package h3
+
+import (
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+)
+
+// stream is one CONNECT, at either end.
+type stream struct {
+	c *conn
+	q *quic.Stream
+
+	in   deframer // Read's
+	out  []byte   // Write's: what is not sent of a frame's head
+	owed int      // Write's: what is not sent of its payload
+
+	mu       sync.Mutex
+	writing  bool  // a Write is in progress, which alone uses out and owed
+	finished bool  // sending: CloseWrite was called
+	ended    bool  // receiving: FIN has come
+	closed   error // reset or closed at this end
+	left     bool  // its place was given back
+}
+
+func newStream(c *conn, q *quic.Stream) *stream { return &stream{c: c, q: q} }
+
+// smallWrite is up to which size a payload is copied behind the head of its frame, since two writes
+// of the stream cost more than the copy.
+const smallWrite = 2 << 10
+
+// Read: see tunnel.Stream.
+func (s *stream) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		n, err := s.q.Read(p)
+		kept, wrong := s.in.take(p[:n])
+		switch {
+		case wrong != nil:
+			s.c.failWith(wrong)
+			return kept, s.c.told(wrong)
+		case err == io.EOF && !s.in.whole():
+			wrong = connError(codeFrame, "a stream ends within a frame")
+			s.c.failWith(wrong)
+			return kept, s.c.told(wrong)
+		case err == io.EOF:
+			s.endRead()
+			return kept, io.EOF
+		case err != nil:
+			return kept, s.failed(err)
+		case kept > 0:
+			return kept, nil
+		}
+	}
+}
+
+// Write: see tunnel.Stream. A deadline may leave a frame unfinished: what is written next
+// goes on with it.
+func (s *stream) Write(p []byte) (taken int, err error) {
+	if err := s.beginWrite(); err != nil {
+		return 0, err
+	}
+	for err == nil && taken < len(p) {
+		var n int
+		n, err = s.write(p[taken:])
+		taken += n
+	}
+	s.endWrite()
+	return taken, s.failed(err)
+}
+
+// beginWrite has a CloseWrite that comes meanwhile wait for the end of the frame.
+func (s *stream) beginWrite() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed != nil:
+		return s.closed
+	case s.finished:
+		return io.ErrClosedPipe
+	}
+	s.writing = true
+	return nil
+}
+
+func (s *stream) endWrite() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing = false
+	if s.finished && s.closed == nil {
+		s.finish()
+	}
+}
+
+// finish sends FIN. A frame that a deadline cut short has no end any more, and neither has its stream.
+func (s *stream) finish() {
+	if s.owed > 0 {
+		s.q.CancelWrite(codeCancelled)
+		return
+	}
+	_ = s.q.Close() // fails for a stream that was reset only, which its reader learns
+}
+
+// write writes of p what belongs to one frame.
+func (s *stream) write(p []byte) (int, error) {
+	if s.owed == 0 {
+		s.out = appendFrameHead(s.out[:0], frameData, len(p))
+		s.owed = len(p)
+	}
+	p = p[:min(len(p), s.owed)]
+	head := len(s.out)
+	if head == 0 || len(p) > smallWrite {
+		if n, err := s.q.Write(s.out); err != nil {
+			s.out = s.out[n:]
+			return 0, err
+		}
+		s.out = s.out[:0]
+		n, err := s.q.Write(p)
+		s.owed -= n
+		return n, err
+	}
+	whole := append(s.out, p...)
+	n, err := s.q.Write(whole)
+	s.out = whole[min(n, head):head]
+	n = max(n-head, 0)
+	s.owed -= n
+	return n, err
+}
+
+// failed is what the stream's user sees of an error of quic-go.
+func (s *stream) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed != nil {
+		return closed
+	}
+	return s.c.told(err)
+}
+
+// CloseWrite: see tunnel.Stream.
+func (s *stream) CloseWrite() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finished || s.closed != nil {
+		return s.closed
+	}
+	s.finished = true
+	if !s.writing {
+		s.finish()
+	}
+	return nil
+}
+
+// SetDeadline, SetReadDeadline and SetWriteDeadline: see tunnel.Stream.
+func (s *stream) SetDeadline(t time.Time) error      { return s.q.SetDeadline(t) }
+func (s *stream) SetReadDeadline(t time.Time) error  { return s.q.SetReadDeadline(t) }
+func (s *stream) SetWriteDeadline(t time.Time) error { return s.q.SetWriteDeadline(t) }
+
+// Reset: see tunnel.Stream.
+func (s *stream) Reset() error {
+	s.abort(codeConnect)
+	return nil
+}
+
+// Close: see tunnel.Stream.
+func (s *stream) Close() error {
+	s.abort(codeCancelled)
+	s.mu.Lock()
+	left := s.left
+	s.left = true
+	s.mu.Unlock()
+	if !left {
+		s.c.leave()
+	}
+	return nil
+}
+
+// giveUp ends an Open whose caller waits no longer.
+func (s *stream) giveUp() { s.abort(codeCancelled) }
+
+// abort ends what has not ended, in both directions.
+func (s *stream) abort(code quic.StreamErrorCode) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed != nil {
+		return
+	}
+	s.closed = net.ErrClosed
+	if !s.ended {
+		s.q.CancelRead(code)
+	}
+	if !s.finished || code == codeConnect { // what was finished is delivered, unless the connection broke
+		s.q.CancelWrite(code)
+	}
+}
+
+func (s *stream) endRead() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+}
