@@ -108,6 +108,7 @@ func (c *conn) begin() (*quic.Stream, error) {
 		return nil, &tunnel.LostError{Err: err}
 	}
 	c.streams++
+	c.watch()
 	return q, nil
 }
 

@@ -34,6 +34,7 @@ type conn struct {
 	nextID   quic.StreamID // accepting end: no stream from this on was begun
 	streams  int           // begun and not let go
 	linger   *time.Timer
+	quiet    silence
 	idle     chan struct{} // accepting end that drains: closed when streams are 0
 }
 
@@ -56,11 +57,23 @@ func (c *conn) fail(code uint64, err error) {
 	if !first {
 		return
 	}
+	c.stopTimers()
 	reason := ""
 	if e := (*ConnError)(nil); errors.As(err, &e) {
 		reason = e.Reason
 	}
 	_ = c.q.CloseWithError(quic.ApplicationErrorCode(code), reason)
+}
+
+// stopTimers leaves nothing that fires later.
+func (c *conn) stopTimers() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range []*time.Timer{c.linger, c.quiet.timer} {
+		if t != nil {
+			t.Stop()
+		}
+	}
 }
 
 // failWith is fail with the code that the error has.

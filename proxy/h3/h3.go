@@ -16,6 +16,7 @@ type Options struct {
 	MaxStreams       int           // streams that a peer may have open in one tunnel (server); 200
 	HandshakeTimeout time.Duration // for the peer's SETTINGS, and for the head of a request; 10 s
 	PingInterval     time.Duration // silence after which the peer is asked for a sign of life; 10 s
+	SilenceTimeout   time.Duration // dialling end with streams: packets were sent and none came back for so long; 2 s
 	IdleTimeout      time.Duration // silence after which the tunnel is lost; 30 s
 	LingerTimeout    time.Duration // after the last stream of a tunnel that drains, for what is on its way; 1 s
 
@@ -29,6 +30,7 @@ func (o Options) resolved() Options {
 	o.MaxStreams = orDefault(o.MaxStreams, 200)
 	o.HandshakeTimeout = orDefault(o.HandshakeTimeout, 10*time.Second)
 	o.PingInterval = orDefault(o.PingInterval, 10*time.Second)
+	o.SilenceTimeout = orDefault(o.SilenceTimeout, 2*time.Second)
 	o.IdleTimeout = orDefault(o.IdleTimeout, 30*time.Second)
 	o.LingerTimeout = orDefault(o.LingerTimeout, time.Second)
 	if o.OnPanic == nil {
