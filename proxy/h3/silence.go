@@ -23,7 +23,8 @@ const looks = 4
 type silence struct {
 	timer          *time.Timer
 	sent, received uint64 // packets
-	looks          int    // in a row: something was sent by then, and nothing heard since
+	looks          int    // in a row at which nothing had been heard, from the first on that saw something sent
+	sending        int    // those of them that saw something sent: one may be an ACK, which nobody answers
 }
 
 // watch looks at the peer for as long as streams are open. A network that lets no UDP pass any
@@ -42,18 +43,21 @@ func (c *conn) look() {
 	c.mu.Lock()
 	q := &c.quiet
 	if c.err != nil || c.streams == 0 {
-		q.timer, q.looks = nil, 0
+		q.timer, q.looks, q.sending = nil, 0, 0
 		c.mu.Unlock()
 		return
 	}
 	switch {
 	case stats.PacketsReceived != q.received:
-		q.looks = 0
-	case stats.PacketsSent != q.sent || q.looks > 0:
+		q.looks, q.sending = 0, 0
+	case stats.PacketsSent != q.sent:
+		q.looks++
+		q.sending++
+	case q.looks > 0:
 		q.looks++
 	}
 	q.sent, q.received = stats.PacketsSent, stats.PacketsReceived
-	lost := q.looks >= looks
+	lost := q.looks >= looks && q.sending > 1
 	q.timer.Reset(c.o.SilenceTimeout / looks)
 	c.mu.Unlock()
 	if lost {
