@@ -22,6 +22,7 @@ type fakeTunnel struct {
 	streams  int
 	draining bool
 	leaving  chan struct{} // closed when the peer has said GOAWAY
+	better   chan struct{} // closed when it has announced another transport
 	closed   bool
 	openErr  func() error // instead of a stream
 	most     int          // streams at once, ever
@@ -66,6 +67,8 @@ func (t *fakeTunnel) setLimit(n int) {
 func (t *fakeTunnel) Done() <-chan struct{} { return t.done }
 
 func (t *fakeTunnel) Leaving() <-chan struct{} { return t.leaving }
+
+func (t *fakeTunnel) Better() <-chan struct{} { return t.better }
 
 // goAway is the peer's.
 func (t *fakeTunnel) goAway() {
@@ -156,7 +159,7 @@ func (d *dialer) dial(ctx context.Context, k Key) (Tunnel, time.Time, error) {
 	if d.err != nil {
 		return nil, time.Time{}, d.err
 	}
-	t := &fakeTunnel{key: k, limit: d.limit, done: make(chan struct{}), leaving: make(chan struct{})}
+	t := &fakeTunnel{key: k, limit: d.limit, done: make(chan struct{}), leaving: make(chan struct{}), better: make(chan struct{})}
 	if d.broken != nil {
 		t.breakWith(d.broken)
 	}

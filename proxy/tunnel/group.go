@@ -15,6 +15,14 @@ type group struct {
 	room    int // how many streams the last tunnel took: what a dial is worth
 }
 
+// all are the tunnels of a group, which may be nil.
+func (g *group) all() []*pooled {
+	if g == nil {
+		return nil
+	}
+	return g.tunnels
+}
+
 // dial is a tunnel being made, and those who wait for it.
 type dial struct {
 	waiters []*waiter

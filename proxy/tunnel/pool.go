@@ -20,6 +20,7 @@ type PoolOptions struct {
 	DialTimeout time.Duration // a dial is given up after this, whoever waits; 0 = 30 s
 	MaxStreams  int           // per tunnel, if the peer does not want fewer; 0 = 100
 	Off         bool          // every stream in a tunnel of its own, which ends with it; see Config
+	Upgrade     DialFunc      // makes tunnels of a better kind, for peers that announce it; nil: none. See upgrade.go
 }
 
 func (o PoolOptions) resolved() PoolOptions {
@@ -62,6 +63,7 @@ type Stats struct {
 	Keys, Tunnels, Streams              int   // now
 	Dials, Failures, Retries, Evictions int64 // since the start
 	Successors                          int64 // of Dials: made before the tunnel that they replace had ended
+	Upgrades                            int64 // of Dials: of the better kind
 }
 
 // NewPool returns a pool that makes its tunnels with dial. Close it.

@@ -17,6 +17,8 @@ type pooled struct {
 	made  time.Time
 	until time.Time // the end of the credentials; zero: never
 
+	upgraded bool // made by PoolOptions.Upgrade
+
 	// Guarded by Pool.mu.
 	streams   int
 	idleSince time.Time // when streams became 0
@@ -30,7 +32,7 @@ func (t *pooled) Usable() bool {
 
 // run is the life of a tunnel in the pool: dial, hand out, keep.
 func (p *Pool) run(ctx context.Context, k Key, d *dial) {
-	t, until, err := p.make(ctx, k)
+	t, until, err := p.make(ctx, k, p.dial)
 	d.cancel()
 	if err != nil {
 		p.fail(k, d, &DialError{Key: k, Err: err})
@@ -42,20 +44,25 @@ func (p *Pool) run(ctx context.Context, k Key, d *dial) {
 		p.retire(old)
 	}
 	p.endAlone(pt)
-	p.keep(pt)
+	p.live(pt)
+}
+
+// live keeps a tunnel until its end.
+func (p *Pool) live(t *pooled) {
+	p.keep(t)
 	p.mu.Lock()
 	p.tunnels--
 	p.mu.Unlock()
 }
 
 // make dials. A panic fails this dial instead of every workload in the process.
-func (p *Pool) make(ctx context.Context, k Key) (t Tunnel, until time.Time, err error) {
+func (p *Pool) make(ctx context.Context, k Key, dial DialFunc) (t Tunnel, until time.Time, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
-	return p.dial(ctx, k)
+	return dial(ctx, k)
 }
 
 // fail gives a dial's error to all who wait for it.
@@ -119,7 +126,7 @@ func (p *Pool) keep(t *pooled) {
 	idle := time.NewTimer(p.o.IdleTimeout)
 	defer idle.Stop()
 	next := p.newSuccession(t)
-	defer next.timer.Stop()
+	defer next.stop()
 	for {
 		select {
 		case <-t.Done():
@@ -133,6 +140,10 @@ func (p *Pool) keep(t *pooled) {
 			next.heard()
 		case <-next.timer.C:
 			p.succeed(t, &next)
+		case <-next.better:
+			next.wants()
+		case <-next.upgrade.C:
+			p.upgrade(t, &next)
 		}
 	}
 }

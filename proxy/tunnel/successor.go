@@ -34,12 +34,19 @@ const (
 type succession struct {
 	timer    *time.Timer
 	leaving  <-chan struct{} // nil once heard
+	upgrade  *time.Timer     // see upgrade.go
+	better   <-chan struct{} // nil once heard
 	failures int
 }
 
-func (p *Pool) newSuccession(t *pooled) succession {
-	s := succession{timer: time.NewTimer(time.Hour)}
+func (s *succession) stop() {
 	s.timer.Stop()
+	s.upgrade.Stop()
+}
+
+func (p *Pool) newSuccession(t *pooled) succession {
+	s := succession{timer: time.NewTimer(time.Hour), upgrade: time.NewTimer(time.Hour), better: p.better(t)}
+	s.stop()
 	if p.o.Off {
 		return s // a tunnel ends with its stream
 	}
@@ -61,6 +68,19 @@ func (s *succession) heard() {
 	s.timer.Reset(spread(goAwaySpread, 0, 1))
 }
 
+// wants notes what the peer announced. Its other peers have heard it too.
+func (s *succession) wants() {
+	s.better = nil
+	s.upgrade.Reset(spread(goAwaySpread, 0, 1))
+}
+
+// pause is how long to wait after a failed dial.
+func (s *succession) pause() time.Duration {
+	d := spread(min(minRetry<<min(s.failures, 10), maxRetry), 0.75, 1.25)
+	s.failures++
+	return d
+}
+
 // succeed makes the successor of a tunnel that is in use, and retires it. It is called
 // when the timer fires, and sets it again when it was of no avail.
 func (p *Pool) succeed(t *pooled, s *succession) {
@@ -70,8 +90,7 @@ func (p *Pool) succeed(t *pooled, s *succession) {
 			return
 		}
 		if err != nil {
-			s.timer.Reset(spread(min(minRetry<<min(s.failures, 10), maxRetry), 0.75, 1.25))
-			s.failures++
+			s.timer.Reset(s.pause())
 			return
 		}
 		p.release(heir) // it waits for the next stream
