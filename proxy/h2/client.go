@@ -3,6 +3,7 @@ package h2
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -70,6 +71,22 @@ func (c *conn) begin(head hbone.Head) (*stream, *answer, error) {
 	return s, s.answer, nil
 }
 
+// Better: see tunnel.Announcer.
+func (c *conn) Better() <-chan struct{} { return c.better }
+
+// hearBetter notes that the peer is reached over HTTP/3, too, where it is reached now. Another
+// port is passed over: nobody says who listens there.
+func (c *conn) hearBetter(h hbone.Header) {
+	if h.AltSvc == "" || c.told {
+		return
+	}
+	port, ok := hbone.ParseAltH3(h.AltSvc)
+	if at, isTCP := c.nc.RemoteAddr().(*net.TCPAddr); ok && isTCP && at.Port == int(port) {
+		c.told = true
+		close(c.better)
+	}
+}
+
 // recvAnswer takes the HEADERS of an answer.
 func (c *conn) recvAnswer(id uint32, end bool, f *hbone.Fields) error {
 	c.mu.Lock()
@@ -93,6 +110,7 @@ func (c *conn) recvAnswer(id uint32, end bool, f *hbone.Fields) error {
 		return nil // section 8.1: interim answers may be skipped
 	}
 	c.recv.grantLate()
+	c.hearBetter(f.Header())
 	s.settle(status, f.Header(), nil)
 	if end {
 		s.endRecv()

@@ -30,6 +30,7 @@ type conn struct {
 
 	greeted  chan struct{} // closed at the peer's first SETTINGS
 	failed   chan struct{} // closed when err is set
+	better   chan struct{} // closed when an answer has announced HTTP/3; nil at the accepting end
 	sent     chan struct{} // closed when sendLoop has ended
 	done     chan struct{} // closed when all three have ended
 	handlers sync.WaitGroup
@@ -47,8 +48,9 @@ type conn struct {
 	running int    // accepting end: handlers that have not returned
 	peer    peerSettings
 	leaving leavingState
-	credit  int // connection credit not yet given back
-	window  int // what the peer may still send on the connection
+	told    bool // better is closed
+	credit  int  // connection credit not yet given back
+	window  int  // what the peer may still send on the connection
 }
 
 func newConn(nc net.Conn, o Options, h tunnel.Handler) *conn {
@@ -66,6 +68,9 @@ func newConn(nc net.Conn, o Options, h tunnel.Handler) *conn {
 		peer:    defaultPeer(),
 		window:  connWindow,
 		born:    time.Now(),
+	}
+	if h == nil {
+		c.better = make(chan struct{})
 	}
 	c.recv.init()
 	c.send.init(c)

@@ -119,5 +119,6 @@ func appendHeader(f []hpack.HeaderField, h hbone.Header) []hpack.HeaderField {
 	add("baggage", h.Baggage, false)
 	add("forwarded", h.Forwarded, true)
 	add("traceparent", h.Traceparent, true)
+	add("alt-svc", h.AltSvc, false)
 	return f
 }

@@ -51,6 +51,7 @@ func writeHeader(e *qpack.Encoder, h hbone.Header) {
 	writeField(e, "baggage", h.Baggage)
 	writeField(e, "forwarded", h.Forwarded)
 	writeField(e, "traceparent", h.Traceparent)
+	writeField(e, "alt-svc", h.AltSvc)
 }
 
 // writeField leaves out what is empty.

@@ -89,6 +89,8 @@ func (f *Fields) addRegular(name, value string) {
 		f.header.Forwarded = value
 	case "traceparent":
 		f.header.Traceparent = value
+	case "alt-svc":
+		f.header.AltSvc = value
 	case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
 		f.malformed = "connection-specific header " + name // RFC 9113 section 8.2.2
 	case "te":
@@ -118,6 +120,7 @@ const quoted = 40
 func (f *Fields) Request() Head {
 	method := f.pseudo[pseudoMethod]
 	h := Head{Method: method[:min(len(method), quoted)], RawAuthority: f.pseudo[pseudoAuthority], Header: f.header}
+	h.Header.AltSvc = "" // of answers only
 	connect := h.Method == MethodConnect
 	switch {
 	case f.malformed != "":

@@ -18,10 +18,12 @@ type Head struct {
 	Malformed string
 }
 
-// Header holds the three headers that HBONE reads, empty when absent. They are
+// Header holds the headers that HBONE reads, empty when absent. They are
 // what a peer claims: good for records, never for decisions.
 type Header struct {
 	Baggage, Forwarded, Traceparent string
+
+	AltSvc string // of an answer: see ParseAltH3
 }
 
 // HeadError says why a request deserves [StatusBadRequest].

@@ -1,0 +1,48 @@
+package h2
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+)
+
+// TestAnAnnouncementIsHeard: of HTTP/3 at the port that was called, in any answer.
+func TestAnAnnouncementIsHeard(t *testing.T) {
+	for name, announce := range map[string]func(port uint16) string{
+		"here":       hbone.AltH3,
+		"elsewhere":  func(port uint16) string { return hbone.AltH3(port ^ 1) },
+		"another":    func(uint16) string { return `h2=":1"` },
+		"by nothing": func(uint16) string { return "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cc, sc := loopback(t)
+			port := uint16(cc.RemoteAddr().(*net.TCPAddr).Port)
+			s := serve(Options{}, sc, func(in tunnel.Incoming) {
+				if s, err := in.Accept(hbone.Header{AltSvc: announce(port)}); err == nil {
+					_ = s.CloseWrite()
+				}
+			})
+			defer s.wait(t)
+			tn, err := New(Options{}).Client(context.Background(), cc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tn.Close()
+			for range 2 { // the second time nothing more happens
+				open(t, tn).Close()
+			}
+			heard := false
+			select {
+			case <-tn.(tunnel.Announcer).Better():
+				heard = true
+			default:
+			}
+			if heard != (name == "here") {
+				t.Errorf("heard: %v", heard)
+			}
+		})
+	}
+}
