@@ -24,6 +24,7 @@ type peer struct {
 	id     identity.ID
 	remote netip.AddrPort
 	local  netip.AddrPort // the workload's address that the peer called
+	quic   bool
 }
 
 // peerOf is what is known of a peer before its handshake.
@@ -90,7 +91,7 @@ func (w *Workload) recoveredTunnel(c *net.TCPConn, v any) {
 func (w *Workload) serveStream(ctx context.Context, in tunnel.Incoming, p peer) {
 	w.ending.Add(1) // besides its tunnel: a stream may outlive the tunnel's reader
 	o := w.begin(telemetry.Inbound, p.remote)
-	o.Peer, o.HBONE = p.id, p.local
+	o.Peer, o.HBONE, o.QUIC = p.id, p.local, p.quic
 	place, err := w.Account.Connection(in.Context())
 	if err != nil {
 		o.Err = &refusal{hbone.StatusUnavailable, err}
@@ -155,7 +156,7 @@ func (w *Workload) inbound(ctx context.Context, in tunnel.Incoming, p peer, o *o
 		return pair{}, refusalOf(context.Cause(ctx))
 	}
 
-	stream, err := in.Accept(hbone.Header{Baggage: w.baggage}) // 200 only now: ztunnel, inbound.rs
+	stream, err := in.Accept(hbone.Header{Baggage: w.baggage, AltSvc: altSvc(w.Datagrams)}) // 200 only now: ztunnel, inbound.rs
 	if err != nil {
 		app.Close()
 		return pair{}, err

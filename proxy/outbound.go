@@ -122,6 +122,7 @@ func (w *Workload) farLeg(ctx context.Context, r *telemetry.Record, a *mesh.Answ
 		return nil, err // never a Leg that holds a nil stream
 	}
 	r.PeerBaggage = said.Baggage
+	r.QUIC = overQUIC(stream)
 	return stream, nil
 }
 

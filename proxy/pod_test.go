@@ -20,6 +20,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
+	"github.com/bulkhead-mesh/bulkhead/proxy/h3"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
@@ -44,6 +45,7 @@ type two struct {
 	tunnels  tunnel.Config
 	drain    time.Duration
 	impostor identity.ID // they have this identity and not their own
+	quic     bool        // they have it beside TCP
 }
 
 // pod is one workload with its data path in this process.
@@ -78,6 +80,12 @@ func (l *lockedBuffer) String() string {
 // newTwo captures both pods; policies are those of the mesh file.
 func newTwo(t testing.TB, policies ...mesh.Policy) *two {
 	t.Helper()
+	return newTwoWith(t, func(*two) {}, policies...)
+}
+
+// newTwoWith is newTwo; with changes what the pods are started with.
+func newTwoWith(t testing.TB, with func(*two), policies ...mesh.Policy) *two {
+	t.Helper()
 	p := sandbox.NewPair(t)
 	w := newWorld(t, p, mesh.File{
 		TrustDomain: "cluster.local",
@@ -91,6 +99,7 @@ func newTwo(t testing.TB, policies ...mesh.Policy) *two {
 		}},
 		Policies: policies,
 	})
+	with(w)
 	w.client = w.start(t, "a/client", p.A)
 	w.server = w.start(t, "a/server", p.B)
 	return w
@@ -141,7 +150,8 @@ func (w *two) prepare(t testing.TB, uid string, ns *netns.Namespace, a *budget.A
 	p.source = w.issue(t, cmp.Or(w.impostor, workload.Identity))
 	p.sink = telemetry.NewSink(slog.NewTextHandler(p.lines, nil))
 	p.work = proxy.New(proxy.Config{
-		Workload: workload, View: proxy.View{Policies: w.snapshot.Policies(workload), Services: w.snapshot.Services(uid)},
+		Datagrams: w.datagrams(t, ns),
+		Workload:  workload, View: proxy.View{Policies: w.snapshot.Policies(workload), Services: w.snapshot.Services(uid)},
 		Ports: redirect.NodePorts, Netns: ns, Source: p.source, Resolver: resolver{w.snapshot, uid}, Transport: h2.New(h2.Options{Account: a}), Account: a, Tunnels: w.tunnels,
 		Sink: p.sink, Counters: &telemetry.Counters{}, Log: slog.New(slog.NewTextHandler(p.lines, nil)), Drain: w.drain,
 	})
@@ -171,6 +181,20 @@ func (p *pod) run(t testing.TB, ctx context.Context, l proxy.Listeners) {
 			t.Logf("access lines of %s:\n%s", p.workload.UID, p.lines)
 		}
 	})
+}
+
+// datagrams is a pod's QUIC, if it is to have any.
+func (w *two) datagrams(t testing.TB, ns *netns.Namespace) proxy.Datagrams {
+	t.Helper()
+	if !w.quic {
+		return nil
+	}
+	pc, err := ns.ListenUDP(redirect.HBONEPort, redirect.MarkProxy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pc.Close() })
+	return h3.New(h3.Options{}).On(pc, nil)
 }
 
 // issue makes an identity's SVIDs with the test's CA until the test ends.

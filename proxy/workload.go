@@ -44,8 +44,8 @@ type View struct {
 	Policies mesh.PolicySet // what its connections are judged by
 }
 
-// Config is all that the data path of a workload needs. Every field but View, Account
-// and Tunnels is required.
+// Config is all that the data path of a workload needs. Every field but View, Account,
+// Datagrams and Tunnels is required.
 type Config struct {
 	Workload  mesh.Workload
 	View      View
@@ -54,6 +54,7 @@ type Config struct {
 	Source    identity.Source  // the workload's SVID
 	Resolver  Resolver
 	Transport tunnel.Transport
+	Datagrams Datagrams       // QUIC, for peers that have it too; nil: none
 	Account   *budget.Account // nil: budgets are off
 	Tunnels   tunnel.Config
 	Sink      *telemetry.Sink
@@ -102,9 +103,17 @@ func New(c Config) *Workload {
 	w.aside = aside{of: c.Workload.UID, log: c.Log, count: c.Counters}
 	w.owner = telemetry.Owner{UID: c.Workload.UID, Name: c.Workload.Name, Namespace: c.Workload.Namespace, Cluster: c.Workload.Cluster, Identity: c.Workload.Identity}
 	w.Tunnels.KeyExchange.Set(w.serverTLS)
-	w.pool = tunnel.NewPool(w.dialTunnel, tunnel.PoolOptions{Off: c.Tunnels.Pool.Off})
+	w.pool = tunnel.NewPool(w.dialTunnel, w.poolOptions())
 	w.SetView(c.View)
 	return w
+}
+
+func (w *Workload) poolOptions() tunnel.PoolOptions {
+	o := tunnel.PoolOptions{Off: w.Tunnels.Pool.Off}
+	if w.Datagrams != nil {
+		o.Upgrade = w.dialDatagrams
+	}
+	return o
 }
 
 // Cut makes the drain, now running or yet to come, end at once.
@@ -136,6 +145,8 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 			refuse: func(c *net.TCPConn, err error) { w.refuseTunnel(peerOf(c), err) },
 		})
 	})
+	var datagrams sync.WaitGroup
+	datagrams.Go(func() { w.serveDatagrams(ctx, drain, cut) })
 	<-ctx.Done()
 	if w.last.Load() {
 		w.clear(l, clearing, endClearing)
@@ -147,7 +158,8 @@ func (w *Workload) Run(ctx context.Context, l Listeners) error {
 	w.drain(kill)
 	w.settle()
 	w.pool.Close()
-	return err
+	datagrams.Wait()
+	return errors.Join(err, w.closeDatagrams())
 }
 
 // DrainFor replaces Config.Drain for a drain that has not begun.
@@ -315,10 +327,14 @@ func (w *Workload) own(a netip.Addr) bool {
 }
 
 func addrOf(a net.Addr) netip.AddrPort {
-	t, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
+	var ap netip.AddrPort
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		ap = a.AddrPort()
+	case *net.UDPAddr:
+		ap = a.AddrPort()
+	default:
+		return ap
 	}
-	ap := t.AddrPort()
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }

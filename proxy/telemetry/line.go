@@ -25,6 +25,7 @@ const (
 	keySource      = "src.addr"
 	keyDestination = "dst.addr"
 	keyHBONE       = "dst.hbone_addr"
+	keyTransport   = "transport"
 	keyNext        = "dst.next"
 	keyService     = "dst.service"
 	keyWorkload    = "workload"      // who writes: its UID
@@ -94,7 +95,7 @@ func (r *Record) opened(now time.Time) slog.Record {
 }
 
 // maxKeys is how many keys there are.
-const maxKeys = 26
+const maxKeys = 27
 
 // scratches are where lines are collected: a slog.Record copies what it is given, so that
 // each line would leave a kilobyte of garbage.
@@ -115,6 +116,9 @@ func (r *Record) who(a []slog.Attr) []slog.Attr {
 	a = r.addOwn(a, own)
 	a = r.addPeer(a, other)
 	a = addText(a, keyPeerUID, r.PeerUID)
+	if r.QUIC {
+		a = append(a, slog.String(keyTransport, "quic"))
+	}
 	return addText(a, keyTrace, r.Traceparent)
 }
 

@@ -55,6 +55,7 @@ type Record struct {
 	Sent        int64 // bytes towards the destination
 	Received    int64
 	Flag        Flag
+	QUIC        bool // the tunnel is over QUIC, and not over TCP
 	Err         error
 
 	series *Series // once it is known

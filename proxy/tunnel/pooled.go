@@ -234,6 +234,9 @@ func (l *lease) Close() error {
 	return err
 }
 
+// Upgraded says whether the stream is in a tunnel of the better kind.
+func (l *lease) Upgraded() bool { return l.of.upgraded }
+
 // AwaitBreak lets a relay use what the transport's stream has to offer.
 func (l *lease) AwaitBreak() error {
 	if s, ok := l.Stream.(interface{ AwaitBreak() error }); ok {

@@ -35,7 +35,7 @@ func (n *Namespace) Dial(ctx context.Context, o DialOptions) (*net.TCPConn, erro
 	}
 	var s *socket
 	err := n.Do(func() (err error) {
-		s, err = n.newSocket(family(o.Remote.Addr()))
+		s, err = n.newSocket(family(o.Remote.Addr()), unix.SOCK_STREAM)
 		return err
 	})
 	if err != nil {

@@ -56,7 +56,7 @@ func (n *Namespace) Listen(o ListenOptions) (*net.TCPListener, error) {
 }
 
 func (n *Namespace) listen(family int, o ListenOptions) (*os.File, error) {
-	s, err := n.newSocket(family)
+	s, err := n.newSocket(family, unix.SOCK_STREAM)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A socket is a TCP socket under construction. Its first error stays and makes
+// A socket is a TCP or UDP socket under construction. Its first error stays and makes
 // the later steps do nothing; file reports it and then closes the descriptor.
 type socket struct {
 	ns     *Namespace
@@ -19,8 +19,8 @@ type socket struct {
 }
 
 // newSocket must run inside the namespace; the later steps may run anywhere.
-func (n *Namespace) newSocket(family int) (*socket, error) {
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+func (n *Namespace) newSocket(family, kind int) (*socket, error) {
+	fd, err := unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, &Error{Op: OpSocket, Namespace: n.inode, Err: err}
 	}

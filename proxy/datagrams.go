@@ -1,0 +1,149 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy/hazard"
+	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
+)
+
+// Datagrams are tunnels over QUIC through one UDP socket of the workload, which is at its
+// HBONE port; *h3.Endpoint is one. What is carried in them is what TCP carries: the same
+// streams, identities and policies.
+type Datagrams interface {
+	Dial(ctx context.Context, to netip.AddrPort, c *tls.Config) (tunnel.Tunnel, tls.ConnectionState, error)
+	// Serve accepts tunnels until accept ends; the other two end those that were accepted.
+	Serve(accept, drain, cut context.Context, c *tls.Config, admit tunnel.Admit) error
+	Close() error
+}
+
+// altSvc is what answers announce of the workload's datagrams.
+func altSvc(d Datagrams) string {
+	if d == nil {
+		return ""
+	}
+	return hbone.AltH3(redirect.HBONEPort)
+}
+
+// dialDatagrams makes a tunnel over QUIC for the pool, to a peer that has announced it.
+func (w *Workload) dialDatagrams(ctx context.Context, k tunnel.Key) (tunnel.Tunnel, time.Time, error) {
+	accept, err := acceptedIDs(k.Destination)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if err := w.sourceIsOnly(k); err != nil {
+		return nil, time.Time{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	place, err := w.Account.Tunnel(ctx)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	begun := time.Now()
+	t, state, err := w.Datagrams.Dial(ctx, k.Address, w.clientTLS(accept))
+	w.Counters.Handshake.Since(begun)
+	if err != nil {
+		place.Leave()
+		return nil, time.Time{}, &HandshakeError{k.Address, err}
+	}
+	go func() { <-t.Done(); place.Leave() }()
+	return t, identity.Until(w.Source, state), nil
+}
+
+// overQUIC says whether a stream of the pool is in such a tunnel.
+func overQUIC(s tunnel.Stream) bool {
+	l, ok := s.(interface{ Upgraded() bool })
+	return ok && l.Upgraded()
+}
+
+// errManyAddresses: the one socket sends from the address that the kernel picks.
+var errManyAddresses = errors.New("the workload has several addresses of this family: no QUIC from a certain one")
+
+// sourceIsOnly says whether what the one socket sends comes from the address that the key wants.
+func (w *Workload) sourceIsOnly(k tunnel.Key) error {
+	if !k.SourceIP.IsValid() {
+		return nil
+	}
+	n := 0
+	for _, a := range w.Config.Workload.Addresses {
+		if a.Is4() == k.Address.Addr().Is4() {
+			n++
+		}
+	}
+	if n > 1 {
+		return errManyAddresses
+	}
+	return nil
+}
+
+// serveDatagrams accepts tunnels over QUIC, as the HBONE ear does over TCP.
+func (w *Workload) serveDatagrams(accept, drain, cut context.Context) {
+	if w.Datagrams == nil {
+		return
+	}
+	err := w.Datagrams.Serve(accept, drain, cut, w.recordedTLS(), func(a tunnel.Accepted) (tunnel.Handler, func(error), error) {
+		return w.admitTunnel(cut, a)
+	})
+	if err != nil {
+		w.Log.Error("no tunnels over QUIC", "workload", w.owner.UID, "error", err)
+	}
+}
+
+// admitTunnel is serveTunnel for a tunnel that is there already.
+func (w *Workload) admitTunnel(cut context.Context, a tunnel.Accepted) (tunnel.Handler, func(error), error) {
+	p := peer{remote: a.Remote, local: a.Local, quic: true}
+	place, err := w.Account.Tunnel(cut)
+	if err == nil {
+		hazard.Connection(cut, w.owner.UID)
+		p.id, err = identity.PeerID(a.TLS)
+	}
+	if err != nil {
+		place.Leave()
+		w.refuseTunnel(p, err)
+		return nil, nil, err
+	}
+	w.ending.Add(1)
+	ended := func(err error) {
+		place.Leave()
+		w.ending.Done()
+		if err != nil {
+			w.Log.Debug("tunnel ended", "workload", w.owner.UID, "peer", p.id.String(), "error", err)
+		}
+	}
+	return func(in tunnel.Incoming) { w.serveStream(cut, in, p) }, ended, nil
+}
+
+// recordedTLS is the accepting end's configuration, which leaves a record of a peer that is
+// refused: nobody else hears of a handshake that fails, since QUIC makes them by itself.
+func (w *Workload) recordedTLS() *tls.Config {
+	c := w.serverTLS.Clone()
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		p := peer{remote: addrOf(hello.Conn.RemoteAddr()), local: addrOf(hello.Conn.LocalAddr())}
+		one := w.serverTLS.Clone()
+		verify := one.VerifyConnection
+		one.VerifyConnection = func(s tls.ConnectionState) error {
+			err := verify(s)
+			if err != nil {
+				w.refuseTunnel(p, err)
+			}
+			return err
+		}
+		return one, nil
+	}
+	return c
+}
+
+func (w *Workload) closeDatagrams() error {
+	if w.Datagrams == nil {
+		return nil
+	}
+	return w.Datagrams.Close()
+}

@@ -1,0 +1,141 @@
+package proxy_test
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
+)
+
+// hello asks the server pod once, and fails the test if it does not answer.
+func (w *two) hello(t *testing.T) {
+	t.Helper()
+	c := w.client.dial(t, at(w.B4, 8080))
+	defer c.Close()
+	if _, err := io.WriteString(c, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.CloseWrite()
+	if b, err := io.ReadAll(c); err != nil || string(b) != "hello" {
+		t.Fatalf("read %q, %v", b, err)
+	}
+}
+
+// overQUIC asks until a connection has been carried over QUIC at both ends.
+func (w *two) overQUIC(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		w.hello(t)
+		if strings.Contains(w.client.lines.String(), "transport=quic") && strings.Contains(w.server.lines.String(), "transport=quic") {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing goes over QUIC")
+		}
+	}
+}
+
+func withQUIC(w *two) { w.quic = true }
+
+func echoApp(c *net.TCPConn) { _, _ = io.Copy(c, c); _ = c.CloseWrite() }
+
+// TestQUICTakesOver: peers that both have it find each other's over HTTP/2, and go over to it
+// without a connection that fails or shows itself.
+func TestQUICTakesOver(t *testing.T) {
+	w := newTwoWith(t, withQUIC)
+	w.server.serve(t, 8080, echoApp)
+	wire := sandbox.NewSniffer(t, w.B)
+	w.overQUIC(t)
+	line := w.server.waitLine(t, "transport=quic", "direction=inbound")
+	if !strings.Contains(line, "src.identity=spiffe://cluster.local/ns/a/sa/client") {
+		t.Errorf("no identity in %s", line)
+	}
+	if wire.Packets() == 0 || wire.Seen([]byte("hello")) != 0 {
+		t.Error("plaintext on the wire")
+	}
+}
+
+// TestOnlyOneHasQUIC: a peer that has not announces nothing, and nobody tries.
+func TestOnlyOneHasQUIC(t *testing.T) {
+	w := newTwoWith(t, func(w *two) { w.quic = true })
+	w.server.stop()
+	w.quic = false
+	w.server = w.start(t, "a/server", w.B)
+	w.server.serve(t, 8080, echoApp)
+	for range 20 {
+		w.hello(t)
+	}
+	if strings.Contains(w.client.lines.String(), "transport=quic") {
+		t.Error("something went over QUIC")
+	}
+}
+
+// TestPolicyOverQUIC: who is denied over HTTP/2 is denied over QUIC.
+func TestPolicyOverQUIC(t *testing.T) {
+	deny := mesh.Policy{Name: "no-9090", Namespace: "a", Scope: mesh.ScopeNamespace, Action: mesh.Deny, Rules: []mesh.Rule{{Match: mesh.Match{Ports: []uint16{9090}}}}}
+	w := newTwoWith(t, withQUIC, deny)
+	w.server.serve(t, 8080, echoApp)
+	w.server.serve(t, 9090, echoApp)
+	w.overQUIC(t)
+	w.client.wantRefused(t, at(w.B4, 9090))
+	w.server.waitLine(t, "transport=quic", "status=401")
+	w.overQUIC(t)
+}
+
+// TestQUICIsLost: the peer's socket is gone without a word, as behind a network that lets
+// no UDP pass: what was open is cut, and new connections go over TCP.
+func TestQUICIsLost(t *testing.T) {
+	w := newTwoWith(t, withQUIC)
+	w.server.serve(t, 8080, echoApp)
+	w.overQUIC(t)
+	open := w.client.dial(t, at(w.B4, 8080))
+	if _, err := io.WriteString(open, "x"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(open, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	dropUDP(t, w.A)
+	if _, err := io.WriteString(open, "y"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(open, make([]byte, 1)); err == nil {
+		t.Error("an answer through a network that lets nothing pass")
+	}
+	before := strings.Count(w.client.lines.String(), "transport=quic")
+	w.hello(t)
+	if n := strings.Count(w.client.lines.String(), "transport=quic") - before; n > 1 { // the one that was cut
+		t.Errorf("%d more over QUIC", n)
+	}
+}
+
+// dropUDP lets no UDP leave a pod any more.
+func dropUDP(t *testing.T, ns *netns.Namespace) {
+	t.Helper()
+	err := ns.Do(func() error {
+		c, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		table := c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "no_udp"})
+		chain := c.AddChain(&nftables.Chain{Name: "out", Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityFilter})
+		c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+			&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_UDP}},
+			&expr.Verdict{Kind: expr.VerdictDrop},
+		}})
+		return c.Flush()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,100 @@
+package h3
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
+)
+
+// Endpoint is one UDP socket, from which tunnels are dialled and at which they are accepted:
+// QUIC tells connections apart by their IDs. Its maker closes it, and the socket after it.
+type Endpoint struct {
+	t *Transport
+	q *quic.Transport
+}
+
+// On uses a socket, which nobody else may read. The key makes the tokens by which a peer
+// learns that the state of its connection is lost (RFC 9000 section 10.3); a successor on the same
+// socket must have the same one. nil: none are sent.
+func (t *Transport) On(pc net.PacketConn, key *[32]byte) *Endpoint {
+	return &Endpoint{t, &quic.Transport{Conn: pc, StatelessResetKey: (*quic.StatelessResetKey)(key)}}
+}
+
+// Close ends all tunnels of the socket at once. It leaves the socket open.
+func (e *Endpoint) Close() error { return e.q.Close() }
+
+// Dial makes a tunnel to an address.
+func (e *Endpoint) Dial(ctx context.Context, to netip.AddrPort, c *tls.Config) (tunnel.Tunnel, tls.ConnectionState, error) {
+	q, err := e.q.Dial(ctx, net.UDPAddrFromAddrPort(to), overQUIC(c), e.t.Config())
+	if err != nil {
+		return nil, tls.ConnectionState{}, err
+	}
+	t, err := e.t.Client(ctx, q)
+	return t, q.ConnectionState().TLS, err
+}
+
+// overQUIC is a configuration for TLS with the one thing that differs.
+func overQUIC(c *tls.Config) *tls.Config {
+	c = c.Clone()
+	c.NextProtos = []string{NextProto}
+	if one := c.GetConfigForClient; one != nil {
+		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			c, err := one(hello)
+			if err != nil {
+				return nil, err
+			}
+			return overQUIC(c), nil
+		}
+	}
+	return c
+}
+
+// Serve accepts tunnels until accept ends, and returns when all have ended: in order after drain
+// ends, at once when cut does. admit is called for each on a goroutine of its own.
+func (e *Endpoint) Serve(accept, drain, cut context.Context, c *tls.Config, admit tunnel.Admit) error {
+	l, err := e.q.Listen(overQUIC(c), e.t.Config())
+	if err != nil {
+		return err
+	}
+	var tunnels sync.WaitGroup
+	for {
+		q, err := l.Accept(accept)
+		if err != nil {
+			_ = l.Close() // what was accepted goes on
+			tunnels.Wait()
+			if errors.Is(err, context.Cause(accept)) || accept.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		tunnels.Go(func() { e.serve(drain, cut, q, admit) })
+	}
+}
+
+func (e *Endpoint) serve(drain, cut context.Context, q *quic.Conn, admit tunnel.Admit) {
+	stop := context.AfterFunc(cut, func() { _ = q.CloseWithError(codeNo, "") })
+	defer stop()
+	a := tunnel.Accepted{Remote: addrOf(q.RemoteAddr()), Local: addrOf(q.LocalAddr()), TLS: q.ConnectionState().TLS}
+	h, ended, err := admit(a)
+	if err != nil {
+		_ = q.CloseWithError(codeLoad, "")
+		return
+	}
+	ended(e.t.Serve(drain, q, h))
+}
+
+func addrOf(a net.Addr) netip.AddrPort {
+	u, ok := a.(*net.UDPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := u.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

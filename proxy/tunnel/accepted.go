@@ -1,0 +1,16 @@
+package tunnel
+
+import (
+	"crypto/tls"
+	"net/netip"
+)
+
+// Accepted is a tunnel over datagrams after its handshake.
+type Accepted struct {
+	Remote, Local netip.AddrPort
+	TLS           tls.ConnectionState
+}
+
+// Admit says who serves the streams of an accepted tunnel; an error refuses it. ended is
+// called when it has ended, with what Serve returned.
+type Admit func(Accepted) (h Handler, ended func(error), err error)
