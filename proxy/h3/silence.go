@@ -29,7 +29,8 @@ type silence struct {
 
 // watch looks at the peer for as long as streams are open. A network that lets no UDP pass any
 // more makes no error: packets are only lost. QUIC's own idle timeout must be long, or idle
-// tunnels would need packets each second to stay; this looks at counters and sends nothing.
+// tunnels would need packets each second to stay; this looks at counters and sends nothing. Where packets are lost
+// in one direction only, the other end's still come, and the idle timeout is what notices.
 func (c *conn) watch() {
 	if c.handler != nil || c.quiet.timer != nil {
 		return
