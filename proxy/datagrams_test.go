@@ -112,12 +112,12 @@ func TestQUICIsLost(t *testing.T) {
 	if _, err := io.ReadFull(open, make([]byte, 1)); err == nil {
 		t.Error("an answer through a network that lets nothing pass")
 	}
+	w.client.waitLine(t, "transport=quic", "peer silent")
 	before := strings.Count(w.client.lines.String(), "transport=quic")
 	w.hello(t)
 	if n := strings.Count(w.client.lines.String(), "transport=quic") - before; n > 0 {
 		t.Errorf("%d more over QUIC", n)
 	}
-	w.client.waitLine(t, "transport=quic", "peer silent")
 	w.server.stop() // its end of what was cut would wait for its idle timeout
 }
 
