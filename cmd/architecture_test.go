@@ -131,12 +131,15 @@ func TestLeavesImportNothingOfOurs(t *testing.T) {
 	}
 }
 
-// TestOnlyTransportsImportAWireLibrary: HTTP/2 is behind tunnel.Transport.
+// TestOnlyTransportsImportAWireLibrary: HTTP/2 and QUIC are behind package tunnel.
 func TestOnlyTransportsImportAWireLibrary(t *testing.T) {
 	for _, p := range list(t, "./...") {
 		from := strings.TrimPrefix(p.ImportPath, module)
 		if slices.Contains(p.Imports, "golang.org/x/net/http2") && from != "proxy/h2" && from != "bench/peers/xnet" {
 			t.Errorf("%s imports x/net/http2: only proxy/h2 may, and the peer that is made of it", from)
+		}
+		if slices.Contains(p.Imports, "github.com/quic-go/quic-go") && from != "proxy/h3" {
+			t.Errorf("%s imports quic-go: only proxy/h3 may", from)
 		}
 	}
 }
