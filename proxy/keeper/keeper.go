@@ -54,6 +54,7 @@ type Keeper struct {
 	verified verifications
 	entry    sync.RWMutex // held by pods that are being taken in; guards leaving
 	leaving  bool         // the node is rolled back
+	rolling  sync.Mutex   // held by the one rollback that is under way
 	// recaptured counts the pods' rules that somebody else had changed.
 	recaptured atomic.Int64
 
@@ -130,9 +131,11 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	k.loop(ctx, cancel)
 	if !handedOver(context.Cause(ctx)) {
 		k.endCells()
-		k.clearCgroups()
 	}
 	close(k.ended)
+	if !handedOver(context.Cause(ctx)) {
+		k.clearCgroups() // waits for pods on their way in, who must not wait for the loop then
+	}
 	endLife()
 	k.running.Wait()
 	k.anchor.Close()

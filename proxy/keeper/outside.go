@@ -74,6 +74,9 @@ func (k *Keeper) place(p *pod, i Isolation) error {
 		return nil
 	}
 	p.placed = i
+	if !i.outside() {
+		p.drain = 0 // it may be that of a rollback that was given up
+	}
 	k.note(p)
 	if err := p.rules.change(p, planOf(i, "")); err != nil {
 		p.placed = was

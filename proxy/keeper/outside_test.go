@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/identity/workloadapi/agent"
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
@@ -157,7 +159,42 @@ func TestASidecarWithAnAgent(t *testing.T) {
 	if wire.Packets() == 0 || wire.Seen([]byte("hello")) != 0 {
 		t.Error("plaintext on the wire")
 	}
+	n.giveUpRollback(t)
 	n.move(t, "a/server", Shared)
+}
+
+// giveUpRollback: a caller who leaves ends a rollback, and nothing that is open, a sidecar's
+// connections among it. Nor do two go on at a time.
+func (n *node) giveUpRollback(t *testing.T) {
+	t.Helper()
+	open := n.hold(t)
+	ctx, leave := context.WithCancel(t.Context())
+	given := make(chan error, 1)
+	go func() { given <- n.callIn(ctx, "POST", "/rollback", `{"seconds":60,"force":true}`) }()
+	eventually(t, "new connections go direct", func() error {
+		if c, s := n.place(t, "a/client"), n.place(t, "a/server"); c != "none/a/client" || s != "none/a/server" {
+			return fmt.Errorf("client in %s, server in %s", c, s)
+		}
+		return nil
+	})
+	if err := n.call(t, "POST", "/rollback", admin.Rollback{Force: true}, nil); err == nil || !strings.Contains(err.Error(), errRollingBack.Error()) {
+		t.Errorf("a second rollback: %v", err)
+	}
+	leave()
+	if err := <-given; err == nil {
+		t.Error("it is over while a connection is open")
+	}
+	eventually(t, "pods are taken in again", func() error {
+		err := n.call(t, "POST", "/pods", map[string]string{"uid": "a/late", "name": "late", "namespace": "a", "serviceAccount": "s", "netns": "/nowhere"}, nil)
+		if err == nil || strings.Contains(err.Error(), errLeaving.Error()) {
+			return fmt.Errorf("not yet: %v", err)
+		}
+		return nil
+	})
+	if err := say(open, "still"); err != nil {
+		t.Errorf("what is open: %v", err)
+	}
+	n.move(t, "a/client", Shared)
 }
 
 // Under none a workload has left the mesh: plaintext, as was asked for, once the mesh

@@ -259,11 +259,6 @@ var errEnding = errors.New("the keeper is ending")
 // removePod takes a pod out of the mesh: capture first, then its connections, then
 // the rest. It returns when nothing is left in the pod.
 func (k *Keeper) removePod(ctx context.Context, uid string) error {
-	return k.removeWithin(ctx, uid, time.Duration(k.config.Drain))
-}
-
-// removeWithin is removePod with a deadline of its own for captured connections.
-func (k *Keeper) removeWithin(ctx context.Context, uid string, drain time.Duration) error {
 	var p *pod
 	var unwatch func()
 	k.do(func() {
@@ -282,7 +277,7 @@ func (k *Keeper) removeWithin(ctx context.Context, uid string, drain time.Durati
 	if unwatch != nil {
 		unwatch() // or it would put back what is removed now
 	}
-	limit, cancel := context.WithTimeout(ctx, drain+5*time.Second)
+	limit, cancel := context.WithTimeout(ctx, time.Duration(k.config.Drain)+5*time.Second)
 	defer cancel()
 	err := rules.Remove(limit, p.netns)
 	select {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
 
 // A rollback leaves the node as it was before its proxy came, under load. Each pod is
@@ -24,7 +25,11 @@ import (
 // It begins when the mesh says that nobody here speaks HBONE any more. Before, peers dial
 // tunnels, which nobody would answer, and they must not fall back to plaintext by themselves.
 
-var errLeaving = errors.New("this node's proxy is being rolled back: it takes in no pod")
+var (
+	errLeaving     = errors.New("this node's proxy is being rolled back: it takes in no pod")
+	errRollingBack = errors.New("this node's proxy is being rolled back already: see its pods in bulkhead who, or repeat this once that is over")
+	errNoMesh      = errors.New("this keeper has no mesh yet, so it cannot know whose peers would dial tunnels that nobody answers. Wait until it is ready, or force it")
+)
 
 func (k *Keeper) postRollback(w http.ResponseWriter, r *http.Request) {
 	var body admin.Rollback
@@ -56,6 +61,14 @@ func (k *Keeper) postRollback(w http.ResponseWriter, r *http.Request) {
 // rollback lets every pod go. It can be repeated when it fails: what is done is done, and
 // the pods that are left still work.
 func (k *Keeper) rollback(ctx context.Context, limit time.Duration, force bool) (done []admin.Drained, err error) {
+	// The failure of a second one would let pods in, under which the first ends the anchor.
+	if !k.rolling.TryLock() {
+		return nil, &badRequest{errRollingBack}
+	}
+	defer k.rolling.Unlock()
+	if k.snapshot.Load() == nil && !force {
+		return nil, &badRequest{errNoMesh}
+	}
 	if still := k.speakers(); len(still) > 0 && !force {
 		return nil, &badRequest{fmt.Errorf("the mesh still says that %s speak HBONE: their peers would dial tunnels that nobody answers. Have it say protocol TCP first, or force it", strings.Join(still, ", "))}
 	}
@@ -103,27 +116,94 @@ func (k *Keeper) speakers() (uids []string) {
 	return uids
 }
 
-func (k *Keeper) rollBackOne(ctx context.Context, p *pod, limit time.Duration) (admin.Drained, error) {
+// rollBackOne lets one pod go. What fails, or is given up, leaves a pod that still works, or
+// one in none, with all that a move back or another try needs.
+func (k *Keeper) rollBackOne(ctx context.Context, p *pod, limit time.Duration) (d admin.Drained, err error) {
 	began := time.Now()
-	d := admin.Drained{Workload: p.UID}
+	d.Workload = p.UID
+	defer func() {
+		k.do(func() {
+			if p.dropped != nil {
+				err = nil // it was removed meanwhile
+			}
+		})
+	}()
+	var drained bool
+	var drain time.Duration
 	k.do(func() {
 		d.Cell = p.cell.group
 		for x := range p.duties {
 			d.Open += x.now[p.UID].StillOpen()
 		}
+		drained, drain = p.drained, p.drain
 		p.drained, p.drain, p.cut = false, limit, 0
 		k.note(p)
 	})
-	if _, err := k.move(ctx, p.UID, None); err != nil {
+	_, err = k.move(ctx, p.UID, None)
+	if err != nil {
+		k.do(func() { err = errors.Join(err, k.stays(p, drained, drain)) })
 		return d, err
 	}
 	if err := k.await(ctx, func() bool { return len(p.duties) == 0 }); err != nil {
 		return d, fmt.Errorf("%s is not let go: %w", p.UID, err)
 	}
 	k.do(func() { d.Cut = p.cut })
-	err := k.removeWithin(ctx, p.UID, max(0, limit-time.Since(began))) // connections of a sidecar are waited for here
+	if err := k.awaitUncaptured(ctx, p, began.Add(limit)); err != nil {
+		return d, fmt.Errorf("%s is not let go: %w", p.UID, err)
+	}
+	err = k.removeBare(ctx, p, time.Until(began.Add(limit)))
 	d.Seconds = time.Since(began).Seconds()
 	return d, err
+}
+
+// stays undoes what a rollback noted of a pod that could not be moved.
+func (k *Keeper) stays(p *pod, drained bool, drain time.Duration) error {
+	p.drain = 0
+	if !drained || p.dropped != nil || p.cell.outside() {
+		return nil
+	}
+	_, err := k.beginDrain(p, drain)
+	return err
+}
+
+// awaitUncaptured waits for connections that no process of the node serves, those of a
+// sidecar. It ends without an error at the deadline, when they may be cut; a caller who
+// leaves cuts nothing.
+func (k *Keeper) awaitUncaptured(ctx context.Context, p *pod, deadline time.Time) error {
+	limit, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	if err := rules.Wait(limit, p.netns); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// removeBare removes the rules of a pod that nobody serves, and only then the pod: one whose
+// rules are left would be known to nobody.
+func (k *Keeper) removeBare(ctx context.Context, p *pod, left time.Duration) error {
+	select { // nobody moves it back meanwhile
+	case p.moving <- struct{}{}:
+		defer func() { <-p.moving }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	var unwatch func()
+	k.do(func() { unwatch, p.unwatch = p.unwatch, nil })
+	if unwatch != nil {
+		unwatch() // or it would put back what is removed now
+	}
+	ctx = context.WithoutCancel(ctx) // a caller who leaves is no deadline
+	limit, cancel := context.WithTimeout(ctx, max(0, left))
+	defer cancel()
+	if err := rules.Remove(limit, p.netns); err != nil {
+		_, again := p.rules.repair(p)
+		k.watchRules(p)
+		return errors.Join(fmt.Errorf("rules of %s are not removed: %w", p.UID, err), again)
+	}
+	return k.removePod(ctx, p.UID)
 }
 
 // clearCgroups removes the parent of the cells' groups, after a rollback: the groups in it

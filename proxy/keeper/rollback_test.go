@@ -151,6 +151,14 @@ func (n *node) roundTripOf(word string) error {
 	return say(c, word)
 }
 
+// Without a mesh nobody knows who would be refused.
+func TestARollbackNeedsAMesh(t *testing.T) {
+	k := &Keeper{}
+	if _, err := k.rollback(t.Context(), 0, false); err == nil || err.Error() != errNoMesh.Error() {
+		t.Error(err)
+	}
+}
+
 // What outlives the deadline is cut, and not let out in plaintext; and the cells' cgroups go too.
 func TestRollbackCutsAtItsDeadline(t *testing.T) {
 	n, h, name := walled(t, "isolation: workload")

@@ -29,6 +29,17 @@ func Release(n *netns.Namespace) error {
 	return k.release()
 }
 
+// Wait returns when no captured connection is left, or ctx is done. It changes nothing: who
+// gives up waiting has not cut what Remove would cut then.
+func Wait(ctx context.Context, n *netns.Namespace) error {
+	k, err := openKernel(n)
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	return k.waitEmpty(ctx)
+}
+
 // Remove ends capture. New connections go direct at once; captured ones may end
 // by themselves until ctx is done, and are then cut: both ends see a reset. After
 // that nothing of Install is left. The proxy should refuse new streams for the

@@ -193,8 +193,11 @@ func TestRemoveCutsAtItsDeadline(t *testing.T) {
 	w.captured(len(legs))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	w.must(Wait(ctx, w.A)) // who only waits cuts nothing
+	w.captured(len(legs))
 	w.must(Remove(ctx, w.A))
 	w.captured(0)
+	w.must(Wait(t.Context(), w.A))
 	for _, l := range legs {
 		for _, c := range []*net.TCPConn{l.app, l.proxy} {
 			_, err := c.Read(make([]byte, 1))
