@@ -198,7 +198,7 @@ func (s *cell) serve(ctx context.Context, a *Assignment, done func(error)) {
 func (s *cell) drop(d *Drop, cut func(int), done func(error)) {
 	v := s.served[d.UID]
 	if v == nil {
-		done(nil)
+		s.dropAgain(d, done)
 		return
 	}
 	delete(s.served, d.UID)
@@ -214,6 +214,7 @@ func (s *cell) drop(d *Drop, cut func(int), done func(error)) {
 	v.stop()
 	s.release(v.identity)
 	s.leaving[v] = struct{}{}
+	v.left = make(chan struct{})
 	answer := s.answer
 	s.running.Go(func() {
 		<-v.ended
@@ -222,6 +223,28 @@ func (s *cell) drop(d *Drop, cut func(int), done func(error)) {
 		}
 		if answer != nil { // before done: then nobody listens to what is said of it any more
 			v.last(func(p *Pong) { answer(p, s.sink.Dropped()) })
+		}
+		done(nil)
+		close(v.left)
+	})
+}
+
+// dropAgain is the Drop of a workload that is not served: a keeper says one again whose
+// answer its predecessor may have had. What still drains is not over because of that.
+func (s *cell) dropAgain(d *Drop, done func(error)) {
+	var left []chan struct{}
+	for v := range s.leaving {
+		if v.uid != d.UID {
+			continue
+		}
+		if d.Now {
+			v.cutNow()
+		}
+		left = append(left, v.left)
+	}
+	s.running.Go(func() {
+		for _, each := range left {
+			<-each
 		}
 		done(nil)
 	})

@@ -216,6 +216,35 @@ func TestWhatDrainsIsJudged(t *testing.T) {
 	}
 }
 
+// A Drop that the next keeper says again is answered when the drain is over, and not before.
+func TestADropThatIsSaidAgainWaits(t *testing.T) {
+	left := make(chan struct{})
+	s := &cell{leaving: map[*served]struct{}{{uid: "a/web", left: left}: {}}}
+	drop := func(uid string) <-chan error {
+		done := make(chan error, 1)
+		s.handle(t.Context(), Event{Drop: &Drop{UID: uid}, Done: func(err error) {
+			select {
+			case <-left:
+			default:
+				if uid == "a/web" {
+					t.Error("answered while it drains")
+				}
+			}
+			done <- err
+		}})
+		return done
+	}
+	again, nobody := drop("a/web"), drop("a/db")
+	if err := <-nobody; err != nil {
+		t.Error(err)
+	}
+	close(left)
+	if err := <-again; err != nil {
+		t.Error(err)
+	}
+	s.running.Wait()
+}
+
 // A workload that left and came back has connections that drain beside those of now, and
 // both are judged: a push is in force when no twin is behind.
 func TestAServeJudgesTheTwinThatDrains(t *testing.T) {

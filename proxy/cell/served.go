@@ -37,6 +37,7 @@ type served struct {
 	hastened  bool          // hurry is closed
 	running   *sync.WaitGroup
 	ended     chan struct{}
+	left      chan struct{} // made by drop; closed when all has been said of it
 
 	mu        sync.Mutex
 	accepting bool     // or about to

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -97,10 +98,10 @@ func (k *Keeper) adoptDuties(p *pod) {
 		p.duties[x] = d
 		x.pods[p.UID] = p
 		if dropping {
-			k.release(d)
+			k.releaseWithin(d, max(0, time.Until(since(p.until[name]))-overdueAfter)) // what is left of its time
 		}
 	}
-	p.noted = nil
+	p.noted, p.until = nil, nil
 }
 
 // completePod makes up for what the last keeper did not get to.

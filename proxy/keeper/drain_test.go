@@ -68,6 +68,41 @@ func TestDrain(t *testing.T) {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
+	n.drainUnderTheNextKeeper(t)
+}
+
+// drainUnderTheNextKeeper: what drains is open still, and heeds policies, when the keeper that
+// began the drain is gone.
+func (n *node) drainUnderTheNextKeeper(t *testing.T) {
+	t.Helper()
+	open := n.hold(t)
+	gone := make(chan error, 1)
+	go func() { gone <- n.callIn(t.Context(), "POST", "/drain", `{"workloads":["a/server"],"seconds":25}`) }()
+	eventually(t, "new connections are refused", func() error {
+		if n.roundTrip() == nil {
+			return errors.New("one is served")
+		}
+		return nil
+	})
+	if err := syscall.Kill(n.keeperPID(t), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-gone
+	n.ready(t)
+	if err := say(open, "still"); err != nil {
+		t.Errorf("an open connection under the next keeper: %v", err)
+	}
+	began := time.Now()
+	n.write(t, "mesh.yaml", n.meshFile()+"policies:\n- {name: nobody, namespace: a, scope: namespace, action: DENY, rules: [{namespaces: [a]}]}\n")
+	eventually(t, "what is denied now is cut", func() error {
+		if say(open, "still") == nil {
+			return errors.New("it is open")
+		}
+		return nil
+	})
+	if d := time.Since(began); d > 15*time.Second {
+		t.Errorf("it was cut by the end of the drain, after %v", d)
+	}
 }
 
 // Conformance 97: a drain ends with its last connection, long before its deadline.

@@ -78,17 +78,21 @@ func (k *Keeper) releaseOthers(p *pod, x *process) bool {
 
 // release tells a process to stop serving a pod; its open connections drain there.
 func (k *Keeper) release(d *duty) {
-	if d.dropping {
-		return
+	if !d.dropping {
+		k.releaseWithin(d, d.pod.drain)
 	}
-	d.dropping, d.ready, d.until = true, false, k.deadline().Add(max(0, d.pod.drain-time.Duration(k.config.Drain)))
+}
+
+// releaseWithin is release for a drain of its own; 0: the node's.
+func (k *Keeper) releaseWithin(d *duty, drain time.Duration) {
+	d.dropping, d.ready, d.until = true, false, k.deadline().Add(max(0, drain-time.Duration(k.config.Drain)))
 	d.drops++
 	k.note(d.pod)
 	if d.process.foreign {
 		k.dismiss(d.process)
 		return
 	}
-	d.process.tell(&cell.Message{Drop: &cell.Drop{UID: d.pod.UID, Drain: d.pod.drain, Last: d.pod.isLeft()}})
+	d.process.tell(&cell.Message{Drop: &cell.Drop{UID: d.pod.UID, Drain: drain, Last: d.pod.isLeft()}})
 }
 
 // isLeft says whether new connections are led past all cells of the node: what these
@@ -143,12 +147,13 @@ func (k *Keeper) end(d *duty) {
 // podLabel is what the next keeper has to know of a pod.
 type podLabel struct {
 	Pod
-	By      map[string]bool `json:"by,omitempty"`      // the processes that may serve it; true: it drains there
-	Instead FailureAction   `json:"instead,omitempty"` // what its rules do now; empty: capture
-	Placed  Isolation       `json:"placed,omitempty"`  // whose rules it has, when not a cell's on the node
-	Drained bool            `json:"drained,omitempty"` // by an operator
-	Member  string          `json:"member,omitempty"`  // the group that it belongs to
-	Joined  int64           `json:"joined,omitempty"`  // since when, of CLOCK_MONOTONIC
+	By      map[string]bool  `json:"by,omitempty"`      // the processes that may serve it; true: it drains there
+	Until   map[string]int64 `json:"until,omitempty"`   // when that must be over, of CLOCK_MONOTONIC
+	Instead FailureAction    `json:"instead,omitempty"` // what its rules do now; empty: capture
+	Placed  Isolation        `json:"placed,omitempty"`  // whose rules it has, when not a cell's on the node
+	Drained bool             `json:"drained,omitempty"` // by an operator
+	Member  string           `json:"member,omitempty"`  // the group that it belongs to
+	Joined  int64            `json:"joined,omitempty"`  // since when, of CLOCK_MONOTONIC
 }
 
 // note writes down with the anchor what the keeper knows of a pod.
@@ -156,9 +161,12 @@ func (k *Keeper) note(p *pod) {
 	if p.dropped != nil {
 		return // on its way out
 	}
-	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Instead: p.failing.action, Placed: p.placed, Drained: p.drained, Member: p.member, Joined: monotonic() - int64(time.Since(p.joined))}
+	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Until: map[string]int64{}, Instead: p.failing.action, Placed: p.placed, Drained: p.drained, Member: p.member, Joined: monotonic() - int64(time.Since(p.joined))}
 	for x, d := range p.duties {
 		l.By[x.name()] = d.dropping
+		if d.dropping {
+			l.Until[x.name()] = monotonic() + int64(time.Until(d.until))
+		}
 	}
 	b, err := json.Marshal(l)
 	if err == nil {

@@ -27,7 +27,7 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 			return err
 		}
 		p := k.adopted(rest)
-		p.Pod, p.noted, p.netns = d.Pod, d.By, ns
+		p.Pod, p.noted, p.until, p.netns = d.Pod, d.By, d.Until, ns
 		p.member, p.joined, p.drained = d.Member, since(d.Joined), d.Drained
 		p.failing.action, p.placed, p.rules.plan = d.Instead, d.Placed, planOf(d.Placed, d.instead())
 	case heldListener:

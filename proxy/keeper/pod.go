@@ -54,9 +54,10 @@ type pod struct {
 	// Owned by the loop.
 	cell     *keptCell
 	duties   map[*process]*duty
-	answers  chan error      // of the move under way
-	noted    map[string]bool // podLabel.By, until it is adopted
-	placed   Isolation       // whose rules the pod has; empty: those of a cell on the node
+	answers  chan error       // of the move under way
+	noted    map[string]bool  // podLabel.By, until it is adopted
+	until    map[string]int64 // podLabel.Until, likewise
+	placed   Isolation        // whose rules the pod has; empty: those of a cell on the node
 	failing  failing
 	drained  bool          // by an operator: nobody serves it, and new connections are refused
 	drain    time.Duration // of that
