@@ -53,6 +53,9 @@ func (w *world) dump() []string {
 				lines = append(lines, fmt.Sprintf("rule %d %s", family, ruleWords(r)))
 			}
 			for _, r := range routes {
+				if r.Dst != nil && (r.Dst.IP.IsLinkLocalUnicast() || r.Dst.IP.IsMulticast()) {
+					continue // the kernel's own, which come when it has seen that nobody else has the address
+				}
 				lines = append(lines, fmt.Sprintf("route %d %v", family, r))
 			}
 		}
