@@ -79,20 +79,23 @@ func rollBack(ctx context.Context, n *nodes, node string, order admin.Rollback) 
 	case at == "":
 		return nil, usageError{fmt.Errorf("%q is the node of none of the keepers that were asked: bulkhead who lists all", node)}
 	}
+	processes := nodeAt(at)
+	defer processes.close()
 	if err := admin.New(at).Call(ctx, "POST", "/rollback", order, &done); err != nil {
 		return nil, ofKeeper(at, err)
 	}
-	return done, awaitEnd(ctx, at)
+	return done, awaitEnd(ctx, at, processes)
 }
 
-// awaitEnd returns when a keeper's socket has gone, which it removes when it ends.
-func awaitEnd(ctx context.Context, socket string) error {
+// awaitEnd returns when a keeper's socket has gone, and its processes. The socket goes first,
+// when the keeper begins to end.
+func awaitEnd(ctx context.Context, socket string, processes ended) error {
 	ctx, cancel := context.WithTimeout(ctx, rollbackEnd)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if _, err := os.Stat(socket); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(socket); errors.Is(err, os.ErrNotExist) && processes.all() {
 			return nil
 		}
 		select {
