@@ -84,6 +84,9 @@ func (k *Keeper) mend(p *pod, name string, port uint16, why error) {
 	if k.pods[p.UID] != p || !p.listeners[name] {
 		return
 	}
+	if errors.Is(why, errNotListening) && k.check(p, name, port, false) == nil {
+		return // it was made anew while somebody looked: turnAway
+	}
 	err := k.relisten(p, name, port)
 	k.log.Error("listener was damaged and is made anew", "workload", p.UID, "listener", name, "port", port, "damage", why, "error", err)
 	if err != nil {

@@ -130,6 +130,7 @@ func (k *Keeper) beginDrain(p *pod, limit time.Duration) (admin.Drained, error) 
 	}
 	k.log.Info("workload is drained", "workload", p.UID, "cell", p.cell.group, "open", d.Open, "deadline", limit)
 	k.releaseOthers(p, nil)
+	k.turnAway(p)
 	return d, nil
 }
 

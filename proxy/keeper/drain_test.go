@@ -105,6 +105,39 @@ func (n *node) drainUnderTheNextKeeper(t *testing.T) {
 	}
 }
 
+// Who waits for a cell that dies before it lets go hears that he is not served.
+func TestADrainTurnsAwayWhoWaitsForADeadCell(t *testing.T) {
+	n := startNode(t, "isolation: shared\nliveness: {interval: 100ms, misses: 1000}")
+	n.echo(t)
+	pid := n.cellOf(t, "a/client").PID
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // it accepts nobody
+		t.Fatal(err)
+	}
+	c, err := n.dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	drained := make(chan error, 1)
+	go func() { drained <- n.callIn(t.Context(), "POST", "/drain", `{"workloads":["a/client"],"seconds":20}`) }()
+	eventually(t, "it is drained", func() error {
+		if _, w := shares(t, n.who(t), "a/client"); !w.Drained {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("who waited reads %v", err)
+	}
+}
+
 // Conformance 97: a drain ends with its last connection, long before its deadline.
 func TestADrainEndsWithItsLastConnection(t *testing.T) {
 	n := startNode(t, "isolation: workload")

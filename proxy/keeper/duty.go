@@ -137,6 +137,7 @@ func (k *Keeper) end(d *duty) {
 	switch {
 	case p.dropped == nil:
 		k.note(p)
+		k.turnAway(p)
 		k.serve(p) // whoever is left need not wait for x
 	case len(p.duties) == 0:
 		close(p.dropped)

@@ -40,6 +40,22 @@ func (k *Keeper) suspect(x *process) {
 	}
 }
 
+// turnAway resets what waits in the listeners of a pod that is left and that no process has:
+// the last who accepts clears the backlog, and where there is none, or it died, nobody does.
+func (k *Keeper) turnAway(p *pod) {
+	if !p.isLeft() || len(p.duties) > 0 {
+		return
+	}
+	for _, l := range listenPorts {
+		if !p.listeners[l.name] {
+			continue
+		}
+		if err := k.relisten(p, l.name, l.port); err != nil {
+			k.log.Error("what waits for a workload that is served no more is not refused", "workload", p.UID, "listener", l.name, "error", err)
+		}
+	}
+}
+
 // inspect has the goroutine look, which is started when there is none. It knocks only where
 // somebody accepts: elsewhere each knock would stay in the backlog.
 func (k *Keeper) inspect(p *pod, knock bool) {

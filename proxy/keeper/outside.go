@@ -52,6 +52,7 @@ func (k *Keeper) leave(p *pod) {
 		return
 	}
 	to := isolationOf(p.cell.group)
+	was := p.placed
 	if err := k.place(p, to); err != nil {
 		k.log.Error("rules of a pod not changed, tried again", "workload", p.UID, "isolation", to, "error", err)
 		p.report(err)
@@ -63,6 +64,9 @@ func (k *Keeper) leave(p *pod) {
 	for x, d := range p.duties {
 		k.release(d)
 		k.retire(p, x)
+	}
+	if was != to {
+		k.turnAway(p)
 	}
 }
 
