@@ -98,7 +98,7 @@ func (s *Source) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		// It returns with ctx, and when the agent says one of two things that it takes for final; a sidecar
 		// cannot, since nobody would ask again before its SVID ends.
-		if err := client.WatchX509Context(ctx, s); err != nil && ctx.Err() == nil {
+		if err := client.WatchX509Context(ctx, s); ctx.Err() == nil {
 			s.away(err)
 		}
 		select {
