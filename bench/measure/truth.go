@@ -85,6 +85,11 @@ func (r *Run) right(f triage.Finding) bool {
 	return slices.ContainsFunc(truths[r.Drill], isOf) && r.leads(f)
 }
 
+// forbids says whether a workload's policies can forbid a flow of the culprit's: they are those of its server.
+func (r *Run) forbids(server string) bool {
+	return server == r.Culprit || slices.ContainsFunc(r.Flows, func(f Flow) bool { return f.Client == r.Culprit && f.Server == server })
+}
+
 // leads says whether the finding's path is the culprit's.
 func (r *Run) leads(f triage.Finding) bool {
 	node := r.workload(r.Culprit).Node
@@ -96,7 +101,7 @@ func (r *Run) leads(f triage.Finding) bool {
 		alone := strings.HasSuffix(f.Path.Name, "/"+r.Culprit) // its sidecar, or its cell for it alone
 		return alone || strings.HasPrefix(f.Path.Name, node+" ") && slices.Contains(f.Victims, r.Culprit)
 	case triage.KindPolicy:
-		return r.Drill == "deny-all" || slices.Contains(strings.Split(strings.TrimPrefix(f.Path.Name, "of "), ", "), r.Culprit) // everybody is denied, or one
+		return r.Drill == "deny-all" || slices.ContainsFunc(strings.Split(strings.TrimPrefix(f.Path.Name, "of "), ", "), r.forbids) // everybody is denied, or the culprit
 	case triage.KindControl, triage.KindCA:
 		return slices.ContainsFunc(strings.Split(strings.TrimPrefix(f.Path.Name, "of "), ", "), func(who string) bool {
 			return slices.Contains(r.Nodes, who) || strings.HasSuffix(who, r.Culprit) // there is one control, and some who notice
