@@ -13,7 +13,7 @@ LABS    := /(bench/lab|cmd/bulkhead|proxy/keeper)$$
 BENCH   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab bench bench-isolation instrument-check instrument-tools bench-tools test unit fuzz lint fmt conformance moves nghttp2 nghttp2-tools report-check image-check clean
+.PHONY: help build lab bench bench-isolation instrument-check instrument-tools bench-tools test unit fuzz lint fmt conformance moves scale nghttp2 nghttp2-tools report-check image-check clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ conformance: ## Run the tests that show what a peer of ztunnel does, write docs/
 
 moves: ## A hundred moves under load: none of some 50,000 connections may notice one (docs/decisions/0035)
 	BULKHEAD_MOVES=100 go test -run TestMovesUnderLoad -count=1 -v -timeout 20m ./proxy/keeper
+
+scale: ## Meshes of 10,000 to 100,000 workloads with a real control and a real node (docs/discovery.md)
+	BULKHEAD_SCALE=10000,30000,100000 go test -run TestScale -count=1 -v -timeout 30m ./proxy/keeper
 
 nghttp2: ## Run nghttp2's programs against the data path, in both directions
 	BULKHEAD_NGHTTP2=1 go test -run NGHTTP2 -count=1 ./proxy ./proxy/h2

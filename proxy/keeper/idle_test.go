@@ -190,20 +190,13 @@ func cpuTime(t *testing.T, pids []int) (sum time.Duration) {
 	return sum
 }
 
-// memory sums the lines of smaps_rollup, in KiB, and the threads.
+// memory sums the lines of smaps_rollup and those of status that are sizes, in KiB, and the threads.
 func memory(t *testing.T, pids []int) (kib map[string]int, threads int) {
 	t.Helper()
 	kib = map[string]int{}
 	for _, pid := range pids {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(b)) {
-			name, rest, _ := strings.Cut(line, ":")
-			if v, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB"))); err == nil {
-				kib[name] += v
-			}
+		for _, file := range []string{"smaps_rollup", "status"} {
+			addSizes(t, fmt.Sprintf("/proc/%d/%s", pid, file), kib)
 		}
 		tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 		if err != nil {
@@ -212,4 +205,19 @@ func memory(t *testing.T, pids []int) (kib map[string]int, threads int) {
 		threads += len(tasks)
 	}
 	return kib, threads
+}
+
+func addSizes(t *testing.T, path string, kib map[string]int) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		name, rest, _ := strings.Cut(line, ":")
+		text, isSize := strings.CutSuffix(strings.TrimSpace(rest), " kB")
+		if v, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && isSize {
+			kib[name] += v
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,8 +36,10 @@ type load struct {
 	running sync.WaitGroup
 
 	made, skipped, said, opened, refused, reset, other atomic.Int64
-	slowest                                            atomic.Int64 // ns
 	first                                              atomic.Pointer[error]
+
+	timing sync.Mutex
+	took   []time.Duration // of those that were answered, from the dial to the echo
 
 	long []*longLived
 	age  int
@@ -107,12 +110,10 @@ func (l *load) begin() *longLived {
 	if err != nil {
 		return nil
 	}
-	for took := int64(time.Since(began)); ; {
-		was := l.slowest.Load()
-		if took <= was || l.slowest.CompareAndSwap(was, took) {
-			return &longLived{c: c, word: word}
-		}
-	}
+	l.timing.Lock()
+	defer l.timing.Unlock()
+	l.took = append(l.took, time.Since(began))
+	return &longLived{c: c, word: word}
 }
 
 func (l *load) count(err error) {
@@ -248,6 +249,8 @@ func (l *load) stop() {
 }
 
 func (l *load) String() string {
+	l.timing.Lock()
+	defer l.timing.Unlock()
 	return fmt.Sprintf("%d new connections (%d not made in time; the slowest %v), %d long ones that said %d words; %d refused, %d reset, %d failed otherwise",
-		l.made.Load(), l.skipped.Load(), time.Duration(l.slowest.Load()).Round(time.Millisecond), l.opened.Load(), l.said.Load(), l.refused.Load(), l.reset.Load(), l.other.Load())
+		l.made.Load(), l.skipped.Load(), slices.Max(append(l.took, 0)).Round(time.Millisecond), l.opened.Load(), l.said.Load(), l.refused.Load(), l.reset.Load(), l.other.Load())
 }

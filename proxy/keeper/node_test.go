@@ -75,13 +75,18 @@ var executables = sync.OnceValues(func() (string, error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return "", err
 	}
-	c := exec.Command("go", "build", "-o", dir+"/", "../../cmd/bulkhead-node", "../../cmd/bulkhead-cell", "../../cmd/bulkhead-sidecar")
+	return dir, build(dir, "../../cmd/bulkhead-node", "../../cmd/bulkhead-cell", "../../cmd/bulkhead-sidecar")
+})
+
+// build makes executables in a directory.
+func build(dir string, packages ...string) error {
+	c := exec.Command("go", append([]string{"build", "-o", dir + "/"}, packages...)...)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
+		return fmt.Errorf("%w: %s", err, out)
 	}
-	return dir, nil
-})
+	return nil
+}
 
 func startNode(t *testing.T, extra string, flags ...string) *node {
 	t.Helper()
@@ -206,7 +211,12 @@ func (n *node) stop(t *testing.T) {
 
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	within(t, patience, what, check)
+}
+
+func within(t *testing.T, limit time.Duration, what string, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
 	var err error
 	for time.Now().Before(deadline) {
 		if err = check(); err == nil {
@@ -214,7 +224,7 @@ func eventually(t *testing.T, what string, check func() error) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("not within %v: %s: %v", patience, what, err)
+	t.Fatalf("not within %v: %s: %v", limit, what, err)
 }
 
 func (n *node) call(t *testing.T, method, path string, body, into any) error {
