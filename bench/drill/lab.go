@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/crowd"
@@ -77,6 +78,14 @@ type Placement interface {
 	Overhear() (*lab.Sniff, error)
 	// Replace replaces every cell of every node and says how that went.
 	Replace(ctx context.Context) (string, error)
+	// Upgrade has every keeper hand over before that.
+	Upgrade(ctx context.Context) (string, error)
+	// Move has a pod served under another isolation; empty: as its node says.
+	Move(ctx context.Context, pod, to string) (json.RawMessage, error)
+	// DrainPod has a pod refused, and says how many connections were open; UndrainPod has
+	// it served again.
+	DrainPod(ctx context.Context, pod string, deadline time.Duration) (string, error)
+	UndrainPod(ctx context.Context, pod string) error
 }
 
 // Traffic runs the applications' clients.

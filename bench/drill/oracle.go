@@ -78,6 +78,10 @@ func foretell(run *measure.Run, s lab.Subject, f fault.Fault) Prediction {
 		return Prediction{Must: onlyNew(run, ofTheMesh(run, s))} // what is open has proven itself
 	case fault.Burdens:
 		return burdened(run, s)
+	case fault.Drains:
+		return drained(run, s)
+	case fault.Moves:
+		return moved(run, s)
 	case fault.HampersPod:
 		return Prediction{Waiting: hampered(run, alone(s))} // whoever serves it: others are not in the pod
 	case fault.Ends:
@@ -134,21 +138,6 @@ func hampered(run *measure.Run, s lab.Subject) (may []int) {
 		}
 	}
 	return may
-}
-
-// replaced: long-lived connections end with their process at the drain's deadline, and
-// nothing else is touched. Without custody there is a moment in which nobody listens.
-func replaced(run *measure.Run, s lab.Subject) (p Prediction) {
-	for _, f := range run.Flows {
-		switch {
-		case f.Sentinel || f.Denied || !s.OnNode():
-		case f.Kind == load.Reused:
-			p.Must = append(p.Must, f.ID)
-		case s.Custody == lab.CustodyCell:
-			p.Waiting = append(p.Waiting, f.ID)
-		}
-	}
-	return p
 }
 
 // fallen: with its anchor a node loses cells and listening sockets, whatever the

@@ -9,7 +9,7 @@ const (
 	PhaseSettle   = "settling"
 	PhaseBaseline = "baseline"
 	PhaseNull     = "null"
-	PhaseRollback = "rollback"
+	PhaseRollback = "rolling back"
 )
 
 // Status is what a drill is doing at one moment.

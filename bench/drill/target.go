@@ -2,7 +2,9 @@ package drill
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -59,7 +61,12 @@ func (t *turn) target(f fault.Fault) fault.Target {
 	target.Overflows = func() (int64, error) { return t.lab.Overflows(t.p.Culprit) }
 	target.StallLog = func() (string, func() error, error) { return t.lab.StallLog(t.p.Culprit) }
 	target.Disperse = t.lab.Disperse
-	target.Replace = t.lab.Replace
+	target.Replace, target.Upgrade = t.lab.Replace, t.lab.Upgrade
+	target.Move = t.move
+	target.Drain = func(ctx context.Context, deadline time.Duration) (string, error) {
+		return t.lab.DrainPod(ctx, t.p.Culprit, deadline)
+	}
+	target.Undrain = func(ctx context.Context) error { return t.lab.UndrainPod(ctx, t.p.Culprit) }
 	target.Links = t.lab
 	target.Impersonate = func() (fault.Impostors, error) { return spoof.Begin(t.lab, t.p.Culprit) }
 	target.Saw = func(at int64, note string) { t.saw(measure.Event{T: at, Name: f.Name(), Note: note}) }
@@ -79,6 +86,25 @@ func (r rules) Overhear() (fault.Wire, error)       { return r.lab.Overhear() }
 func (r rules) Flush() error                        { return r.lab.FlushRules(r.pod) }
 func (r rules) InForce() error                      { return r.lab.RulesInForce(r.pod) }
 func (r rules) Recapture(ctx context.Context) error { return r.lab.Recapture(ctx, r.pod) }
+
+// move moves the culprit, and says what its keeper says of that.
+func (t *turn) move(ctx context.Context, to string) (string, error) {
+	b, err := t.lab.Move(ctx, t.p.Culprit, to)
+	if err != nil {
+		return "", err
+	}
+	var m struct {
+		From, To, Waited string
+		Draining         int
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return "", fmt.Errorf("move of %s: the keeper answers %s: %w", t.p.Culprit, b, err)
+	}
+	if m.From == m.To {
+		return "it is in " + m.To + " already", nil
+	}
+	return fmt.Sprintf("it moved from %s to %s; new connections waited %s, %d open ones drain", m.From, m.To, m.Waited, m.Draining), nil
+}
 
 // control is the lab's.
 type control struct{ lab Lab }

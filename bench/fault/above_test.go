@@ -43,6 +43,7 @@ func (n *node) target() Target {
 			n.notes = append(n.notes, note)
 		},
 		Replace: func(context.Context) (string, error) { return "done", nil },
+		Upgrade: func(context.Context) (string, error) { return "upgraded", nil },
 	}
 }
 
@@ -90,33 +91,37 @@ func TestAnchorIsKilledOnce(t *testing.T) {
 
 // The undo waits for the replacement and passes its failure on.
 func TestReplacementIsWaitedFor(t *testing.T) {
-	n := &node{keepers: 1}
-	target := n.target()
-	done, err := Replace.Inject(t.Context(), target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := done.Undo(t.Context()); err != nil || len(n.notes) != 1 || n.notes[0] != "done" {
-		t.Errorf("notes %q, %v", n.notes, err)
-	}
-	broken := errors.New("no successor")
-	target.Replace = func(context.Context) (string, error) { return "", broken }
-	if done, err = Replace.Inject(t.Context(), target); err != nil {
-		t.Fatal(err)
-	}
-	if err := done.Undo(t.Context()); !errors.Is(err, broken) {
-		t.Errorf("undo says %v", err)
+	for _, f := range []Fault{Replace, Upgrade} {
+		n := &node{keepers: 1}
+		target := n.target()
+		done, err := f.Inject(t.Context(), target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"replace": "done", "upgrade": "upgraded"}[f.Name()]
+		if err := done.Undo(t.Context()); err != nil || len(n.notes) != 1 || n.notes[0] != want {
+			t.Errorf("%s: notes %q, %v", f.Name(), n.notes, err)
+		}
+		broken := errors.New("no successor")
+		target.Replace = func(context.Context) (string, error) { return "", broken }
+		target.Upgrade = target.Replace
+		if done, err = f.Inject(t.Context(), target); err != nil {
+			t.Fatal(err)
+		}
+		if err := done.Undo(t.Context()); !errors.Is(err, broken) {
+			t.Errorf("%s: undo says %v", f.Name(), err)
+		}
 	}
 }
 
 func TestWithoutAKeeperNothingIsStruck(t *testing.T) {
 	n := &node{}
-	for _, f := range []Fault{KeeperCrash, Replace} {
+	for _, f := range []Fault{KeeperCrash, Replace, Upgrade, Drain, Regroup, Rollback} {
 		var none *NothingServesError
 		if _, err := f.Inject(t.Context(), n.target()); !errors.As(err, &none) {
 			t.Errorf("%s: %v", f.Name(), err)
 		}
-		if !strings.Contains(f.Describe(n.target()), "all nodes") {
+		if where := f.Describe(n.target()); !strings.Contains(where, "all nodes") && !strings.Contains(where, "a/b") {
 			t.Errorf("%s describes itself as %q", f.Name(), f.Describe(n.target()))
 		}
 	}

@@ -1,5 +1,7 @@
 package fault
 
+import "slices"
+
 // Effect is what a fault does to processes. What a drill predicts follows from it, so a
 // new fault says it and the oracle stays as it is.
 type Effect int
@@ -24,8 +26,12 @@ const (
 	ForbidsAll                   // every flow of the mesh is denied by policy
 	EndsSVIDs                    // every SVID ends, and none is renewed
 	Burdens                      // every proxy is told a lot that it does not need
+	Drains                       // every flow of the culprit's is refused or cut, and no other
+	Moves                        // the culprit is served elsewhere, and its cell replaced when others shared it
 	TouchesControl               // control fails or says what changes nothing for any flow
 )
 
 // OfNode says whether it strikes what sidecars do not have: keepers, anchors, cells.
-func (e Effect) OfNode() bool { return e == EndsKeepers || e == ReplacesCells || e == EndsNode }
+func (e Effect) OfNode() bool {
+	return slices.Contains([]Effect{EndsKeepers, ReplacesCells, EndsNode, Drains, Moves}, e)
+}

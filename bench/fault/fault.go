@@ -57,6 +57,15 @@ type Target struct {
 	Send func(ctx context.Context, text string) (answered bool, note string, err error)
 	// Replace has every cell of every node replaced, and says how that went.
 	Replace func(context.Context) (string, error)
+	// Upgrade has every keeper hand over to another, and every cell replaced.
+	Upgrade func(context.Context) (string, error)
+	// Move has the culprit served under another isolation, empty: as its node says, and
+	// says how that went.
+	Move func(ctx context.Context, to string) (string, error)
+	// Drain has the culprit refused, and returns when no connection of its is left, which is
+	// at a deadline, with how many there were; Undrain returns when it is served again.
+	Drain   func(ctx context.Context, deadline time.Duration) (string, error)
+	Undrain func(context.Context) error
 	// Crowd starts noise around the culprit's pod and says what; Disperse ends it, and
 	// says what came of it.
 	Crowd    func(ctx context.Context, kind crowd.Kind, times int) (string, error)
@@ -150,10 +159,11 @@ func All() []Fault {
 		Crash{}, MemoryLeak, CPUHog, FDLeak, FDFlood, CrashLoop, Hang, HalfDead, Slow, Panic, Poison,
 		NoisyNeighbour, NoisyBulk, NoisyConnections, NoisyHandshakes, SlowReader, LogStall, Backlog,
 		AppHog, AppHogLimited, AppOOM, AppOOMPod,
-		KeeperCrash, AnchorCrash{}, Replace, NodeRestart{},
+		KeeperCrash, AnchorCrash{}, Replace, Upgrade, NodeRestart{},
 		Partition, Latency, Loss, MTU, Flap,
 		RulesFlushed, Spoof, PolicyFlip,
 		ControlDown, ControlSlow, ControlStale, CADown, SVIDExpiry, RootRotation, ClockJump, BadPush, EndpointsGone, DenyAll, BigPush,
+		Drain, Regroup, Rollback,
 		Null{},
 	}
 }

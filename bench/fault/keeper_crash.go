@@ -104,3 +104,15 @@ func killAll(t Target, find func() ([]Process, error)) (at int64, note string, e
 	}
 	return at, noted("SIGKILL", procs...), nil
 }
+
+// needsKeeper is a *NothingServesError where the data plane has no keepers.
+func needsKeeper(t Target, name string) error {
+	keepers, err := t.Keepers()
+	if err == nil && len(keepers) == 0 {
+		err = &NothingServesError{t.Culprit}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}

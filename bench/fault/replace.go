@@ -2,7 +2,6 @@ package fault
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -40,31 +39,8 @@ func (replace) Describe(Target) string {
 // Inject is part of Fault. The replacement goes on in a goroutine, which the undo
 // waits for.
 func (f replace) Inject(ctx context.Context, t Target) (Injected, error) {
-	keepers, err := t.Keepers()
-	if err != nil {
-		return Injected{}, fmt.Errorf("%s: %w", f.Name(), err)
+	if err := needsKeeper(t, f.Name()); err != nil {
+		return Injected{}, err
 	}
-	if len(keepers) == 0 {
-		return Injected{}, &NothingServesError{t.Culprit}
-	}
-	done := Injected{At: t.Now(), Note: "every cell is replaced"}
-	going, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() {
-		note, err := t.Replace(going)
-		if err == nil {
-			t.Saw(t.Now(), note)
-		}
-		ended <- err
-	}()
-	done.Undo = func(ctx context.Context) error {
-		defer stop()
-		select {
-		case err := <-ended:
-			return err
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	return done, nil
+	return Injected{At: t.Now(), Note: "every cell is replaced", Undo: underway(ctx, saying(t, t.Replace))}, nil
 }

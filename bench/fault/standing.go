@@ -26,6 +26,34 @@ func during(ctx context.Context, lasts time.Duration, stand func(going context.C
 	return func(context.Context) error { return wait() }
 }
 
+// underway is for what goes on until it is done, however long that takes: the undo waits
+// for it and passes its error on. A drill that is called off ends ctx.
+func underway(ctx context.Context, do func(going context.Context) error) (undo func(context.Context) error) {
+	going, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- do(going) }()
+	return func(ctx context.Context) error {
+		defer stop()
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// saying writes down what came of something that was under way.
+func saying(t Target, do func(context.Context) (string, error)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		note, err := do(ctx)
+		if err == nil {
+			t.Saw(t.Now(), note)
+		}
+		return err
+	}
+}
+
 // noted says which signal which processes were sent.
 func noted(signal string, procs ...Process) (note string) {
 	for i, p := range procs {

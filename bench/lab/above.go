@@ -1,10 +1,5 @@
 package lab
 
-import (
-	"context"
-	"strings"
-)
-
 // Keepers are the keepers of all nodes; empty where the data plane has none.
 func (l *Lab) Keepers() ([]Proc, error) { return l.above(RoleKeeper, "") }
 
@@ -39,26 +34,4 @@ func (l *Lab) above(role, node string) ([]Proc, error) {
 		}
 	}
 	return found, nil
-}
-
-// Replace runs `bulkhead-node replace` for each node, one after another, and returns
-// the last line of each.
-func (l *Lab) Replace(ctx context.Context) (string, error) {
-	d := l.dataPlane()
-	if d == nil || !d.subject.OnNode() {
-		return "", nil
-	}
-	var said []string
-	for _, n := range l.topology.Nodes {
-		c, err := l.run(ctx, program{name: "replace " + n.Name, argv: []string{l.bin("bulkhead-node"), "replace", "--admin", l.adminSocket(n)}})
-		if err != nil {
-			return "", err
-		}
-		if c.err != nil {
-			return "", at("replace", n.Name, c.failure())
-		}
-		words := strings.Split(lastWords(c.log), " | ")
-		said = append(said, n.Name+": "+words[len(words)-1])
-	}
-	return strings.Join(said, "; "), nil
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 )
 
@@ -48,8 +50,12 @@ func (l *Lab) Move(ctx context.Context, pod, to string) (json.RawMessage, error)
 		d.keep(next.sidecar)
 	case None:
 		next = &away{}
-		if err := l.announce(d, pod, next); err != nil { // peers stop to make tunnels
-			return nil, err
+		err := l.announce(d, pod, next)
+		if err == nil {
+			err = d.awaitPlaintext(ctx, pod) // peers stop to make tunnels
+		}
+		if err != nil {
+			return nil, errors.Join(at("move", pod, err), l.announce(d, pod, before))
 		}
 	}
 	var moved json.RawMessage
@@ -102,6 +108,37 @@ func (l *Lab) announce(d *dataPlane, pod string, a *away) error {
 		}
 	})
 	return err
+}
+
+// tellTimeout is more than a push takes on a machine that is busy.
+const tellTimeout = 20 * time.Second
+
+// awaitPlaintext returns when every keeper knows that nobody makes tunnels to a pod any more.
+// Until then those of its peers would be refused.
+func (d *dataPlane) awaitPlaintext(ctx context.Context, pod string) error {
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
+	tick := time.NewTicker(10 * pollInterval) // it is all of the mesh
+	defer tick.Stop()
+	for node, a := range d.admins {
+		for !a.knowsPlaintext(ctx, pod) {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return fmt.Errorf("%s has not heard that it leaves the mesh: %w", node, ctx.Err())
+			}
+		}
+	}
+	return nil
+}
+
+// knowsPlaintext says whether a keeper's mesh says so; one that does not answer has to be asked again.
+func (a *nodeAdmin) knowsPlaintext(ctx context.Context, pod string) bool {
+	var dump admin.Dump
+	err := a.call(ctx, http.MethodGet, "/config_dump", nil, &dump)
+	return err == nil && slices.ContainsFunc(dump.Workloads, func(w admin.DumpWorkload) bool {
+		return w.UID == pod && w.Protocol == mesh.TCP.String()
+	})
 }
 
 // comeBack ends the sidecars of moves, and tells the mesh that nobody has left it.

@@ -19,3 +19,9 @@ func (d *Denials) add(s *strip) {
 		}
 	}
 }
+
+// leaves says whether the server of a flow is out of the mesh for a part of a segment: that of
+// a rollback, under which nothing protects it. What was tried then shows nothing.
+func (r *Run) leaves(seg *Segment, f *Flow) bool {
+	return seg.Kind == "rollback" && f.Server == r.Culprit
+}

@@ -53,7 +53,7 @@ func judgeSegment(run *Run, i int, flows []strip, late time.Duration) Outcome {
 	for j := range flows {
 		s := &flows[j]
 		o.Missing += max(0, s.missing)
-		if s.flow.Denied {
+		if s.flow.Denied && !run.leaves(seg, s.flow) {
 			o.Denied.add(s)
 		}
 		if s.flow.judged() {

@@ -489,6 +489,13 @@ func TestDeniedFlowsAreCountedApart(t *testing.T) {
 	if len(o.Hit) != 0 || len(o.Failures) != 0 || o.BaselineErrors != 0 || len(o.Deviations) != 0 || o.Missing != 0 {
 		t.Errorf("its failures count: %+v", o)
 	}
+	// A rollback takes its culprit out of the mesh, and nobody else.
+	for culprit, want := range map[string]int{"t/a": 0, "t/b": 20} {
+		run.Segments[0].Kind, run.Culprit = "rollback", culprit
+		if res, err = Judge(run, records); err != nil || res.Outcomes[0].Denied.Tried != want {
+			t.Errorf("rollback of %s: %+v, want %d tried; %v", culprit, res.Outcomes[0].Denied, want, err)
+		}
+	}
 	run.Segments[0].Predicted = []int{0}
 	if err := run.Validate(); err == nil {
 		t.Error("a prediction about a denied flow passed")
