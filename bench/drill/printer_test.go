@@ -51,7 +51,7 @@ func TestPlainLines(t *testing.T) {
   0.6 s  [1/4] sidecar: crash: SIGKILL to sidecar (pid 7)
   0.7 s  [1/4] sidecar: crash: +0.1 s: 3 workloads are hit: tenant-a/checkout, tenant-a/db, tenant-a/web
   1.6 s  [1/4] sidecar: crash: +1.0 s: nobody is hit
-  2.1 s  [1/4] sidecar: rollback
+  2.1 s  [1/4] sidecar: rolling back
 `
 		if d := cmp.Diff(want, b.String()); d != "" {
 			t.Error(d)
