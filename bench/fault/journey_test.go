@@ -100,6 +100,7 @@ func TestDrain(t *testing.T) {
 			t.Fatalf("%+v, %v, drained %d times, undone %d times", done, err, drained, undrained)
 		}
 		time.Sleep(Drain.lasts - Drain.deadline + time.Millisecond)
+		synctest.Wait()
 		if undrained != 1 {
 			t.Errorf("undone %d times after %v", undrained, time.Since(began))
 		}
