@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,33 +86,34 @@ func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var v travels
 		to := v.target()
-		drained, undrained := 0, 0
+		drained := 0
+		var undrained atomic.Int32 // the fault's own goroutine undoes it
 		var fail error
 		to.Drain = func(_ context.Context, deadline time.Duration) (string, error) {
 			drained++
 			time.Sleep(deadline)
 			return "3 were open", fail
 		}
-		to.Undrain = func(ctx context.Context) error { undrained++; return ctx.Err() }
+		to.Undrain = func(ctx context.Context) error { undrained.Add(1); return ctx.Err() }
 		to.Now = func() int64 { return time.Now().UnixNano() }
 		began := time.Now()
 		done, err := Drain.Inject(t.Context(), to)
-		if err != nil || drained != 1 || undrained != 0 || done.Note != "3 were open" || done.At != began.UnixNano() {
-			t.Fatalf("%+v, %v, drained %d times, undone %d times", done, err, drained, undrained)
+		if err != nil || drained != 1 || undrained.Load() != 0 || done.Note != "3 were open" || done.At != began.UnixNano() {
+			t.Fatalf("%+v, %v, drained %d times, undone %d times", done, err, drained, undrained.Load())
 		}
 		time.Sleep(Drain.lasts - Drain.deadline + time.Millisecond)
 		synctest.Wait()
-		if undrained != 1 {
-			t.Errorf("undone %d times after %v", undrained, time.Since(began))
+		if undrained.Load() != 1 {
+			t.Errorf("undone %d times after %v", undrained.Load(), time.Since(began))
 		}
-		if err := done.Undo(t.Context()); err != nil || undrained != 1 {
-			t.Errorf("undo %v, undone %d times", err, undrained)
+		if err := done.Undo(t.Context()); err != nil || undrained.Load() != 1 {
+			t.Errorf("undo %v, undone %d times", err, undrained.Load())
 		}
 		fail = errors.New("refused")
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := Drain.Inject(ctx, to); !errors.Is(err, fail) || errors.Is(err, context.Canceled) || undrained != 2 {
-			t.Errorf("%v, undone %d times", err, undrained)
+		if _, err := Drain.Inject(ctx, to); !errors.Is(err, fail) || errors.Is(err, context.Canceled) || undrained.Load() != 2 {
+			t.Errorf("%v, undone %d times", err, undrained.Load())
 		}
 	})
 }
