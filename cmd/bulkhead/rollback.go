@@ -41,8 +41,12 @@ DaemonSet, the running lab), and prove with bulkhead verify --clean that nothing
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), deadline+rollbackSlack)
 			defer cancel()
-			fmt.Fprintf(c.ErrOrStderr(), "%s: new connections go direct; waiting for the open ones, %v at most\n", args[0], deadline)
-			done, err := rollBack(ctx, &n, args[0], admin.Rollback{Seconds: deadline.Seconds(), Force: force})
+			at, err := keeperOf(ctx, &n, args[0])
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "%s: new connections are to go direct; then the open ones are waited for, %v at most\n", args[0], deadline)
+			done, err := rollBack(ctx, at, admin.Rollback{Seconds: deadline.Seconds(), Force: force})
 			switch {
 			case err != nil:
 				return err
@@ -62,9 +66,8 @@ DaemonSet, the running lab), and prove with bulkhead verify --clean that nothing
 	return c
 }
 
-// rollBack finds the node's keeper and returns when its processes have ended.
-func rollBack(ctx context.Context, n *nodes, node string, order admin.Rollback) (done []admin.Drained, err error) {
-	at := ""
+// keeperOf finds the admin socket of a node's keeper.
+func keeperOf(ctx context.Context, n *nodes, node string) (at string, err error) {
 	err = n.ask(ctx, func(ctx context.Context, socket string, a *admin.Client) error {
 		var who admin.Node
 		err := a.Call(ctx, "GET", "/who", nil, &who)
@@ -75,10 +78,15 @@ func rollBack(ctx context.Context, n *nodes, node string, order admin.Rollback) 
 	})
 	switch {
 	case err != nil:
-		return nil, err
+		return "", err
 	case at == "":
-		return nil, usageError{fmt.Errorf("%q is the node of none of the keepers that were asked: bulkhead who lists all", node)}
+		return "", usageError{fmt.Errorf("%q is the node of none of the keepers that were asked: bulkhead who lists all", node)}
 	}
+	return at, nil
+}
+
+// rollBack returns when the processes of the keeper at a socket have ended, and its anchor.
+func rollBack(ctx context.Context, at string, order admin.Rollback) (done []admin.Drained, err error) {
 	processes := nodeAt(at)
 	defer processes.close()
 	if err := admin.New(at).Call(ctx, "POST", "/rollback", order, &done); err != nil {
