@@ -1,7 +1,6 @@
 package h2
 
 import (
-	"context"
 	"testing"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
@@ -11,19 +10,7 @@ import (
 // TestContract: what package tunnel promises of every transport.
 func TestContract(t *testing.T) {
 	contract.Test(t, func(t *testing.T, h tunnel.Handler, onPanic func(any, []byte)) (tunnel.Tunnel, func(), func()) {
-		o := Options{OnPanic: onPanic}
-		cc, sc := loopback(t)
-		s := serve(o, sc, h)
-		tn, err := New(o).Client(context.Background(), cc)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			tn.Close()
-			sc.Close()
-			s.wait(t)
-			s.drain()
-		})
-		return tn, s.drain, func() { cc.Close() }
+		tn, s := pair(t, Options{OnPanic: onPanic}, h)
+		return tn, s.drain, func() { tn.(*conn).nc.Close() }
 	})
 }

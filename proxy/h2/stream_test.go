@@ -15,22 +15,6 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
-func TestEcho(t *testing.T) {
-	tn, _ := pair(t, Options{}, echo)
-	s := open(t, tn)
-	write(t, s, "hello")
-	b := make([]byte, 5)
-	if _, err := io.ReadFull(s, b); err != nil || string(b) != "hello" {
-		t.Fatalf("read %q, %v", b, err)
-	}
-	if err := s.CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
-	if got := readAll(t, s); got != "" {
-		t.Errorf("read %q after the end", got)
-	}
-}
-
 func TestLargeEcho(t *testing.T) {
 	tn, _ := pair(t, Options{}, echo)
 	s := open(t, tn)
@@ -47,38 +31,6 @@ func TestLargeEcho(t *testing.T) {
 	}
 	if err := <-failed; err != nil {
 		t.Error(err)
-	}
-}
-
-func TestClientHalfClosesFirst(t *testing.T) {
-	tn, _, a := acceptPair(t, Options{})
-	c := open(t, tn)
-	s := a.next(t)
-	write(t, c, "question")
-	c.CloseWrite()
-	if got := readAll(t, s); got != "question" {
-		t.Errorf("server read %q", got)
-	}
-	write(t, s, "answer")
-	s.CloseWrite()
-	if got := readAll(t, c); got != "answer" {
-		t.Errorf("client read %q", got)
-	}
-}
-
-func TestServerHalfClosesFirst(t *testing.T) {
-	tn, _, a := acceptPair(t, Options{})
-	c := open(t, tn)
-	s := a.next(t)
-	write(t, s, "banner")
-	s.CloseWrite()
-	if got := readAll(t, c); got != "banner" {
-		t.Errorf("client read %q", got)
-	}
-	write(t, c, "late")
-	c.CloseWrite()
-	if got := readAll(t, s); got != "late" {
-		t.Errorf("server read %q", got)
 	}
 }
 
@@ -115,32 +67,6 @@ func TestCloseOfUnfinishedResets(t *testing.T) {
 	s.Close()
 	_, err := c.Read(make([]byte, 1))
 	wantReset(t, err, http2.ErrCodeCancel)
-}
-
-func TestCloseOfFinishedIsSilent(t *testing.T) {
-	tn, _, a := acceptPair(t, Options{})
-	c, s := open(t, tn), a.next(t)
-	write(t, c, "ping")
-	c.CloseWrite()
-	readAll(t, s)
-	write(t, s, "pong")
-	s.CloseWrite()
-	s.Close() // at once: the peer has read nothing yet
-	if got := readAll(t, c); got != "pong" {
-		t.Errorf("read %q", got)
-	}
-}
-
-func TestWriteAfterCloseWrite(t *testing.T) {
-	tn, _ := pair(t, Options{}, echo)
-	s := open(t, tn)
-	s.CloseWrite()
-	if _, err := s.Write([]byte("x")); err != io.ErrClosedPipe {
-		t.Errorf("got %v", err)
-	}
-	if err := s.CloseWrite(); err != nil {
-		t.Errorf("second CloseWrite: %v", err)
-	}
 }
 
 // stuff writes until the window is full and returns what the blocked Write
