@@ -110,9 +110,7 @@ func TestADrainTurnsAwayWhoWaitsForADeadCell(t *testing.T) {
 	n := startNode(t, "isolation: shared\nliveness: {interval: 100ms, misses: 1000}")
 	n.echo(t)
 	pid := n.cellOf(t, "a/client").PID
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // it accepts nobody
-		t.Fatal(err)
-	}
+	halt(t, pid) // it accepts nobody
 	c, err := n.dial()
 	if err != nil {
 		t.Fatal(err)
@@ -161,9 +159,7 @@ func TestAnUndoneDrainNeedsNoCaller(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := n.cellOf(t, "a/client").PID
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // it cannot say that it serves
-		t.Fatal(err)
-	}
+	halt(t, pid) // it cannot say that it serves
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if err := n.callIn(ctx, "POST", "/drain", `{"workloads":["a/server"],"undo":true}`); err == nil {

@@ -421,16 +421,22 @@ func TestAHungCellIsReplaced(t *testing.T) {
 	n := startNode(t, "isolation: shared\nliveness: {interval: 200ms, misses: 2}\n")
 	n.echo(t)
 	before := n.cellOf(t, "a/server")
-	if err := syscall.Kill(before.PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the cell hangs", func() error { return stopped(before.PID) })
+	halt(t, before.PID)
 	if err := n.roundTrip(); err != nil {
 		t.Errorf("while the cell hung: %v", err)
 	}
 	if after := n.cellOf(t, "a/server"); after.PID == before.PID {
 		t.Error("the hung cell still serves")
 	}
+}
+
+// halt has a process stand still, and returns when it does.
+func halt(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the process stands still", func() error { return stopped(pid) })
 }
 
 // stopped is nil when every thread of a process has stopped: until then one may

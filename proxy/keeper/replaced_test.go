@@ -155,10 +155,7 @@ func TestAPredecessorMustLetGo(t *testing.T) {
 	n := startNode(t, "isolation: workload\nliveness: {\"off\": true, interval: 100ms}\n")
 	n.echo(t)
 	before := n.cellOf(t, "a/server")
-	if err := syscall.Kill(before.PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the cell stands still", func() error { return stopped(before.PID) })
+	halt(t, before.PID)
 	var r Replaced
 	if err := n.call(t, "POST", "/replace", map[string]string{"cell": before.Name}, &r); err != nil {
 		t.Fatal(err)

@@ -60,9 +60,7 @@ func TestVitals(t *testing.T) {
 		return nil
 	})
 	pid := n.cellOf(t, "a/client").PID
-	if err := syscall.Kill(pid, unix.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	halt(t, pid)
 	n.vitals(t, "its keeper gives up on it and says why", func(c vitals.Cell, _ vitals.Pod) error {
 		if c.Death == nil || c.Death.Killed == "" || c.PID == pid {
 			return fmt.Errorf("cell %+v", c)
