@@ -194,7 +194,7 @@ func (w *two) datagrams(t testing.TB, ns *netns.Namespace) proxy.Datagrams {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { pc.Close() })
-	return h3.New(h3.Options{}).On(pc, nil)
+	return h3.New(h3.Options{}).On(pc, h3.Socket{})
 }
 
 // issue makes an identity's SVIDs with the test's CA until the test ends.

@@ -29,6 +29,12 @@
 // its connection closes, and quic-go does not say what was acknowledged. So a tunnel that
 // drained lingers before it closes: see Options.LingerTimeout.
 //
+// # A process that dies
+//
+// An [Endpoint] whose [Socket] has the key of its dead predecessor answers what was meant for that one
+// with a stateless reset, by which the peer knows at once that the connection is gone. IDs that begin with a
+// byte of their own let several processes have a socket each at one address: see [Endpoint.Bury].
+//
 // # Limits
 //
 // The peer may have MaxStreams streams open, and a stream counts until its handler has let

@@ -13,22 +13,77 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
+// Socket says how an Endpoint speaks through its UDP socket; the zero value will do where
+// nothing outlives it.
+type Socket struct {
+	// IDs of the connections; nil: quic-go's own.
+	IDs *IDs
+	// Key makes the tokens by which a peer learns that the state of its connection is lost
+	// (RFC 9000 section 10.3). A successor must have the same one. nil: none are sent.
+	Key *[32]byte
+}
+
 // Endpoint is one UDP socket, from which tunnels are dialled and at which they are accepted:
 // QUIC tells connections apart by their IDs. Its maker closes it, and the socket after it.
 type Endpoint struct {
-	t *Transport
-	q *quic.Transport
+	t      *Transport
+	socket Socket
+	q      *quic.Transport
+
+	mu     sync.Mutex
+	closed bool
+	buried []*quic.Transport
 }
 
-// On uses a socket, which nobody else may read. The key makes the tokens by which a peer
-// learns that the state of its connection is lost (RFC 9000 section 10.3); a successor on the same
-// socket must have the same one. nil: none are sent.
-func (t *Transport) On(pc net.PacketConn, key *[32]byte) *Endpoint {
-	return &Endpoint{t, &quic.Transport{Conn: pc, StatelessResetKey: (*quic.StatelessResetKey)(key)}}
+// On uses a socket, which nobody else may read.
+func (t *Transport) On(pc net.PacketConn, s Socket) *Endpoint {
+	return &Endpoint{t: t, socket: s, q: s.on(pc)}
 }
 
-// Close ends all tunnels of the socket at once. It leaves the socket open.
-func (e *Endpoint) Close() error { return e.q.Close() }
+func (s Socket) on(pc net.PacketConn) *quic.Transport {
+	q := &quic.Transport{Conn: pc, StatelessResetKey: (*quic.StatelessResetKey)(s.Key)}
+	if s.IDs != nil {
+		q.ConnectionIDGenerator = s.IDs
+	}
+	return q
+}
+
+// Close ends all tunnels of the socket at once. It leaves the sockets open.
+func (e *Endpoint) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	err := e.q.Close()
+	for _, q := range e.buried {
+		err = errors.Join(err, q.Close())
+	}
+	e.buried = nil
+	return err
+}
+
+// Bury reads the socket of a predecessor that is dead, too, with IDs of the same length and the same
+// key: whoever still sends there is told at once that its connection is lost. Nothing can be
+// dialled or accepted there.
+func (e *Endpoint) Bury(pc net.PacketConn) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return
+	}
+	q := e.socket.on(pc)
+	e.buried = append(e.buried, q)
+	go discard(q)
+}
+
+// discard has quic-go read a socket at which there are no connections and no listener: what is
+// left for it to do is to answer with resets.
+func discard(q *quic.Transport) {
+	for {
+		if _, _, err := q.ReadNonQUICPacket(context.Background(), nil); err != nil {
+			return // closed
+		}
+	}
+}
 
 // Dial makes a tunnel to an address.
 func (e *Endpoint) Dial(ctx context.Context, to netip.AddrPort, c *tls.Config) (tunnel.Tunnel, tls.ConnectionState, error) {
