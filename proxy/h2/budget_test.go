@@ -2,7 +2,6 @@ package h2
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"testing"
 	"time"
@@ -23,48 +22,7 @@ func flood(t *testing.T, tn tunnel.Tunnel, a *accepted, n int) []tunnel.Stream {
 	return theirs
 }
 
-// I4: streams that nobody reads hold no more than their workload's budget; one whose
-// bytes do not fit is reset with the reason, and the tunnel goes on.
-func TestSlowReadersPinTheirBudget(t *testing.T) {
-	account := budget.NewAccount(budget.Limits{Bytes: 1 << 20}, budget.NewTurns(1))
-	tn, _, a := acceptPair(t, Options{Account: account})
-	theirs := flood(t, tn, a, 20)
-	deadline := time.Now().Add(hang)
-	for account.Counts().Refused[budget.Bytes] < 16 { // four windows fit
-		if account.Buffered() > 1<<20 {
-			t.Fatalf("%d bytes are buffered", account.Buffered())
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("counted %+v, %d buffered", account.Counts(), account.Buffered())
-		}
-		time.Sleep(time.Millisecond)
-	}
-	reset := 0
-	for _, s := range theirs {
-		var e *budget.Error
-		if w, ok := s.(*stream); ok {
-			w.c.mu.Lock()
-			if errors.As(w.sendErr, &e) && e.Resource == budget.Bytes {
-				reset++
-			}
-			w.c.mu.Unlock()
-		}
-		s.Close()
-	}
-	if reset < 16 {
-		t.Errorf("%d streams know why they were reset, want at least 16", reset)
-	}
-	s := open(t, tn)
-	far := a.next(t)
-	if _, err := s.Write([]byte("x")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(far, make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// The control: without a budget all of it is held.
+// The control of what package contract says of sleeping readers: without a budget all of it is held.
 func TestSlowReadersWithoutABudget(t *testing.T) {
 	tn, _, a := acceptPair(t, Options{})
 	for _, s := range flood(t, tn, a, 20) {

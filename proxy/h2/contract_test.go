@@ -9,8 +9,8 @@ import (
 
 // TestContract: what package tunnel promises of every transport.
 func TestContract(t *testing.T) {
-	contract.Test(t, func(t *testing.T, h tunnel.Handler, onPanic func(any, []byte)) (tunnel.Tunnel, func(), func()) {
-		tn, s := pair(t, Options{OnPanic: onPanic}, h)
+	contract.Test(t, func(t *testing.T, h tunnel.Handler, g contract.Given) (tunnel.Tunnel, func(), func()) {
+		tn, s := pair(t, Options{OnPanic: g.OnPanic, Account: g.Account}, h)
 		return tn, s.drain, func() { tn.(*conn).nc.Close() }
 	})
 }

@@ -86,6 +86,7 @@ func (c *conn) Open(ctx context.Context, head hbone.Head) (tunnel.Stream, hbone.
 		s.Close()
 		return nil, header, err
 	}
+	s.leaves() // until its user reads
 	return s, header, nil
 }
 

@@ -35,7 +35,9 @@ type conn struct {
 	streams  int           // begun and not let go
 	linger   *time.Timer
 	quiet    silence
-	idle     chan struct{} // accepting end that drains: closed when streams are 0
+	owing    map[*stream]struct{} // see charge.go
+	reminder *time.Timer          // nil: nothing is owed
+	idle     chan struct{}        // accepting end that drains: closed when streams are 0
 }
 
 func newConn(q *quic.Conn, o Options, h tunnel.Handler) *conn {
@@ -69,7 +71,7 @@ func (c *conn) fail(code uint64, err error) {
 func (c *conn) stopTimers() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, t := range []*time.Timer{c.linger, c.quiet.timer} {
+	for _, t := range []*time.Timer{c.linger, c.quiet.timer, c.reminder} {
 		if t != nil {
 			t.Stop()
 		}

@@ -40,5 +40,12 @@
 // The peer may have MaxStreams streams open, and a stream counts until its handler has let
 // go of it: a peer that resets its streams at once gains nothing. What a peer may send ahead of the
 // readers is bounded by a window per stream and one per connection, which is as large as all
-// streams' together: none can take another's credit.
+// streams' together: none can take another's credit, and a reader that sleeps holds up nobody.
+//
+// A stream whose reader is away is charged to the workload's budget of bytes with all that it may
+// hold, 256 KiB by default; one that finds no room for long is reset (charge.go). So the streams of a
+// workload hold its budget at most, and for at most half a second more: what those may hold that are then
+// reset. Not charged are two things that quic-go does not tell: what was sent and is not acknowledged, in a
+// tunnel at most what the peer's windows and a congestion window of 10,000 packets allow; and what came out of
+// order while something before it is missing, in a tunnel at most its streams' windows.
 package h3

@@ -7,12 +7,13 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
 // Options tune a transport; every zero is the default given beside it.
 type Options struct {
-	StreamWindow     int           // bytes that a peer may send ahead of the reader, per stream; 256 KiB
+	StreamWindow     int           // bytes that a peer may send ahead of the reader, per stream; 192 KiB
 	MaxStreams       int           // streams that a peer may have open in one tunnel (server); 200
 	HandshakeTimeout time.Duration // for the peer's SETTINGS, and for the head of a request; 10 s
 	PingInterval     time.Duration // silence after which the peer is asked for a sign of life; 10 s
@@ -20,13 +21,16 @@ type Options struct {
 	IdleTimeout      time.Duration // silence after which the tunnel is lost; 30 s
 	LingerTimeout    time.Duration // after the last stream of a tunnel that drains, for what is on its way; 1 s
 
+	// Account is charged with what streams may hold that was not read yet; nil: nobody's.
+	Account *budget.Account
+
 	// OnPanic is told of a panic that a handler let escape, with its stack. The stream is
 	// reset; everything else goes on. nil: the panic is dropped.
 	OnPanic func(v any, stack []byte)
 }
 
 func (o Options) resolved() Options {
-	o.StreamWindow = orDefault(o.StreamWindow, 256<<10)
+	o.StreamWindow = orDefault(o.StreamWindow, 192<<10)
 	o.MaxStreams = orDefault(o.MaxStreams, 200)
 	o.HandshakeTimeout = orDefault(o.HandshakeTimeout, 10*time.Second)
 	o.PingInterval = orDefault(o.PingInterval, 10*time.Second)
@@ -61,7 +65,7 @@ const peerUniStreams = 4
 // Config is what connections given to Client and Serve must have been made with.
 func (t *Transport) Config() *quic.Config {
 	window := uint64(t.o.StreamWindow)
-	all := window * uint64(t.o.MaxStreams)
+	all := window * uint64(t.o.MaxStreams+peerUniStreams) // no stream can take another's credit
 	return &quic.Config{
 		HandshakeIdleTimeout:           t.o.HandshakeTimeout,
 		MaxIdleTimeout:                 t.o.IdleTimeout,

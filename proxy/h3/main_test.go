@@ -110,6 +110,7 @@ func pair(t testing.TB, o Options, h tunnel.Handler) (tn tunnel.Tunnel, s *serve
 	t.Helper()
 	cq, sq, from := loopback(t, o)
 	s = serve(o, sq, h)
+	o.Account = nil // it is the accepting end's
 	tn, err := New(o).Client(context.Background(), cq)
 	if err != nil {
 		t.Fatal(err)
@@ -125,8 +126,8 @@ func pair(t testing.TB, o Options, h tunnel.Handler) (tn tunnel.Tunnel, s *serve
 
 // TestContract: what package tunnel promises of every transport.
 func TestContract(t *testing.T) {
-	contract.Test(t, func(t *testing.T, h tunnel.Handler, onPanic func(any, []byte)) (tunnel.Tunnel, func(), func()) {
-		tn, s, from := pair(t, Options{OnPanic: onPanic}, h)
+	contract.Test(t, func(t *testing.T, h tunnel.Handler, g contract.Given) (tunnel.Tunnel, func(), func()) {
+		tn, s, from := pair(t, Options{OnPanic: g.OnPanic, Account: g.Account}, h)
 		return tn, s.drain, func() { from.Close() }
 	})
 }

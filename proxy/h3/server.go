@@ -99,6 +99,7 @@ func (c *conn) serve(q *quic.Stream) {
 		}
 	}()
 	if in.read() {
+		s.leaves() // until the handler reads
 		c.handler(in)
 	}
 }

@@ -11,8 +11,9 @@ import (
 
 // stream is one CONNECT, at either end.
 type stream struct {
-	c *conn
-	q *quic.Stream
+	c      *conn
+	q      *quic.Stream
+	charge charge
 
 	in   deframer // Read's
 	out  []byte   // Write's: what is not sent of a frame's head
@@ -37,26 +38,69 @@ func (s *stream) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	s.waits()
+	defer s.leaves()
 	for {
-		n, err := s.q.Read(p)
-		kept, wrong := s.in.take(p[:n])
-		switch {
-		case wrong != nil:
-			s.c.failWith(wrong)
-			return kept, s.c.told(wrong)
-		case err == io.EOF && !s.in.whole():
-			wrong = connError(codeFrame, "a stream ends within a frame")
-			s.c.failWith(wrong)
-			return kept, s.c.told(wrong)
-		case err == io.EOF:
-			s.endRead()
-			return kept, io.EOF
-		case err != nil:
-			return kept, s.failed(err)
-		case kept > 0:
-			return kept, nil
+		if n, err := s.step(p); n > 0 || err != nil {
+			return n, err
 		}
 	}
+}
+
+// step reads once. What has arrived may be no payload.
+func (s *stream) step(p []byte) (int, error) {
+	n, err := s.q.Read(p)
+	kept, wrong := s.in.take(p[:n])
+	if err == io.EOF && wrong == nil && !s.in.whole() {
+		wrong = connError(codeFrame, "a stream ends within a frame")
+	}
+	switch {
+	case wrong != nil:
+		s.c.failWith(wrong)
+		return kept, s.c.told(wrong)
+	case err == io.EOF:
+		s.endRead()
+		return kept, io.EOF
+	default:
+		return kept, s.failed(err)
+	}
+}
+
+// copies are what WriteTo reads into. One is taken when there is something to read: a stream
+// that is idle holds none.
+var copies = sync.Pool{New: func() any { return new([copySize]byte) }}
+
+// WriteTo implements io.WriterTo.
+func (s *stream) WriteTo(w io.Writer) (written int64, err error) {
+	for {
+		s.waits()
+		var b [1]byte
+		_, _ = s.q.Peek(b[:]) // its error comes again
+		s.leaves()
+		n, err := s.pass(w)
+		written += int64(n)
+		if err == io.EOF {
+			return written, nil
+		}
+		if err != nil {
+			return written, err
+		}
+	}
+}
+
+// pass passes on what has arrived.
+func (s *stream) pass(w io.Writer) (int, error) {
+	b := copies.Get().(*[copySize]byte)
+	defer copies.Put(b)
+	n, err := s.step(b[:])
+	if n == 0 {
+		return 0, err
+	}
+	n, wrong := w.Write(b[:n])
+	if wrong != nil {
+		return n, wrong
+	}
+	return n, err
 }
 
 // Write: see tunnel.Stream. A deadline may leave a frame unfinished: what is written next
@@ -188,13 +232,17 @@ func (s *stream) Close() error {
 func (s *stream) giveUp() { s.abort(codeCancelled) }
 
 // abort ends what has not ended, in both directions.
-func (s *stream) abort(code quic.StreamErrorCode) {
+func (s *stream) abort(code quic.StreamErrorCode) { s.abortWith(code, net.ErrClosed) }
+
+// abortWith is abort with what the stream's user is told.
+func (s *stream) abortWith(code quic.StreamErrorCode, why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed != nil {
 		return
 	}
-	s.closed = net.ErrClosed
+	s.closed = why
+	s.settle()
 	if !s.ended {
 		s.q.CancelRead(code)
 	}
@@ -207,4 +255,5 @@ func (s *stream) endRead() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
+	s.settle()
 }

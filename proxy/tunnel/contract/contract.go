@@ -9,14 +9,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
+// Given is what the accepting end is made with.
+type Given struct {
+	OnPanic func(v any, stack []byte) // hears of a handler's panic
+	Account *budget.Account           // is charged with what streams hold
+}
+
 // Maker makes a tunnel whose accepting end runs h for each stream. drain ends its accepting
 // end in order, as the end of Serve's context does; lose takes the connection away from
-// under both ends. Both ends are gone when the test ends. onPanic hears of a handler's panic.
-type Maker func(t *testing.T, h tunnel.Handler, onPanic func(v any, stack []byte)) (tn tunnel.Tunnel, drain, lose func())
+// under both ends. Both ends are gone when the test ends.
+type Maker func(t *testing.T, h tunnel.Handler, g Given) (tn tunnel.Tunnel, drain, lose func())
 
 // hang is how long a test waits for what must happen; it only passes in a hang.
 const hang = 30 * time.Second
@@ -49,6 +56,8 @@ func Test(t *testing.T, make Maker) {
 		"the dialling end drains":                  drains,
 		"nothing opens in a lost tunnel":           lost,
 		"many at once":                             many,
+		"sleeping readers hold up nobody":          sleepersHoldUpNobody,
+		"sleeping readers stay within the budget":  sleepersStayWithin,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, make) })
 	}
@@ -84,7 +93,9 @@ type ends struct {
 }
 
 // both makes a tunnel of which the test has both ends of each stream.
-func both(t *testing.T, make_ Maker) *ends {
+func both(t *testing.T, make_ Maker) *ends { return bothGiven(t, make_, Given{}) }
+
+func bothGiven(t *testing.T, make_ Maker, g Given) *ends {
 	t.Helper()
 	e := &ends{accepted: make(chan tunnel.Stream, 16)}
 	over := make(chan struct{})
@@ -95,7 +106,7 @@ func both(t *testing.T, make_ Maker) *ends {
 		}
 		e.accepted <- s
 		<-over
-	}, nil)
+	}, g)
 	t.Cleanup(func() { close(over) }) // before the maker's own, which waits for handlers
 	return e
 }

@@ -16,7 +16,7 @@ import (
 // What a stream promises once it is open.
 
 func echoes(t *testing.T, make_ Maker) {
-	tn, _, _ := make_(t, echo, nil)
+	tn, _, _ := make_(t, echo, Given{})
 	s := open(t, tn)
 	write(t, s, "hello")
 	b := make([]byte, 5)
@@ -32,7 +32,7 @@ func echoes(t *testing.T, make_ Maker) {
 }
 
 func large(t *testing.T, make_ Maker) {
-	tn, _, _ := make_(t, echo, nil)
+	tn, _, _ := make_(t, echo, Given{})
 	s := open(t, tn)
 	sent := make([]byte, 4<<20)
 	rand.NewChaCha8([32]byte{1}).Read(sent)
@@ -137,7 +137,7 @@ func closesFinished(t *testing.T, make_ Maker) {
 }
 
 func writesAfterEnd(t *testing.T, make_ Maker) {
-	tn, _, _ := make_(t, echo, nil)
+	tn, _, _ := make_(t, echo, Given{})
 	s := open(t, tn)
 	if err := s.CloseWrite(); err != nil {
 		t.Fatal(err)

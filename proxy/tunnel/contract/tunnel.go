@@ -22,7 +22,7 @@ func headers(t *testing.T, make_ Maker) {
 			_ = s.CloseWrite()
 			s.Close()
 		}
-	}, nil)
+	}, Given{})
 	s, h, err := tn.Open(t.Context(), target)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func rejects(t *testing.T, make_ Maker) {
 		if err := in.Reject(503); err == nil {
 			t.Error("a second answer")
 		}
-	}, nil)
+	}, Given{})
 	_, _, err := tn.Open(t.Context(), target)
 	var status *tunnel.StatusError
 	if !errors.As(err, &status) || status.Status != 503 {
@@ -61,7 +61,7 @@ func malformed(t *testing.T, make_ Maker) {
 			t.Error("it was accepted")
 		}
 		_ = in.Reject(400)
-	}, nil)
+	}, Given{})
 	bad := target
 	bad.Header.Baggage = "a\nb"
 	_, _, err := tn.Open(t.Context(), bad)
@@ -72,7 +72,7 @@ func malformed(t *testing.T, make_ Maker) {
 }
 
 func silent(t *testing.T, make_ Maker) {
-	tn, _, _ := make_(t, func(tunnel.Incoming) {}, nil)
+	tn, _, _ := make_(t, func(tunnel.Incoming) {}, Given{})
 	_, _, err := tn.Open(t.Context(), target)
 	wantReset(t, err)
 }
@@ -90,13 +90,13 @@ func panics(t *testing.T, make_ Maker) {
 			panic("poison")
 		}
 		echo(in)
-	}, func(v any, stack []byte) {
+	}, Given{OnPanic: func(v any, stack []byte) {
 		mu.Lock()
 		defer mu.Unlock()
 		if said = v; len(stack) == 0 {
 			t.Error("no stack")
 		}
-	})
+	}})
 	_, _, err := tn.Open(t.Context(), target)
 	wantReset(t, err)
 	mu.Lock()
@@ -129,7 +129,7 @@ func keeps(t *testing.T, make_ Maker) {
 			release()
 			close(released)
 		}()
-	}, nil)
+	}, Given{})
 	s := open(t, tn)
 	close(returned)
 	if got := readAll(t, s); got != "later" {
@@ -146,7 +146,7 @@ func givesUp(t *testing.T, make_ Maker) {
 		cancel()
 		<-in.Context().Done()
 		close(ended)
-	}, nil)
+	}, Given{})
 	if _, _, err := tn.Open(ctx, target); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
@@ -214,7 +214,7 @@ func lost(t *testing.T, make_ Maker) {
 }
 
 func many(t *testing.T, make_ Maker) {
-	tn, _, _ := make_(t, echo, nil)
+	tn, _, _ := make_(t, echo, Given{})
 	var all sync.WaitGroup
 	for range 64 {
 		all.Go(func() {
