@@ -20,7 +20,7 @@ import (
 type Datagrams interface {
 	Dial(ctx context.Context, to netip.AddrPort, c *tls.Config) (tunnel.Tunnel, tls.ConnectionState, error)
 	// Serve accepts tunnels until accept ends; the other two end those that were accepted.
-	Serve(accept, drain, cut context.Context, c *tls.Config, admit tunnel.Admit) error
+	Serve(accept, drain, cut context.Context, c *tls.Config, begin tunnel.Begin, admit tunnel.Admit) error
 	Close() error
 }
 
@@ -47,8 +47,12 @@ func (w *Workload) dialDatagrams(ctx context.Context, k tunnel.Key) (tunnel.Tunn
 	if err != nil {
 		return nil, time.Time{}, err
 	}
+	if err := w.Account.Begin(ctx); err != nil {
+		place.Leave()
+		return nil, time.Time{}, err
+	}
 	begun := time.Now()
-	t, state, err := w.Datagrams.Dial(ctx, k.Address, w.clientTLS(accept))
+	t, state, err := w.Datagrams.Dial(ctx, k.Address, w.inTurns(ctx, w.clientTLS(accept)))
 	w.Counters.Handshake.Since(begun)
 	if err != nil {
 		place.Leave()
@@ -89,7 +93,7 @@ func (w *Workload) serveDatagrams(accept, drain, cut context.Context) {
 	if w.Datagrams == nil {
 		return
 	}
-	err := w.Datagrams.Serve(accept, drain, cut, w.recordedTLS(), func(a tunnel.Accepted) (tunnel.Handler, func(error), error) {
+	err := w.Datagrams.Serve(accept, drain, cut, w.recordedTLS(), w.beginTunnel, func(a tunnel.Accepted) (tunnel.Handler, func(error), error) {
 		return w.admitTunnel(cut, a)
 	})
 	if err != nil {
@@ -97,22 +101,31 @@ func (w *Workload) serveDatagrams(accept, drain, cut context.Context) {
 	}
 }
 
+// beginTunnel admits a tunnel before its handshake, as the HBONE ear does over TCP. Its place is
+// held until the connection has ended.
+func (w *Workload) beginTunnel(ctx context.Context, remote, local netip.AddrPort) error {
+	place, err := w.Account.Tunnel(ctx)
+	if err == nil {
+		context.AfterFunc(ctx, place.Leave)
+		err = w.Account.Begin(ctx)
+	}
+	if err != nil {
+		w.refuseTunnel(peer{remote: remote, local: local}, err)
+	}
+	return err
+}
+
 // admitTunnel is serveTunnel for a tunnel that is there already.
 func (w *Workload) admitTunnel(cut context.Context, a tunnel.Accepted) (tunnel.Handler, func(error), error) {
 	p := peer{remote: a.Remote, local: a.Local, quic: true}
-	place, err := w.Account.Tunnel(cut)
-	if err == nil {
-		hazard.Connection(cut, w.owner.UID)
-		p.id, err = identity.PeerID(a.TLS)
-	}
-	if err != nil {
-		place.Leave()
+	hazard.Connection(cut, w.owner.UID)
+	var err error
+	if p.id, err = identity.PeerID(a.TLS); err != nil {
 		w.refuseTunnel(p, err)
 		return nil, nil, err
 	}
 	w.ending.Add(1)
 	ended := func(err error) {
-		place.Leave()
 		w.ending.Done()
 		if err != nil {
 			w.Log.Debug("tunnel ended", "workload", w.owner.UID, "peer", p.id.String(), "error", err)
@@ -127,7 +140,7 @@ func (w *Workload) recordedTLS() *tls.Config {
 	c := w.serverTLS.Clone()
 	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		p := peer{remote: addrOf(hello.Conn.RemoteAddr()), local: addrOf(hello.Conn.LocalAddr())}
-		one := w.serverTLS.Clone()
+		one := w.inTurns(hello.Context(), w.serverTLS.Clone())
 		verify := one.VerifyConnection
 		one.VerifyConnection = func(s tls.ConnectionState) error {
 			err := verify(s)

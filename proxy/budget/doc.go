@@ -33,7 +33,7 @@
 // A handshake computes for a millisecond and then waits for its peer. Limiting how
 // many are under way would let peers that never answer hold every slot, so a
 // handshake holds one of the cell's turns only while it computes and gives it back
-// around every read (see [Account.Handshake]). Turns go round the workloads, one
+// around every read (see [Account.Handshake]; over QUIC [Account.Begin] and [Account.Compute]). Turns go round the workloads, one
 // each: a thousand waiting handshakes of one workload delay another's single one by
 // one round.
 package budget

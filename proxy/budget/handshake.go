@@ -83,3 +83,24 @@ func (c *conn) Close() error {
 	c.place.Leave()
 	return c.Conn.Close()
 }
+
+// Begin waits until another handshake of the workload may begin, by its rate, where nobody can
+// take its turns from outside, as over QUIC: there they are taken by Compute.
+func (a *Account) Begin(ctx context.Context) error {
+	if a == nil {
+		return nil
+	}
+	return a.pace(ctx, Handshakes, &a.handshakes)
+}
+
+// Compute runs f in a turn of the workload.
+func (a *Account) Compute(ctx context.Context, f func() error) error {
+	if a == nil {
+		return f()
+	}
+	if err := a.turns.take(ctx, a); err != nil {
+		return err
+	}
+	defer a.turns.give()
+	return f()
+}

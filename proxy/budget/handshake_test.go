@@ -70,3 +70,34 @@ func TestHandshakesPerSecond(t *testing.T) {
 		}
 	})
 }
+
+// Over QUIC the rate and the turns are taken apart: a second handshake a second later, and what
+// computes waits for its turn.
+func TestBeginAndCompute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(1)
+		a := NewAccount(Limits{HandshakesPerSecond: 1}, turns)
+		begin := time.Now()
+		for range 3 {
+			if err := a.Begin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := time.Since(begin); got != 2*time.Second {
+			t.Errorf("three handshakes began within %v, want 2s at one a second", got)
+		}
+		if err := turns.take(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		computed := make(chan error, 1)
+		go func() { computed <- a.Compute(t.Context(), func() error { return nil }) }()
+		synctest.Wait()
+		if len(computed) > 0 {
+			t.Error("computed without a turn")
+		}
+		turns.give()
+		if err := <-computed; err != nil || turns.free != 1 {
+			t.Errorf("%v, %d turns are free", err, turns.free)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package h3
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -37,16 +38,22 @@ func generation(t testing.TB, n byte, key *[32]byte) Socket {
 	return Socket{IDs: ids, Key: key}
 }
 
+func letBegin(context.Context, netip.AddrPort, netip.AddrPort) error { return nil }
+
 // accepts serves an endpoint and gives its streams to the test.
 func accepts(t testing.TB, e *Endpoint) <-chan tunnel.Stream {
+	t.Helper()
+	return acceptsWith(t, e, serverTLS(t), letBegin)
+}
+
+func acceptsWith(t testing.TB, e *Endpoint, c *tls.Config, begin tunnel.Begin) <-chan tunnel.Stream {
 	t.Helper()
 	streams := make(chan tunnel.Stream, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	c := serverTLS(t)
 	go func() {
 		defer close(done)
-		_ = e.Serve(ctx, ctx, ctx, c, func(tunnel.Accepted) (tunnel.Handler, func(error), error) {
+		_ = e.Serve(ctx, ctx, ctx, c, begin, func(tunnel.Accepted) (tunnel.Handler, func(error), error) {
 			return func(in tunnel.Incoming) {
 				if s, err := in.Accept(hbone.Header{}); err == nil {
 					streams <- s

@@ -19,7 +19,7 @@
 // Each end opens one unidirectional stream, its control stream: SETTINGS first, later
 // GOAWAY. QPACK is static: no dynamic table is offered and none is used, so that no stream
 // ever waits for another's header. A request stream is HEADERS and then DATA frames; frames
-// of unknown types are skipped; 0-RTT is off.
+// of unknown types are skipped.
 //
 // # Ends
 //
@@ -34,6 +34,13 @@
 // An [Endpoint] whose [Socket] has the key of its dead predecessor answers what was meant for that one
 // with a stateless reset, by which the peer knows at once that the connection is gone. IDs that begin with a
 // byte of their own let several processes have a socket each at one address: see [Endpoint.Bury].
+//
+// # Handshakes
+//
+// Who may speak is judged in the VerifyConnection of the configuration that Dial and Serve get, before a
+// stream can be opened; nothing is ever resumed, so nothing comes before it (no 0-RTT). A handshake waits for
+// tunnel.Begin before it costs anything; from Options.RetryAbove unfinished ones on, a peer must first show that
+// it receives at the address that it claims (attempt.go).
 //
 // # Limits
 //

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
 
@@ -30,6 +31,8 @@ type Endpoint struct {
 	socket Socket
 	q      *quic.Transport
 
+	begun atomic.Int64 // handshakes that are not over
+
 	mu     sync.Mutex
 	closed bool
 	buried []*quic.Transport
@@ -37,7 +40,10 @@ type Endpoint struct {
 
 // On uses a socket, which nobody else may read.
 func (t *Transport) On(pc net.PacketConn, s Socket) *Endpoint {
-	return &Endpoint{t: t, socket: s, q: s.on(pc)}
+	e := &Endpoint{t: t, socket: s, q: s.on(pc)}
+	e.q.ConnContext = e.arrive
+	e.q.VerifySourceAddress = e.mustShowAddress
+	return e
 }
 
 func (s Socket) on(pc net.PacketConn) *quic.Transport {
@@ -87,7 +93,7 @@ func discard(q *quic.Transport) {
 
 // Dial makes a tunnel to an address.
 func (e *Endpoint) Dial(ctx context.Context, to netip.AddrPort, c *tls.Config) (tunnel.Tunnel, tls.ConnectionState, error) {
-	q, err := e.q.Dial(ctx, net.UDPAddrFromAddrPort(to), overQUIC(c), e.t.Config())
+	q, err := e.q.Dial(ctx, net.UDPAddrFromAddrPort(to), overQUIC(c, nil), e.t.Config())
 	if err != nil {
 		return nil, tls.ConnectionState{}, err
 	}
@@ -95,26 +101,37 @@ func (e *Endpoint) Dial(ctx context.Context, to netip.AddrPort, c *tls.Config) (
 	return t, q.ConnectionState().TLS, err
 }
 
-// overQUIC is a configuration for TLS with the one thing that differs.
-func overQUIC(c *tls.Config) *tls.Config {
+// overQUIC is a configuration for TLS with what differs: the protocol, and no tickets, so that nothing is
+// ever resumed and nothing sent before the peer is verified (0-RTT). begin is called before anything is computed; nil: nobody's.
+func overQUIC(c *tls.Config, begin func(*tls.ClientHelloInfo) error) *tls.Config {
 	c = c.Clone()
 	c.NextProtos = []string{NextProto}
-	if one := c.GetConfigForClient; one != nil {
-		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			c, err := one(hello)
-			if err != nil {
+	c.SessionTicketsDisabled = true
+	one := c.GetConfigForClient
+	if one == nil && begin == nil {
+		return c
+	}
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (own *tls.Config, err error) {
+		if begin != nil {
+			if err := begin(hello); err != nil {
 				return nil, err
 			}
-			return overQUIC(c), nil
 		}
+		if one != nil {
+			own, err = one(hello)
+		}
+		if own == nil || err != nil {
+			return nil, err
+		}
+		return overQUIC(own, nil), nil
 	}
 	return c
 }
 
 // Serve accepts tunnels until accept ends, and returns when all have ended: in order after drain
-// ends, at once when cut does. admit is called for each on a goroutine of its own.
-func (e *Endpoint) Serve(accept, drain, cut context.Context, c *tls.Config, admit tunnel.Admit) error {
-	l, err := e.q.Listen(overQUIC(c), e.t.Config())
+// ends, at once when cut does. begin and admit are called for each on a goroutine of its own.
+func (e *Endpoint) Serve(accept, drain, cut context.Context, c *tls.Config, begin tunnel.Begin, admit tunnel.Admit) error {
+	l, err := e.q.Listen(overQUIC(c, e.beginning(begin)), e.t.Config())
 	if err != nil {
 		return err
 	}
@@ -129,6 +146,7 @@ func (e *Endpoint) Serve(accept, drain, cut context.Context, c *tls.Config, admi
 			}
 			return err
 		}
+		attemptOf(q.Context()).over()
 		tunnels.Go(func() { e.serve(drain, cut, q, admit) })
 	}
 }

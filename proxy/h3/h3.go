@@ -15,6 +15,7 @@ import (
 type Options struct {
 	StreamWindow     int           // bytes that a peer may send ahead of the reader, per stream; 192 KiB
 	MaxStreams       int           // streams that a peer may have open in one tunnel (server); 200
+	RetryAbove       int           // unfinished handshakes of an endpoint, from which on peers must show their addresses; 32
 	HandshakeTimeout time.Duration // for the peer's SETTINGS, and for the head of a request; 10 s
 	PingInterval     time.Duration // silence after which the peer is asked for a sign of life; 10 s
 	SilenceTimeout   time.Duration // dialling end with streams: packets were sent and none came back for so long; 2 s
@@ -32,6 +33,7 @@ type Options struct {
 func (o Options) resolved() Options {
 	o.StreamWindow = orDefault(o.StreamWindow, 192<<10)
 	o.MaxStreams = orDefault(o.MaxStreams, 200)
+	o.RetryAbove = orDefault(o.RetryAbove, 32)
 	o.HandshakeTimeout = orDefault(o.HandshakeTimeout, 10*time.Second)
 	o.PingInterval = orDefault(o.PingInterval, 10*time.Second)
 	o.SilenceTimeout = orDefault(o.SilenceTimeout, 2*time.Second)

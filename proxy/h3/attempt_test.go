@@ -1,0 +1,188 @@
+package h3
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+)
+
+// watched is a socket that counts the Retry packets which come.
+type watched struct {
+	net.PacketConn
+	retries atomic.Int64
+}
+
+func (w *watched) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := w.PacketConn.ReadFrom(b)
+	if n > 0 && b[0]&0xf0 == 0xf0 { // a long header of this type (RFC 9000 section 17.2.5)
+		w.retries.Add(1)
+	}
+	return n, from, err
+}
+
+// caller is an endpoint that dials.
+func caller(t testing.TB) (*Endpoint, *watched) {
+	t.Helper()
+	w := &watched{PacketConn: udp(t)}
+	e := patient.On(w, Socket{})
+	t.Cleanup(func() { e.Close() })
+	return e, w
+}
+
+// accepting is an endpoint that accepts, and its address.
+func accepting(t testing.TB, o Options) (*Endpoint, netip.AddrPort) {
+	t.Helper()
+	pc := udp(t)
+	return New(o).On(pc, Socket{}), netip.MustParseAddrPort(pc.LocalAddr().String())
+}
+
+// TestRetryUnderLoad: while handshakes are unfinished, whoever comes then is asked to show that it receives
+// at its address, does, and is served; before that nobody is asked.
+func TestRetryUnderLoad(t *testing.T) {
+	const load = 3
+	e, at := accepting(t, Options{RetryAbove: load})
+	release := make(chan struct{})
+	var begun atomic.Int64
+	acceptsWith(t, e, serverTLS(t), func(ctx context.Context, _, _ netip.AddrPort) error {
+		if begun.Add(1) > load {
+			return nil
+		}
+		select {
+		case <-release:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	early, socket := caller(t)
+	ended := make(chan error, load)
+	for range load {
+		go func() {
+			_, _, err := early.Dial(t.Context(), at, clientTLS)
+			ended <- err
+		}()
+	}
+	eventually(t, "handshakes to be under way", func() bool { return begun.Load() == load })
+	late, asked := caller(t)
+	tn, _, err := late.Dial(t.Context(), at, clientTLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := tn.Open(t.Context(), target); err != nil {
+		t.Error(err)
+	}
+	close(release)
+	for range load {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := asked.retries.Load(); n == 0 {
+		t.Error("no Retry came in spite of the load")
+	}
+	if n := socket.retries.Load(); n > 0 {
+		t.Errorf("%d Retry before there was any load", n)
+	}
+	eventually(t, "no handshake to be unfinished", func() bool { return e.begun.Load() == 0 })
+}
+
+// TestTooManyHandshakes: above a number nobody may begin, and below it again somebody may.
+func TestTooManyHandshakes(t *testing.T) {
+	e, at := accepting(t, Options{RetryAbove: 2 * maxBegun})
+	acceptsWith(t, e, serverTLS(t), letBegin)
+	c, _ := caller(t)
+	e.begun.Add(maxBegun)
+	_, _, err := c.Dial(t.Context(), at, clientTLS)
+	var refused *quic.TransportError
+	if !errors.As(err, &refused) || refused.ErrorCode != quic.ConnectionRefused {
+		t.Errorf("got %v", err)
+	}
+	e.begun.Add(-maxBegun)
+	if _, _, err := c.Dial(t.Context(), at, clientTLS); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWhoIsRefused: by admission before anything is computed, or by the checks of VerifyConnection. The dialling
+// end learns it from Dial and not from its first stream.
+func TestWhoIsRefused(t *testing.T) {
+	unverified := serverTLS(t)
+	unverified.VerifyConnection = func(tls.ConnectionState) error { return errors.New("nobody") }
+	for name, test := range map[string]struct {
+		c   *tls.Config
+		err error
+	}{
+		"no admission": {serverTLS(t), errors.New("later")},
+		"not verified": {unverified, nil},
+		"not verified by a configuration of its own": {&tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return unverified, nil }}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, at := accepting(t, Options{})
+			streams := acceptsWith(t, e, test.c, func(context.Context, netip.AddrPort, netip.AddrPort) error { return test.err })
+			c, _ := caller(t)
+			_, _, err := c.Dial(t.Context(), at, clientTLS)
+			var refused *quic.TransportError
+			if !errors.As(err, &refused) || !refused.ErrorCode.IsCryptoError() {
+				t.Errorf("got %v", err)
+			}
+			if len(streams) > 0 {
+				t.Error("a stream came")
+			}
+			eventually(t, "no handshake to be unfinished", func() bool { return e.begun.Load() == 0 })
+		})
+	}
+}
+
+// tickets is a client's memory of sessions.
+type tickets struct {
+	tls.ClientSessionCache
+	put atomic.Int64
+}
+
+func (c *tickets) Put(key string, s *tls.ClientSessionState) {
+	c.put.Add(1)
+	c.ClientSessionCache.Put(key, s)
+}
+
+// TestNothingIsSentBeforeThePeerIsVerified: a client that would resume, and send with its first packet (0-RTT), gets
+// no ticket and has its early data in no connection.
+func TestNothingIsSentBeforeThePeerIsVerified(t *testing.T) {
+	e, at := accepting(t, Options{})
+	accepts(t, e)
+	cache := &tickets{ClientSessionCache: tls.NewLRUClientSessionCache(8)}
+	eager := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{NextProto}, ClientSessionCache: cache}
+	from := socket(t)
+	for range 2 {
+		q, err := from.DialEarly(t.Context(), net.UDPAddrFromAddrPort(at), eager, patient.Config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tn, err := patient.Client(t.Context(), q) // its SETTINGS come after whatever tickets there are
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := q.ConnectionState(); s.Used0RTT || s.TLS.DidResume {
+			t.Errorf("0-RTT %v, resumed %v", s.Used0RTT, s.TLS.DidResume)
+		}
+		tn.Close()
+	}
+	if n := cache.put.Load(); n != 0 {
+		t.Errorf("%d tickets were given", n)
+	}
+}
+
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(hang); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waiting for %s", what)
+		}
+	}
+}
