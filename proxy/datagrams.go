@@ -11,7 +11,6 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/hazard"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
-	"github.com/bulkhead-mesh/bulkhead/redirect"
 )
 
 // Datagrams are tunnels over QUIC through one UDP socket of the workload, which is at its
@@ -24,12 +23,13 @@ type Datagrams interface {
 	Close() error
 }
 
-// altSvc is what answers announce of the workload's datagrams.
-func altSvc(d Datagrams) string {
-	if d == nil {
+// altSvc is what answers announce of the workload's datagrams. It is the placement's own port: nothing
+// redirects datagrams, since conntrack would lead new tunnels where older ones of the same peer go.
+func (w *Workload) altSvc() string {
+	if w.Datagrams == nil {
 		return ""
 	}
-	return hbone.AltH3(redirect.HBONEPort)
+	return hbone.AltH3(w.Ports.HBONE)
 }
 
 // dialDatagrams makes a tunnel over QUIC for the pool, to a peer that has announced it.

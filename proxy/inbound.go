@@ -156,7 +156,7 @@ func (w *Workload) inbound(ctx context.Context, in tunnel.Incoming, p peer, o *o
 		return pair{}, refusalOf(context.Cause(ctx))
 	}
 
-	stream, err := in.Accept(hbone.Header{Baggage: w.baggage, AltSvc: altSvc(w.Datagrams)}) // 200 only now: ztunnel, inbound.rs
+	stream, err := in.Accept(hbone.Header{Baggage: w.baggage, AltSvc: w.altSvc()}) // 200 only now: ztunnel, inbound.rs
 	if err != nil {
 		app.Close()
 		return pair{}, err

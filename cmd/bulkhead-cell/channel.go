@@ -38,7 +38,7 @@ func runChannel(ctx context.Context, name string, how telemetry.LogConfig) error
 	talk, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go readChannel(talk, feed, ended)
-	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: dataplane.Transport, Log: log, Access: logs.Access, Drain: feed.Drain, Doze: true})
+	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: dataplane.Transport, Datagrams: dataplane.Datagrams, Log: log, Access: logs.Access, Drain: feed.Drain, Doze: true})
 	hangUp()
 	if channelErr := <-ended; errors.Is(err, cell.ErrFeedGone) && !errors.Is(channelErr, io.EOF) {
 		return errors.Join(err, channelErr)

@@ -40,7 +40,7 @@ type sidecarConfig struct {
 	// SIGUSR1. Without it a sidecar takes no orders.
 	Faults  string              `json:"faults,omitempty"`
 	Budgets budget.Config       `json:"budgets,omitzero"` // off, or limits; default: on
-	Tunnels tunnel.Config       `json:"tunnels,omitzero"` // key exchange, pool; default: x25519, on
+	Tunnels tunnel.Config       `json:"tunnels,omitzero"` // key exchange, pool, retry, quic; default: x25519, on, on, off
 	Log     telemetry.LogConfig `json:"log,omitzero"`     // json or text; of which connections there are access lines
 	drain   time.Duration
 }
@@ -165,7 +165,7 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go watchMesh(watch, feed, ended)
-	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: dataplane.Transport, Keys: ids.keys, Log: log, Access: logs.Access, Drain: func() time.Duration { return c.drain }})
+	err = cell.Run(ctx, cell.Config{Feed: feed, Transport: dataplane.Transport, Datagrams: dataplane.Datagrams, Keys: ids.keys, Log: log, Access: logs.Access, Drain: func() time.Duration { return c.drain }})
 	endOrders() // before the feed's end closes what orders and pings are sent on
 	endAnswers()
 	if err == nil {

@@ -2,6 +2,7 @@ package cell
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -24,6 +25,7 @@ type Alone struct {
 	mesh     mesh.Source
 	budgets  budget.Config
 	tunnels  tunnel.Config
+	quic     [32]byte // the key of stateless resets
 	log      *slog.Logger
 	snapshot atomic.Pointer[mesh.Snapshot]
 	events   chan Event
@@ -32,7 +34,9 @@ type Alone struct {
 
 // NewAlone makes the feed for one workload of a mesh.
 func NewAlone(uid string, m mesh.Source, budgets budget.Config, tunnels tunnel.Config, s issuer.Signer, log *slog.Logger, serving func(error)) *Alone {
-	return &Alone{Signer: s, uid: uid, mesh: m, budgets: budgets, tunnels: tunnels, log: log, events: make(chan Event, 4), serving: serving}
+	a := &Alone{Signer: s, uid: uid, mesh: m, budgets: budgets, tunnels: tunnels, log: log, events: make(chan Event, 4), serving: serving}
+	_, _ = rand.Read(a.quic[:]) // never fails
+	return a
 }
 
 // Events implements Feed.
@@ -60,7 +64,16 @@ func (a *Alone) use(ctx context.Context, s *mesh.Snapshot, e mesh.Effect) {
 	a.emit(ctx, Event{Done: a.serving, Serve: &Assignment{
 		Workload: w, View: proxy.View{Services: s.Services(a.uid), Policies: s.Policies(w)}, Ports: redirect.SidecarPorts,
 		Budget: a.budgets.For(a.uid), Tunnels: a.tunnels,
+		Datagrams: a.datagrams(),
 	}})
+}
+
+// datagrams has the cell make its own UDP socket, which ends with it: nobody holds a sidecar's.
+func (a *Alone) datagrams() *Datagrams {
+	if !a.tunnels.QUIC.On {
+		return nil
+	}
+	return &Datagrams{Key: a.quic}
 }
 
 // Strike passes on the order of a fault.

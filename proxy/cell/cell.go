@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime"
 	"sync"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
@@ -23,11 +25,13 @@ var ErrFeedGone = errors.New("the feed is gone: keeper and anchor have ended")
 type Config struct {
 	Feed      Feed
 	Transport func(*budget.Account) tunnel.Transport // of one workload
-	Log       *slog.Logger                           // never waits for whoever reads it: the loop and the listeners write it
-	Access    slog.Handler                           // of access lines, which a queue of their own feeds; nil: that of Log
-	Drain     func() time.Duration                   // asked when a drain begins
-	Keys      func(identity.ID) Keys                 // where SVIDs are from; nil: the CA behind the feed
-	Doze      bool                                   // collect no garbage to speak of before the first connection; see collection
+	// Datagrams is how tunnels over QUIC of one workload are made; nil: there are none.
+	Datagrams func(*budget.Account, net.PacketConn, *Datagrams) (proxy.Datagrams, error)
+	Log       *slog.Logger           // never waits for whoever reads it: the loop and the listeners write it
+	Access    slog.Handler           // of access lines, which a queue of their own feeds; nil: that of Log
+	Drain     func() time.Duration   // asked when a drain begins
+	Keys      func(identity.ID) Keys // where SVIDs are from; nil: the CA behind the feed
+	Doze      bool                   // collect no garbage to speak of before the first connection; see collection
 }
 
 // cell is the state of Run. The loop goroutine owns served and issuers; counters

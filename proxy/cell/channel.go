@@ -216,8 +216,15 @@ func assignment(s *Serve, files []*os.File) (*Assignment, error) {
 		}
 	}
 	a := &Assignment{Workload: w, View: s.view(), Ports: s.Ports, Budget: s.Budget, Tunnels: s.Tunnels, Patient: s.Patient, Listeners: map[string]*os.File{}}
+	if s.QUIC != nil {
+		if a.Datagrams, err = datagramsOf(s.QUIC); err != nil {
+			return nil, &MalformedError{err}
+		}
+	}
 	for i, name := range s.Files {
 		switch {
+		case name == FileQUIC && a.Datagrams != nil && a.Datagrams.Socket == nil:
+			a.Datagrams.Socket = files[i]
 		case name == FileNetns && a.Netns == nil:
 			a.Netns = files[i]
 		case (name == FileOutbound || name == FilePlaintext || name == FileHBONE) && a.Listeners[name] == nil:
@@ -225,6 +232,9 @@ func assignment(s *Serve, files []*os.File) (*Assignment, error) {
 		default:
 			return nil, &MalformedError{fmt.Errorf("descriptor name %q", name)}
 		}
+	}
+	if a.Datagrams != nil && a.Datagrams.Socket == nil {
+		return nil, &MalformedError{errors.New("QUIC without its socket")}
 	}
 	return a, nil
 }

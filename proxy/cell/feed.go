@@ -48,6 +48,14 @@ type Assignment struct {
 	Patient   bool                // see Serve
 	Netns     *os.File            // nil: the process's own namespace
 	Listeners map[string]*os.File // FileOutbound, FilePlaintext, FileHBONE; nil: make them
+	Datagrams *Datagrams          // nil: no QUIC
+}
+
+// Datagrams is the UDP socket of a workload's tunnels, and how to use it.
+type Datagrams struct {
+	Socket *os.File // nil: the cell makes it
+	Slot   uint8
+	Key    [32]byte
 }
 
 // close gives back descriptors that will not be used.
@@ -58,4 +66,5 @@ func (a *Assignment) close() {
 	for _, f := range a.Listeners {
 		f.Close()
 	}
+	a.Datagrams.close()
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // ProtocolVersion is exchanged in the hello; ends that differ do not talk.
-const ProtocolVersion = 4
+const ProtocolVersion = 5
 
 // Message is one packet of the channel. Exactly one field is set.
 type Message struct {
@@ -62,6 +62,7 @@ const (
 	FileOutbound  = "outbound"
 	FilePlaintext = "plaintext"
 	FileHBONE     = "hbone" // the three listeners come together, or not at all (custody: cell)
+	FileQUIC      = "quic"  // one of the pod's UDP sockets; absent: no QUIC
 )
 
 // Serve asks the cell to serve a workload, or replaces policies and services of
@@ -79,9 +80,16 @@ type Serve struct {
 	Budget  *budget.Limits `json:"budget,omitempty"` // absent: off
 	Tunnels tunnel.Config  `json:"tunnels,omitzero"`
 	Files   []string       `json:"files,omitempty"`
+	QUIC    *QUIC          `json:"quic,omitempty"` // comes with FileQUIC
 	// Patient: another process serves the workload meanwhile. Nothing is accepted before
 	// the SVID is there; a Serve without it ends the patience.
 	Patient bool `json:"patient,omitempty"`
+}
+
+// QUIC says how to speak through the UDP socket that comes along: see package steer.
+type QUIC struct {
+	Slot uint8  `json:"slot"` // with which the IDs of the process's connections begin
+	Key  []byte `json:"key"`  // of stateless resets: the same for all processes that the pod ever has
 }
 
 // view is what the workload's connections are judged by.

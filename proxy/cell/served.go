@@ -54,13 +54,18 @@ func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
 		ns.Close()
 		return nil, err
 	}
+	account := s.account(a)
+	datagrams, err := s.datagrams(ns, account, a)
+	if err != nil {
+		s.Log.Error("no QUIC", "workload", a.Workload.UID, "error", err) // peers go on over HTTP/2
+	}
 	ctx, stop := context.WithCancel(ctx)
 	v := &served{
 		uid:       a.Workload.UID,
 		identity:  a.Workload.Identity,
 		resolver:  newResolver(s.Feed, a.Workload.UID),
 		counters:  s.countersOf(a.Workload.UID),
-		account:   s.account(a),
+		account:   account,
 		source:    s.source(ctx, a.Workload.Identity),
 		netns:     ns,
 		listeners: l,
@@ -75,7 +80,7 @@ func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
 	}
 	v.work = proxy.New(proxy.Config{
 		Workload: a.Workload, View: a.View, Ports: a.Ports,
-		Netns: ns, Source: v.source, Resolver: v.resolver, Transport: s.Transport(v.account), Account: v.account, Tunnels: a.Tunnels,
+		Netns: ns, Source: v.source, Resolver: v.resolver, Transport: s.Transport(v.account), Datagrams: datagrams, Account: v.account, Tunnels: a.Tunnels,
 		Sink: s.sink, Counters: v.counters, Log: s.Log, Drain: s.Drain(),
 	})
 	return v, nil

@@ -3,7 +3,6 @@ package h2
 import (
 	"context"
 	"fmt"
-	"net"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -74,15 +73,17 @@ func (c *conn) begin(head hbone.Head) (*stream, *answer, error) {
 // Better: see tunnel.Announcer.
 func (c *conn) Better() <-chan struct{} { return c.better }
 
-// hearBetter notes that the peer is reached over HTTP/3, too, where it is reached now. Another
-// port is passed over: nobody says who listens there.
+// BetterAt: see tunnel.Announcer.
+func (c *conn) BetterAt() uint16 { return c.betterAt }
+
+// hearBetter notes that the peer is reached over HTTP/3, too. Whoever listens there has to show
+// the same identity.
 func (c *conn) hearBetter(h hbone.Header) {
 	if h.AltSvc == "" || c.told {
 		return
 	}
-	port, ok := hbone.ParseAltH3(h.AltSvc)
-	if at, isTCP := c.nc.RemoteAddr().(*net.TCPAddr); ok && isTCP && at.Port == int(port) {
-		c.told = true
+	if port, ok := hbone.ParseAltH3(h.AltSvc); ok {
+		c.told, c.betterAt = true, port
 		close(c.better)
 	}
 }

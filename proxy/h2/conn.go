@@ -40,17 +40,18 @@ type conn struct {
 	recv recvState // recvLoop's own
 	send sendState // guarded by mu
 
-	mu      sync.Mutex
-	err     error // why the tunnel ended; set once
-	streams map[uint32]*stream
-	nextID  uint32 // dialling end: of the next stream
-	lastID  uint32 // accepting end: the highest that the peer used
-	running int    // accepting end: handlers that have not returned
-	peer    peerSettings
-	leaving leavingState
-	told    bool // better is closed
-	credit  int  // connection credit not yet given back
-	window  int  // what the peer may still send on the connection
+	mu       sync.Mutex
+	err      error // why the tunnel ended; set once
+	streams  map[uint32]*stream
+	nextID   uint32 // dialling end: of the next stream
+	lastID   uint32 // accepting end: the highest that the peer used
+	running  int    // accepting end: handlers that have not returned
+	peer     peerSettings
+	leaving  leavingState
+	told     bool   // better is closed
+	betterAt uint16 // the port; written before better is closed
+	credit   int    // connection credit not yet given back
+	window   int    // what the peer may still send on the connection
 }
 
 func newConn(nc net.Conn, o Options, h tunnel.Handler) *conn {

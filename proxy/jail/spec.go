@@ -25,6 +25,8 @@ type Spec struct {
 	// Listen are the TCP ports that the program may bind and listen on, where Seccomp
 	// and Landlock otherwise let it do neither: custody: cell.
 	Listen []uint16
+	// Datagrams lets the program speak QUIC through UDP sockets that it is given: it still makes none.
+	Datagrams bool
 	// Files is how many descriptors, from 3 on, the program inherits. 0: one, the
 	// channel on fd 3. -1: none. All others are closed.
 	Files int
@@ -69,6 +71,9 @@ func (s Spec) Args() []string {
 	if s.NoRaw {
 		args = append(args, "--no-raw")
 	}
+	if s.Datagrams {
+		args = append(args, "--datagrams")
+	}
 	for _, port := range s.Listen {
 		args = append(args, "--listen="+strconv.Itoa(int(port)))
 	}
@@ -89,6 +94,7 @@ func ParseArgs(args []string) (Spec, error) {
 	flags.BoolVar(&s.Seccomp, "seccomp", false, "")
 	flags.BoolVar(&s.Landlock, "landlock", false, "")
 	flags.BoolVar(&s.NoRaw, "no-raw", false, "")
+	flags.BoolVar(&s.Datagrams, "datagrams", false, "")
 	flags.Func("listen", "", func(text string) error {
 		port, err := strconv.ParseUint(text, 10, 16)
 		s.Listen = append(s.Listen, uint16(port))

@@ -35,6 +35,7 @@ func randomSpec(r *rand.Rand) Spec {
 	}
 	s.Seccomp = s.NoNewPrivs && r.IntN(2) == 0
 	s.Landlock = s.NoNewPrivs && r.IntN(2) == 0
+	s.Datagrams = r.IntN(2) == 0
 	s.NoRaw = s.NoNewPrivs && !s.Seccomp && r.IntN(2) == 0
 	for range r.IntN(3) {
 		s.Listen = append(s.Listen, uint16(r.IntN(1<<16)))

@@ -34,7 +34,7 @@ func (s Spec) calls(pid uint32) []call {
 			{is(0, unix.AF_INET6), bits(1, sockTypeMask, unix.SOCK_STREAM), is(2, 0)},
 			{is(0, unix.AF_INET6), bits(1, sockTypeMask, unix.SOCK_STREAM), is(2, unix.IPPROTO_TCP)},
 		}},
-		{unix.SYS_SETSOCKOPT, socketOptions()},
+		{unix.SYS_SETSOCKOPT, s.socketOptions()},
 		// Of a listener, reading cannot be shut down: that ends it for every holder.
 		{unix.SYS_SHUTDOWN, []alternative{{is(1, unix.SHUT_WR)}}},
 		// Threads, no processes, and no namespaces with them.
@@ -60,6 +60,9 @@ func (s Spec) calls(pid uint32) []call {
 	if len(s.Listen) > 0 {
 		list = append(list, call{number: unix.SYS_LISTEN})
 	}
+	if s.Datagrams {
+		list = append(list, call{number: unix.SYS_RECVMMSG})
+	}
 	for _, number := range append(always, alwaysHere...) {
 		list = append(list, call{number: number})
 	}
@@ -74,9 +77,8 @@ const (
 
 // socketOptions are named one by one: filters that are attached or locked, and whatever
 // the next kernel invents, would act on every holder of a shared listener.
-func socketOptions() []alternative {
-	var list []alternative
-	for level, options := range map[uint32][]uint32{
+func (s Spec) socketOptions() []alternative {
+	named := map[uint32][]uint32{
 		unix.SOL_SOCKET: {
 			unix.SO_MARK, unix.SO_KEEPALIVE, unix.SO_LINGER, unix.SO_REUSEADDR, unix.SO_SNDBUF, unix.SO_RCVBUF,
 		},
@@ -86,7 +88,13 @@ func socketOptions() []alternative {
 		},
 		unix.IPPROTO_IP:   {unix.IP_TRANSPARENT, unix.IP_BIND_ADDRESS_NO_PORT},
 		unix.IPPROTO_IPV6: {unix.IPV6_TRANSPARENT, unix.IPV6_V6ONLY},
-	} {
+	}
+	if s.Datagrams { // no fragments; congestion marks and the address that a packet was sent to, with each
+		named[unix.IPPROTO_IP] = append(named[unix.IPPROTO_IP], unix.IP_MTU_DISCOVER, unix.IP_RECVTOS, unix.IP_PKTINFO)
+		named[unix.IPPROTO_IPV6] = append(named[unix.IPPROTO_IPV6], unix.IPV6_MTU_DISCOVER, unix.IPV6_RECVTCLASS, unix.IPV6_RECVPKTINFO)
+	}
+	var list []alternative
+	for level, options := range named {
 		for _, option := range options {
 			list = append(list, alternative{is(1, level), is(2, option)})
 		}

@@ -49,6 +49,7 @@ func (k *Keeper) adopt(inv *anchor.Inventory) {
 	}
 	for _, p := range k.pods { // after all duties are known: nobody is tidied away
 		k.assign(p)
+		k.lead(p)
 	}
 	for _, c := range k.cells {
 		k.tidy(c)
@@ -95,13 +96,14 @@ func (k *Keeper) adoptDuties(p *pod) {
 			continue
 		}
 		d := &duty{pod: p, process: x, ready: !dropping}
+		d.adoptSlots(p.quic.noted[name])
 		p.duties[x] = d
 		x.pods[p.UID] = p
 		if dropping {
 			k.releaseWithin(d, max(0, time.Until(since(p.until[name]))-overdueAfter)) // what is left of its time
 		}
 	}
-	p.noted, p.until = nil, nil
+	p.noted, p.until, p.quic.noted = nil, nil, nil
 }
 
 // completePod makes up for what the last keeper did not get to.
@@ -113,6 +115,9 @@ func (k *Keeper) completePod(p *pod) error {
 		if err := k.holdListeners(p); err != nil {
 			return err
 		}
+	}
+	if err := k.holdDatagrams(p); err != nil {
+		k.log.Error("no QUIC", "pod", p.UID, "error", err) // its connections are worth keeping all the same
 	}
 	drift, err := p.rules.repair(p)
 	switch {

@@ -53,7 +53,7 @@ type Config struct {
 	Liveness    Liveness            `json:"liveness,omitempty"`  // default 1 s, 3 misses
 	Verify      Verify              `json:"verify,omitzero"`     // default: only when asked
 	Budgets     budget.Config       `json:"budgets,omitzero"`    // off, or limits of each workload; default: on
-	Tunnels     tunnel.Config       `json:"tunnels,omitzero"`    // key exchange, pool; default: x25519, on
+	Tunnels     tunnel.Config       `json:"tunnels,omitzero"`    // key exchange, pool, retry, quic; default: x25519, on, on, off
 	Restart     Restart             `json:"restart,omitempty"`   // default 500 ms, doubling, at most 60 s
 	OnFailure   OnFailure           `json:"onFailure,omitempty"` // of cells that stay away; default wait
 	Mesh        string              `json:"mesh,omitempty"`      // mesh file, watched; or

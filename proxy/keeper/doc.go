@@ -19,6 +19,10 @@
 // labels say what each is, and goes on. A process of another protocol version is not
 // spoken with but replaced.
 //
+// With `tunnels: {quic: on}` each pod has UDP sockets beside its listeners, which the anchor holds
+// as well (datagrams.go). Two processes must not read the same one: each has a slot, and the
+// kernel leads packets by it (package steer).
+//
 // A cell that dies is started again after its delay, which doubles; one that dies again
 // and again is marked, and its workloads can be moved out meanwhile. What becomes of their
 // connections is their owner's choice (onFailure). Processes are replaced behind custody: a

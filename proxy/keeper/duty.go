@@ -18,6 +18,8 @@ type duty struct {
 	until    time.Time // when that must be over
 	serves   int       // Serves that are not answered yet
 	drops    int       // Drops that are not answered yet
+	slot     int       // of its UDP socket, or noSlot
+	left     []int     // of those that it reads until what drains has ended
 }
 
 // duty finds or begins that of process x. It is written down with the anchor before
@@ -25,8 +27,9 @@ type duty struct {
 func (k *Keeper) duty(p *pod, x *process) *duty {
 	d := p.duties[x]
 	if d == nil {
-		d = &duty{pod: p, process: x}
+		d = &duty{pod: p, process: x, slot: p.freeSlot()}
 		p.duties[x] = d
+		k.lead(p)
 		k.note(p)
 		p.strikeAgain(x)
 	}
@@ -57,7 +60,9 @@ func (k *Keeper) serve(p *pod) {
 		d := k.duty(p, x)
 		if d.dropping {
 			d.dropping = false
+			d.renewSlot()
 			k.note(p)
+			k.lead(p)
 		}
 		k.sendServe(d)
 	}
@@ -117,6 +122,7 @@ func (k *Keeper) serving(d *duty) {
 		return
 	}
 	p.answer(nil)
+	k.lead(p)
 	for y, other := range p.duties {
 		if y != d.process {
 			k.release(other)
@@ -137,6 +143,7 @@ func (k *Keeper) end(d *duty) {
 	switch {
 	case p.dropped == nil:
 		k.note(p)
+		k.lead(p)
 		k.turnAway(p)
 		k.serve(p) // whoever is left need not wait for x
 	case len(p.duties) == 0:
@@ -155,6 +162,10 @@ type podLabel struct {
 	Drained bool             `json:"drained,omitempty"` // by an operator
 	Member  string           `json:"member,omitempty"`  // the group that it belongs to
 	Joined  int64            `json:"joined,omitempty"`  // since when, of CLOCK_MONOTONIC
+	// Slots are of the processes in By, those of what drains after the first. Noted before
+	// a process hears of its own: no other must have it.
+	Slots    map[string][]int `json:"slots,omitempty"`
+	ResetKey []byte           `json:"resetKey,omitempty"`
 }
 
 // note writes down with the anchor what the keeper knows of a pod.
@@ -162,9 +173,15 @@ func (k *Keeper) note(p *pod) {
 	if p.dropped != nil {
 		return // on its way out
 	}
-	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Until: map[string]int64{}, Instead: p.failing.action, Placed: p.placed, Drained: p.drained, Member: p.member, Joined: monotonic() - int64(time.Since(p.joined))}
+	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Until: map[string]int64{}, Instead: p.failing.action, Placed: p.placed, Drained: p.drained, Member: p.member, Joined: monotonic() - int64(time.Since(p.joined)), ResetKey: p.quic.key}
+	if p.quic.there() {
+		l.Slots = map[string][]int{}
+	}
 	for x, d := range p.duties {
 		l.By[x.name()] = d.dropping
+		if l.Slots != nil {
+			l.Slots[x.name()] = d.slots()
+		}
 		if d.dropping {
 			l.Until[x.name()] = monotonic() + int64(time.Until(d.until))
 		}

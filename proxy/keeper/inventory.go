@@ -30,6 +30,11 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 		p.Pod, p.noted, p.until, p.netns = d.Pod, d.By, d.Until, ns
 		p.member, p.joined, p.drained = d.Member, since(d.Joined), d.Drained
 		p.failing.action, p.placed, p.rules.plan = d.Instead, d.Placed, planOf(d.Placed, d.instead())
+		p.quic.key, p.quic.noted = d.ResetKey, d.Slots
+	case heldQUIC:
+		_, uid, _ := strings.Cut(rest, "/")
+		k.adopted(uid).quic.held++
+		h.File.Close() // see holdListeners
 	case heldListener:
 		which, uid, _ := strings.Cut(rest, "/")
 		k.adopted(uid).listeners[which] = true

@@ -21,6 +21,7 @@ func (k *Keeper) probeJail() {
 func (k *Keeper) jailed(s jail.Spec) jail.Spec {
 	s.Seccomp = k.powers.Seccomp == nil
 	s.Landlock = k.powers.Landlock == nil
+	s.Datagrams = k.config.Tunnels.QUIC.On
 	if k.config.Custody == CustodyCell {
 		ports := redirect.NodePorts
 		s.Listen = []uint16{ports.Outbound, ports.Plaintext, ports.HBONE}

@@ -46,9 +46,10 @@ type pod struct {
 	err        error           // what the cell said, once served is closed
 	dropped    chan struct{}   // set while the pod is being removed
 	rules      capture
-	recaptured atomic.Int64  // times that somebody else changed them
-	member     string        // the group that it belongs to, and since when
-	joined     time.Time     //
+	recaptured atomic.Int64 // times that somebody else changed them
+	member     string       // the group that it belongs to, and since when
+	joined     time.Time    //
+	quic       datagrams
 	moving     chan struct{} // one slot: moves of a pod are one after another
 
 	// Owned by the loop.
@@ -167,7 +168,11 @@ func (k *Keeper) admit(ctx context.Context, d Pod, path string) (*pod, error) {
 // takePod has the anchor hold the pod's namespace and listeners.
 func (k *Keeper) takePod(d Pod, ns *netns.Namespace) (*pod, error) {
 	p := newPod(d, ns)
-	label, err := json.Marshal(podLabel{Pod: d})
+	if err := k.holdDatagrams(p); err != nil {
+		k.dropDatagrams(p)
+		return nil, err
+	}
+	label, err := json.Marshal(podLabel{Pod: d, ResetKey: p.quic.key})
 	if err != nil {
 		return nil, err
 	}
@@ -227,6 +232,7 @@ func (k *Keeper) forget(p *pod) {
 	for name := range p.listeners {
 		k.drop(listenerName(name, p.UID))
 	}
+	k.dropDatagrams(p)
 	k.drop(heldNetns + p.UID)
 }
 

@@ -55,6 +55,14 @@ func (k *Keeper) sendServe(d *duty) {
 		}
 		m.Files, borrowed = append(m.Files, l.name), append(borrowed, f)
 	}
+	quic, socket, err := k.socket(d)
+	if err != nil {
+		k.log.Error("no QUIC", "workload", p.UID, "error", err)
+	}
+	if socket != nil {
+		m.QUIC = quic
+		m.Files, borrowed = append(m.Files, cell.FileQUIC), append(borrowed, socket)
+	}
 	d.serves++
 	x.send(packet{message: &cell.Message{Serve: m}, files: append(files, borrowed...), borrowed: borrowed})
 }

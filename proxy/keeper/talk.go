@@ -178,9 +178,16 @@ func (k *Keeper) doneServing(x *process, m *cell.Done) {
 	case d == nil:
 	case m.Dropped && d.drops > 0:
 		p.cut += max(0, m.Cut)
-		if d.drops--; d.drops == 0 && d.dropping {
-			k.end(d)
+		if d.drops--; d.drops > 0 {
+			return
 		}
+		d.left = nil
+		if d.dropping {
+			k.end(d)
+			return
+		}
+		k.note(p)
+		k.lead(p)
 	case !m.Dropped && d.serves > 0:
 		d.serves--
 		if m.Generation != "" {

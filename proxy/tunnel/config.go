@@ -16,7 +16,28 @@ type Config struct {
 	// Retry off fails a connection whose endpoint cannot be reached, however many others
 	// there are, and sets none aside. It is ztunnel's behaviour, to compare with.
 	Retry Switch `json:"retry,omitzero"`
+	// QUIC on announces HTTP/3 to peers, and goes over to it where a peer announces it. Off, no
+	// UDP socket is made.
+	QUIC Choice `json:"quic,omitzero"`
 }
+
+// Choice is off unless somebody wrote on.
+type Choice struct{ On bool }
+
+// UnmarshalJSON implements json.Unmarshaler, as Switch does.
+func (c *Choice) UnmarshalJSON(b []byte) error {
+	s := Switch{Off: true}
+	if string(b) != `null` {
+		if err := s.UnmarshalJSON(b); err != nil {
+			return err
+		}
+	}
+	c.On = !s.Off
+	return nil
+}
+
+// MarshalJSON implements json.Marshaler.
+func (c Choice) MarshalJSON() ([]byte, error) { return Switch{Off: !c.On}.MarshalJSON() }
 
 // Switch is on unless somebody wrote off.
 type Switch struct{ Off bool }

@@ -70,6 +70,11 @@ func (t *fakeTunnel) Leaving() <-chan struct{} { return t.leaving }
 
 func (t *fakeTunnel) Better() <-chan struct{} { return t.better }
 
+func (t *fakeTunnel) BetterAt() uint16 { return fakeBetterPort }
+
+// fakeBetterPort is not that of any key.
+const fakeBetterPort = 16008
+
 // goAway is the peer's.
 func (t *fakeTunnel) goAway() {
 	close(t.leaving)

@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -18,6 +19,8 @@ import (
 type Announcer interface {
 	// Better is closed when the peer has said so.
 	Better() <-chan struct{}
+	// BetterAt is the port of the same host, once it has.
+	BetterAt() uint16
 }
 
 // better is closed when t's peer has announced what this pool wants.
@@ -37,7 +40,9 @@ func (p *Pool) upgrade(t *pooled, s *succession) {
 			return
 		}
 		ctx, cancel := context.WithTimeout(p.ctx, p.o.DialTimeout)
-		better, until, err := p.make(ctx, t.key, p.o.Upgrade)
+		at := t.key
+		at.Address = netip.AddrPortFrom(at.Address.Addr(), t.Tunnel.(Announcer).BetterAt())
+		better, until, err := p.make(ctx, at, p.o.Upgrade)
 		cancel()
 		if p.ctx.Err() != nil {
 			if err == nil {

@@ -34,6 +34,9 @@ func TestAnAnnouncedTransportTakesOver(t *testing.T) {
 		if n := better.tunnels[0].most; n != 1 {
 			t.Errorf("%d streams in the better tunnel", n)
 		}
+		if at := better.tunnels[0].key.Address; at.Addr() != key(1).Address.Addr() || at.Port() != fakeBetterPort {
+			t.Errorf("dialled %s", at)
+		}
 		if d.tunnels[0].closed || d.made() != 1 {
 			t.Error("the first tunnel was closed under its stream, or dialled again")
 		}

@@ -7,7 +7,7 @@
 //
 //	logs := dataplane.NewLogs(os.Stderr, name)
 //	defer logs.Close()
-//	cell.Run(ctx, cell.Config{Log: logs.Log, Access: logs.Access, Transport: dataplane.Transport, …})
+//	cell.Run(ctx, cell.Config{Log: logs.Log, Access: logs.Access, Transport: dataplane.Transport, Datagrams: dataplane.Datagrams, …})
 //
 // They are two and not one because the sidecar speaks gRPC to control and a cell must not
 // pay for that; everything that carries bytes is the same code.

@@ -8,10 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
-	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
-	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
 // Exit codes: misuse is the caller's to mend, a failure is not.
@@ -43,6 +40,3 @@ func Main(name string, run func(context.Context) error) int {
 	}
 	return exitFailure
 }
-
-// Transport is how tunnels of one workload are made.
-func Transport(a *budget.Account) tunnel.Transport { return h2.New(h2.Options{Account: a}) }

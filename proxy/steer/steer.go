@@ -1,0 +1,100 @@
+// Package steer leads the QUIC packets of a pod to the process whose connections they are of.
+//
+// Two processes that read one UDP socket steal each other's packets. So a pod has Slots sockets
+// on one port, one SO_REUSEPORT group, which are made once and held for as long as the pod is
+// there: a socket's place in the group is its slot, and closing one would move another. A process
+// has one slot. The connection IDs that it chooses begin with it, peers write them
+// into their packets, and a program in the kernel reads the slot out of them. What begins, and
+// what belongs to nobody, goes to the newest process.
+//
+//	group, err := steer.Open(ns, port, mark)      // the keeper, once a pod
+//	err = steer.Lead(group[0], steer.To{1, 1, 1, 1})
+//
+// An ID has IDLength bytes. The first packets of a client carry an ID that the client made up,
+// of eight bytes or more (RFC 9000 section 7.2): their length tells those from ours.
+//
+// Why not one socket for each process, bound when it starts? The group renumbers its
+// sockets when one is closed, while packets arrive. And why not one process that reads and hands
+// over? Each packet of a drain would cross two processes, and the drain would end with the newer one.
+package steer
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
+)
+
+const (
+	Slots    = 4 // processes that one pod may have at a time with QUIC: the newest, and those that drain
+	IDLength = 7 // of connection IDs; the first byte is the slot
+)
+
+// To says which socket the packets of each slot's connections go to, and what begins.
+type To struct {
+	Slots  [Slots]uint8
+	Begins uint8
+}
+
+// Open makes a pod's sockets; the place of each is its slot.
+func Open(ns *netns.Namespace, port uint16, mark int) ([]*os.File, error) {
+	return ns.ListenUDPGroup(port, mark, Slots)
+}
+
+// Lead has the group of a socket, any of them, lead packets so from now on.
+func Lead(f *os.File, to To) error {
+	raw, err := bpf.Assemble(to.program())
+	if err != nil {
+		return fmt.Errorf("steer: %w", err)
+	}
+	code := make([]unix.SockFilter, len(raw))
+	for i, r := range raw {
+		code[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
+	}
+	c, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	program := unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}
+	controlled := c.Control(func(fd uintptr) {
+		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &program)
+	})
+	if controlled != nil {
+		return controlled
+	}
+	if err != nil {
+		return fmt.Errorf("steer: %w", err)
+	}
+	return nil
+}
+
+// Offsets in a packet (RFC 9000 section 17): a short header is one byte and the ID, a long one
+// has the version and the length of the ID before it. A packet that is too short for
+// what is read ends the program with 0, and the first socket drops it.
+const (
+	longHeader = 0x80
+	shortID    = 1
+	longLength = 5
+	longID     = 6
+)
+
+// program returns the place in the group of the socket that a packet goes to.
+func (t To) program() []bpf.Instruction {
+	p := []bpf.Instruction{
+		bpf.LoadAbsolute{Off: 0, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: longHeader, SkipFalse: 5},
+		bpf.LoadAbsolute{Off: longLength, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: IDLength, SkipTrue: 1},
+		bpf.RetConstant{Val: uint32(t.Begins)},
+		bpf.LoadAbsolute{Off: longID, Size: 1},
+		bpf.Jump{Skip: 1},
+		bpf.LoadAbsolute{Off: shortID, Size: 1},
+	}
+	for slot, place := range t.Slots {
+		p = append(p, bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(slot), SkipFalse: 1}, bpf.RetConstant{Val: uint32(place)})
+	}
+	return append(p, bpf.RetConstant{Val: uint32(t.Begins)})
+}
