@@ -56,9 +56,17 @@ func (w *Workload) dialDatagrams(ctx context.Context, k tunnel.Key) (tunnel.Tunn
 	w.Counters.Handshake.Since(begun)
 	if err != nil {
 		place.Leave()
+		w.Counters.Losses[tunnel.Unreachable].Add(1)
 		return nil, time.Time{}, &HandshakeError{k.Address, err}
 	}
-	go func() { <-t.Done(); place.Leave() }()
+	w.Counters.Upgrades.Add(1)
+	go func() {
+		<-t.Done()
+		place.Leave()
+		if l, ok := t.(tunnel.Losing); ok {
+			w.Counters.Losses[l.Loss()].Add(1)
+		}
+	}()
 	return t, identity.Until(w.Source, state), nil
 }
 

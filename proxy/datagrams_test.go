@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
 )
@@ -92,7 +93,8 @@ func TestPolicyOverQUIC(t *testing.T) {
 }
 
 // TestQUICIsLost: the peer's socket is gone without a word, as behind a network that lets
-// no UDP pass: what was open is cut, and new connections go over TCP.
+// no UDP pass: what was open is cut, and new connections go over TCP; once it lets UDP pass they go over QUIC
+// again, and both is counted.
 func TestQUICIsLost(t *testing.T) {
 	w := newTwoWith(t, withQUIC)
 	w.server.serve(t, 8080, echoApp)
@@ -104,8 +106,7 @@ func TestQUICIsLost(t *testing.T) {
 	if _, err := io.ReadFull(open, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	dropUDP(t, w.A)
-	dropUDP(t, w.B)
+	passA, passB := dropUDP(t, w.A), dropUDP(t, w.B)
 	if _, err := io.WriteString(open, "y"); err != nil {
 		t.Fatal(err)
 	}
@@ -118,28 +119,49 @@ func TestQUICIsLost(t *testing.T) {
 	if n := strings.Count(w.client.lines.String(), "transport=quic") - before; n > 0 {
 		t.Errorf("%d more over QUIC", n)
 	}
+	eventually(t, "the loss to be counted", func() bool { return w.client.work.Counters.Counts().Losses[tunnel.Silent] == 1 })
+	upgrades := w.client.work.Counters.Counts().Upgrades
+	passA()
+	passB()
+	for end := time.Now().Add(patience); strings.Count(w.client.lines.String(), "transport=quic") == before; time.Sleep(5 * time.Millisecond) {
+		w.hello(t)
+		if time.Now().After(end) {
+			t.Fatal("nothing goes over QUIC again")
+		}
+	}
+	if c := w.client.work.Counters.Counts(); upgrades == 0 || c.Upgrades <= upgrades {
+		t.Errorf("counted %+v, before UDP passed again %d went over", c, upgrades)
+	}
 	w.server.stop() // its end of what was cut would wait for its idle timeout
 }
 
-// dropUDP lets no UDP reach a pod any more. (A rule at the sender would make an error of sendmsg,
-// which is no silence.)
-func dropUDP(t *testing.T, ns *netns.Namespace) {
+// dropUDP lets no UDP reach a pod any more, until it is to pass again. (A rule at the sender would make an
+// error of sendmsg, which is no silence.)
+func dropUDP(t *testing.T, ns *netns.Namespace) (pass func()) {
 	t.Helper()
-	err := ns.Do(func() error {
-		c, err := nftables.New()
+	table := &nftables.Table{Family: nftables.TableFamilyINet, Name: "no_udp"}
+	change := func(f func(c *nftables.Conn)) {
+		t.Helper()
+		err := ns.Do(func() error {
+			c, err := nftables.New()
+			if err != nil {
+				return err
+			}
+			f(c)
+			return c.Flush()
+		})
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
-		table := c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "no_udp"})
+	}
+	change(func(c *nftables.Conn) {
+		c.AddTable(table)
 		chain := c.AddChain(&nftables.Chain{Name: "in", Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter})
 		c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
 			&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
 			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_UDP}},
 			&expr.Verdict{Kind: expr.VerdictDrop},
 		}})
-		return c.Flush()
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	return func() { change(func(c *nftables.Conn) { c.DelTable(table) }) }
 }

@@ -128,6 +128,26 @@ func (c *conn) rest() {
 	}
 }
 
+// Loss implements tunnel.Losing.
+func (c *conn) Loss() tunnel.Loss {
+	err := c.verdict()
+	var silent *SilentError
+	var unknown *quic.StatelessResetError
+	var idle *quic.IdleTimeoutError
+	switch {
+	case err == nil, errors.Is(err, quic.ErrTransportClosed):
+		return tunnel.Kept
+	case errors.As(err, &silent):
+		return tunnel.Silent
+	case errors.As(err, &unknown):
+		return tunnel.Restarted
+	case errors.As(err, &idle):
+		return tunnel.TimedOut
+	default:
+		return tunnel.Broken
+	}
+}
+
 // verdict is what Serve returns: nil after an orderly end.
 func (c *conn) verdict() error {
 	c.mu.Lock()

@@ -148,6 +148,7 @@ func wantDied(t *testing.T, s tunnel.Stream) {
 		if re := (*tunnel.ResetError)(nil); !errors.As(err, &re) || !errors.As(re.Lost, &died) {
 			t.Errorf("got %v, want the reset of a connection that nobody knows", err)
 		}
+		eventually(t, "the tunnel to say so", func() bool { return s.(*stream).c.Loss() == tunnel.Restarted })
 	case <-time.After(hang):
 		t.Fatal("nobody said that the connection is lost")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
 var (
@@ -23,6 +24,8 @@ var (
 	descRetries   = workloadDesc("bulkhead_connect_retries_total", "Connects that were tried at another endpoint because one failed.")
 	descSetAside  = workloadDesc("bulkhead_endpoints_set_aside_total", "Times that the workload set an endpoint aside because connects to it kept failing.")
 	descAside     = workloadDesc("bulkhead_endpoints_aside", "Endpoints that it has set aside now.")
+	descUpgrades  = workloadDesc("bulkhead_quic_upgrades_total", "Tunnels to peers that went over from HTTP/2 to QUIC.")
+	descLosses    = workloadDesc("bulkhead_quic_fallbacks_total", "Tunnels over QUIC that were lost, and tries at one that failed, so that the next connections to the peer go over HTTP/2.", "reason")
 	descRefused   = workloadDesc("bulkhead_budget_refused_total", "Connections, tunnels, streams and dials refused because the workload's budget was used up.", "resource")
 	descWaited    = workloadDesc("bulkhead_budget_waited_total", "Those that waited for the budget.", "resource")
 	descUsed      = workloadDesc("bulkhead_budget_used", "What the workload uses of its budget now; bytes are those that are buffered, memory is an estimate of what all of it occupies in the cell.", "resource")
@@ -52,8 +55,12 @@ func (k *Keeper) workloadMetrics(g *gathered, c *keptCell, uid string, n telemet
 		{descOpened, n.Opened}, {descClosed, n.Closed}, {descFailed, n.Failed},
 		{descSent, n.Sent}, {descReceived, n.Received}, {descPanics, n.Panics},
 		{descDryRun, n.DryRun}, {descRetries, n.Retries}, {descSetAside, n.SetAside},
+		{descUpgrades, n.Upgrades},
 	} {
 		g.counter(m.desc, float64(m.value), c.group, uid)
+	}
+	for l := tunnel.Kept + 1; l < tunnel.Losses; l++ {
+		g.counter(descLosses, float64(n.Losses[l]), c.group, uid, l.String())
 	}
 	g.gauge(descBehind, k.behind.of(uid, time.Now()).Seconds(), c.group, uid)
 	g.gauge(descAside, float64(n.Aside), c.group, uid)

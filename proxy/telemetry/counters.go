@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
 // Counters are what one workload did in one process of a cell. Opened equals Closed plus
@@ -14,6 +15,11 @@ type Counters struct {
 	// Retries counts tries at another endpoint after one failed, SetAside the endpoints that
 	// were set aside for it (each time anew).
 	Retries, SetAside atomic.Uint64
+
+	// Upgrades counts tunnels that went over from HTTP/2 to QUIC, and Losses why they, or tries at
+	// one, ended so that the next connections go over HTTP/2.
+	Upgrades atomic.Uint64
+	Losses   [tunnel.Losses]atomic.Uint64
 
 	// DryRun are connections on which policies of dry run would have decided differently.
 	DryRun atomic.Uint64
@@ -44,6 +50,9 @@ type Counts struct {
 	SetAside uint64 `json:"setAside,omitempty"`
 	Aside    int64  `json:"aside,omitempty"` // endpoints set aside now
 
+	Upgrades uint64                `json:"upgrades,omitempty"`
+	Losses   [tunnel.Losses]uint64 `json:"losses,omitzero"`
+
 	Queue     Times `json:"queue,omitzero"`
 	Handshake Times `json:"handshake,omitzero"`
 	Connect   Times `json:"connect,omitzero"`
@@ -53,20 +62,27 @@ type Counts struct {
 // connection that ends meanwhile may show in one and not yet in the next.
 func (c *Counters) Counts() Counts {
 	sent, received := c.Series.bytes()
-	return Counts{
+	n := Counts{
 		Opened: c.Opened.Load(), Closed: c.Closed.Load(), Failed: c.Failed.Load(),
 		Sent: sent, Received: received, Panics: c.Panics.Load(),
-		DryRun: c.DryRun.Load(), Retries: c.Retries.Load(), SetAside: c.SetAside.Load(),
+		DryRun: c.DryRun.Load(), Retries: c.Retries.Load(), SetAside: c.SetAside.Load(), Upgrades: c.Upgrades.Load(),
 		Queue: c.Queue.Times(), Handshake: c.Handshake.Times(), Connect: c.Connect.Times(),
 	}
+	for i := range n.Losses {
+		n.Losses[i] = c.Losses[i].Load()
+	}
+	return n
 }
 
 // Add returns the sum of both, field by field.
 func (a Counts) Add(b Counts) Counts {
+	for i := range a.Losses {
+		b.Losses[i] += a.Losses[i]
+	}
 	return Counts{
 		a.Opened + b.Opened, a.Closed + b.Closed, a.Failed + b.Failed,
 		a.Sent + b.Sent, a.Received + b.Received, a.Panics + b.Panics, a.DryRun + b.DryRun, a.Budget.Add(b.Budget),
-		a.Retries + b.Retries, a.SetAside + b.SetAside, a.Aside + b.Aside,
+		a.Retries + b.Retries, a.SetAside + b.SetAside, a.Aside + b.Aside, a.Upgrades + b.Upgrades, b.Losses,
 		a.Queue.Add(b.Queue), a.Handshake.Add(b.Handshake), a.Connect.Add(b.Connect),
 	}
 }
