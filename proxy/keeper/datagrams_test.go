@@ -2,12 +2,20 @@ package keeper
 
 import (
 	"errors"
+	"io"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
 const quicOn = "tunnels: {quic: on}\n"
@@ -70,8 +78,8 @@ func TestQUICOfRealCells(t *testing.T) {
 	}
 }
 
-// A cell that died over QUIC: its peer hears of it from its successor.
-func TestACrashOverQUICIsNoticed(t *testing.T) {
+// A cell that died over QUIC: what speaks to it fails at once, and goes on over QUIC once it is back.
+func TestACrashOverQUIC(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
@@ -86,19 +94,248 @@ func TestACrashOverQUICIsNoticed(t *testing.T) {
 	if err := say(c, "before"); err != nil {
 		t.Fatal(err)
 	}
+	died := time.Now()
 	if err := unix.Kill(n.cellOf(t, "a/server").PID, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	died := time.Now()
 	if err := say(c, "after"); err == nil {
 		t.Error("a connection outlived its cell")
 	}
 	t.Logf("noticed after %v", time.Since(died))
-	eventually(t, "the line says so", func() error {
-		if !strings.Contains(n.stderr.String(), "stateless reset") {
-			return errors.New("no line with a stateless reset")
+	eventually(t, "connections are made again", n.once)
+	n.overQUIC(t)
+}
+
+// A successor answers for the dead: an accepting end has no other way to notice before its idle
+// timeout, since it is the dialling end that watches for silence.
+func TestASuccessorResetsWhatItDoesNotKnow(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	n := startNode(t, "isolation: workload\n"+quicOn)
+	n.echo(t)
+	n.overQUIC(t)
+	n.chatter(t)
+	c, err := n.dialTo(netip.AddrPortFrom(n.B4, chatterPort))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Kill(n.cellOf(t, "a/client").PID, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server's end of it is on record", func() error {
+		if !n.lineHas(`"direction":"inbound"`, `"transport":"quic"`, "stateless reset") {
+			return errors.New("no line of a stateless reset")
 		}
 		return nil
 	})
 	n.overQUIC(t)
+}
+
+// chatterPort is where the server pod talks on, whether anybody answers or not.
+const chatterPort = 8070
+
+func (n *node) chatter(t *testing.T) {
+	t.Helper()
+	l, err := n.B.Listen(netns.ListenOptions{Port: chatterPort})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c, err := l.AcceptTCP()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(2 * patience))
+		for _, err := c.Write([]byte{1}); err == nil; _, err = c.Write([]byte{1}) {
+			time.Sleep(5 * time.Millisecond) // as somebody talks, not as a flood
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-ended })
+}
+
+// lineHas says whether a line of the log has all of these.
+func (n *node) lineHas(parts ...string) bool {
+	for line := range strings.Lines(n.stderr.String()) {
+		missing := func(part string) bool { return !strings.Contains(line, part) }
+		if !slices.ContainsFunc(parts, missing) {
+			return true
+		}
+	}
+	return false
+}
+
+// A drain over QUIC: what is open may go on until the deadline, and is cut then; undone in between,
+// QUIC is there again.
+func TestADrainOverQUIC(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	n := startNode(t, "isolation: workload\n"+quicOn)
+	n.echo(t)
+	n.overQUIC(t)
+	c, err := n.dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := say(c, "before"); err != nil {
+		t.Fatal(err)
+	}
+	drained := make(chan error, 1)
+	var done []admin.Drained
+	go func() {
+		drained <- n.call(t, "POST", "/drain", admin.Drain{Workloads: []string{"a/server"}, Seconds: 600}, &done)
+	}()
+	eventually(t, "nothing new is taken", func() error {
+		if n.once() == nil {
+			return errors.New("something is")
+		}
+		return nil
+	})
+	if err := say(c, "while it drains"); err != nil {
+		t.Error(err)
+	}
+	c.Close()
+	if err := <-drained; err != nil || len(done) != 1 || done[0].Cut != 0 {
+		t.Errorf("%+v, %v: the connection that was open had ended", done, err)
+	}
+	undo := admin.Drain{Workloads: []string{"a/server"}, Undo: true}
+	if err := n.call(t, "POST", "/drain", undo, nil); err != nil {
+		t.Fatal(err)
+	}
+	n.overQUIC(t)
+	if c, err = n.dial(); err == nil {
+		err = say(c, "again")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	done = nil
+	if err := n.call(t, "POST", "/drain", admin.Drain{Workloads: []string{"a/server"}, Seconds: 0.1}, &done); err != nil || len(done) != 1 || done[0].Cut != 1 {
+		t.Errorf("%+v, %v: one connection was open", done, err)
+	}
+	if _, err := io.ReadAll(c); err == nil {
+		t.Error("a connection that was cut ended well")
+	}
+}
+
+// A pod's own sidecar announces its own port, and peers follow a move there and back, while
+// what was open goes on in the cell that it was opened in.
+func TestQUICFollowsAMoveToASidecar(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	n := startNode(t, "isolation: shared\ndrain: 10m\n"+quicOn)
+	n.echo(t)
+	n.overQUIC(t)
+	c, err := n.dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := say(c, "before"); err != nil {
+		t.Fatal(err)
+	}
+	stop := n.startSidecarOf(t, "a/server", n.B, n.caLine()+"\n"+quicOn)
+	n.move(t, "a/server", Sidecar)
+	eventually(t, "a connection reaches the sidecar over QUIC", func() error {
+		if err := n.once(); err != nil {
+			t.Errorf("a connection failed: %v", err)
+		}
+		if !n.lineHas(`"cell":"sidecar/a/server"`, `"transport":"quic"`) {
+			return errors.New("over HTTP/2 so far")
+		}
+		return nil
+	})
+	n.move(t, "a/server", "")
+	n.overQUIC(t)
+	if err := say(c, "after"); err != nil {
+		t.Error(err)
+	}
+	c.Close()
+	stop()
+}
+
+// Where UDP passes no more, what was open over QUIC is cut, the next connection goes over HTTP/2 at
+// once, and later ones over QUIC again when UDP is back.
+func TestQUICIsBlocked(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	n := startNode(t, "isolation: workload\n"+quicOn)
+	n.echo(t)
+	n.overQUIC(t)
+	c, err := n.dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := say(c, "before"); err != nil {
+		t.Fatal(err)
+	}
+	unblock := blockUDP(t, n.A)
+	began := time.Now()
+	if err := say(c, "after"); err == nil {
+		t.Error("an answer through a network that lets nothing pass")
+	}
+	noticed := time.Since(began)
+	if c, err = n.dial(); err == nil {
+		err = say(c, "over HTTP/2 "+strings.Repeat("x", 4321))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("noticed after %v, over HTTP/2 after %v", noticed, time.Since(began))
+	c.Close()
+	eventually(t, "that is on record", func() error {
+		switch {
+		case !n.lineHas(`"direction":"outbound"`, `"bytes_sent":4333`):
+			return errors.New("no line of that connection")
+		case n.lineHas(`"bytes_sent":4333`, `"transport":"quic"`):
+			t.Error("it went over QUIC")
+		}
+		return nil
+	})
+	unblock()
+	back := time.Now()
+	n.overQUIC(t)
+	t.Logf("back after %v", time.Since(back))
+}
+
+// blockUDP lets no UDP reach a pod.
+func blockUDP(t *testing.T, ns *netns.Namespace) (unblock func()) {
+	t.Helper()
+	table := &nftables.Table{Family: nftables.TableFamilyINet, Name: "no_udp"}
+	do := func(f func(*nftables.Conn)) {
+		t.Helper()
+		err := ns.Do(func() error {
+			c, err := nftables.New()
+			if err != nil {
+				return err
+			}
+			f(c)
+			return c.Flush()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(func(c *nftables.Conn) {
+		c.AddTable(table)
+		chain := c.AddChain(&nftables.Chain{Name: "in", Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter})
+		c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+			&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_UDP}},
+			&expr.Verdict{Kind: expr.VerdictDrop},
+		}})
+	})
+	return func() { do(func(c *nftables.Conn) { c.DelTable(table) }) }
 }

@@ -17,7 +17,7 @@ import (
 func Transport(a *budget.Account) tunnel.Transport { return h2.New(h2.Options{Account: a}) }
 
 // Datagrams is how those over QUIC are.
-func Datagrams(_ *budget.Account, pc net.PacketConn, d *cell.Datagrams) (proxy.Datagrams, error) {
+func Datagrams(a *budget.Account, pc net.PacketConn, d *cell.Datagrams) (proxy.Datagrams, error) {
 	// A line past our logs, of a limit that a cell cannot raise.
 	if err := os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true"); err != nil {
 		return nil, err
@@ -26,5 +26,5 @@ func Datagrams(_ *budget.Account, pc net.PacketConn, d *cell.Datagrams) (proxy.D
 	if err != nil {
 		return nil, err
 	}
-	return h3.New(h3.Options{}).On(pc, h3.Socket{IDs: ids, Key: &d.Key}), nil
+	return h3.New(h3.Options{Account: a}).On(pc, h3.Socket{IDs: ids, Key: &d.Key}), nil
 }
