@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
@@ -101,7 +102,7 @@ func (w *Workload) serveDatagrams(accept, drain, cut context.Context) {
 	if w.Datagrams == nil {
 		return
 	}
-	err := w.Datagrams.Serve(accept, drain, cut, w.recordedTLS(), w.beginTunnel, func(a tunnel.Accepted) (tunnel.Handler, func(error), error) {
+	err := w.Datagrams.Serve(accept, drain, cut, w.recordedTLS(), w.beginTunnel, func(a tunnel.Accepted) (tunnel.Served, error) {
 		return w.admitTunnel(cut, a)
 	})
 	if err != nil {
@@ -124,22 +125,43 @@ func (w *Workload) beginTunnel(ctx context.Context, remote, local netip.AddrPort
 }
 
 // admitTunnel is serveTunnel for a tunnel that is there already.
-func (w *Workload) admitTunnel(cut context.Context, a tunnel.Accepted) (tunnel.Handler, func(error), error) {
+func (w *Workload) admitTunnel(cut context.Context, a tunnel.Accepted) (tunnel.Served, error) {
 	p := peer{remote: a.Remote, local: a.Local, quic: true}
 	hazard.Connection(cut, w.owner.UID)
 	var err error
 	if p.id, err = identity.PeerID(a.TLS); err != nil {
 		w.refuseTunnel(p, err)
-		return nil, nil, err
+		return tunnel.Served{}, err
+	}
+	if w.Tunnels.Migrate.On {
+		p.now = new(atomic.Pointer[netip.AddrPort])
 	}
 	w.ending.Add(1)
-	ended := func(err error) {
-		w.ending.Done()
-		if err != nil {
-			w.Log.Debug("tunnel ended", "workload", w.owner.UID, "peer", p.id.String(), "error", err)
-		}
+	return tunnel.Served{
+		Handler: func(in tunnel.Incoming) { w.serveStream(cut, in, p.moved()) },
+		Moved:   func(to netip.AddrPort) error { return w.followPeer(p, to) },
+		Ended: func(err error) {
+			w.ending.Done()
+			if err != nil {
+				w.Log.Debug("tunnel ended", "workload", w.owner.UID, "peer", p.id.String(), "error", err)
+			}
+		},
+	}, nil
+}
+
+// errMoved: see tunnel.Config.Migrate.
+var errMoved = errors.New("tunnels end when the peer's address changes (tunnels: {migrate: on} lets them go on)")
+
+// followPeer has the open connections of a peer that moved judged by the address that it has now.
+func (w *Workload) followPeer(p peer, to netip.AddrPort) error {
+	if p.now == nil {
+		w.Log.Info("peer moved: its tunnel ends", "workload", w.owner.UID, "peer", p.id.String(), "from", p.remote, "to", to)
+		return errMoved
 	}
-	return func(in tunnel.Incoming) { w.serveStream(cut, in, p) }, ended, nil
+	p.now.Store(&to)
+	w.Log.Info("peer moved", "workload", w.owner.UID, "peer", p.id.String(), "from", p.remote, "to", to)
+	w.judgeOpen()
+	return nil
 }
 
 // recordedTLS is the accepting end's configuration, which leaves a record of a peer that is

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
@@ -25,6 +26,17 @@ type peer struct {
 	remote netip.AddrPort
 	local  netip.AddrPort // the workload's address that the peer called
 	quic   bool
+	now    *atomic.Pointer[netip.AddrPort] // where it is, once it has moved; nil: it may not
+}
+
+// moved is the peer as it is now.
+func (p peer) moved() peer {
+	if p.now != nil {
+		if to := p.now.Load(); to != nil {
+			p.remote = *to
+		}
+	}
+	return p
 }
 
 // peerOf is what is known of a peer before its handshake.
@@ -91,7 +103,7 @@ func (w *Workload) recoveredTunnel(c *net.TCPConn, v any) {
 func (w *Workload) serveStream(ctx context.Context, in tunnel.Incoming, p peer) {
 	w.ending.Add(1) // besides its tunnel: a stream may outlive the tunnel's reader
 	o := w.begin(telemetry.Inbound, p.remote)
-	o.Peer, o.HBONE, o.QUIC = p.id, p.local, p.quic
+	o.Peer, o.HBONE, o.QUIC, o.now = p.id, p.local, p.quic, p.now
 	place, err := w.Account.Connection(in.Context())
 	if err != nil {
 		o.Err = &refusal{hbone.StatusUnavailable, err}

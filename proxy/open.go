@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"context"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
@@ -14,7 +16,8 @@ import (
 type open struct {
 	telemetry.Record
 	cut   context.CancelCauseFunc
-	count Bytes // of the relay
+	count Bytes                           // of the relay
+	now   *atomic.Pointer[netip.AddrPort] // its peer's, see peer
 
 	// Guarded by register.mu.
 	older, newer *open
@@ -25,7 +28,8 @@ type open struct {
 
 // connection is what policies look at. It may be asked once judged is set.
 func (o *open) connection() mesh.Connection {
-	return mesh.Connection{Peer: o.Peer, Source: o.Source.Addr(), Destination: o.Destination}
+	from := peer{remote: o.Source, now: o.now}.moved().remote
+	return mesh.Connection{Peer: o.Peer, Source: from.Addr(), Destination: o.Destination}
 }
 
 // register is a workload's open connections, newest first, and how far judging them anew

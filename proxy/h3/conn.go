@@ -37,7 +37,8 @@ type conn struct {
 	quiet    silence
 	owing    map[*stream]struct{} // see charge.go
 	reminder *time.Timer          // nil: nothing is owed
-	idle     chan struct{}        // accepting end that drains: closed when streams are 0
+	place    place
+	idle     chan struct{} // accepting end that drains: closed when streams are 0
 }
 
 func newConn(q *quic.Conn, o Options, h tunnel.Handler) *conn {
@@ -71,7 +72,7 @@ func (c *conn) fail(code uint64, err error) {
 func (c *conn) stopTimers() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, t := range []*time.Timer{c.linger, c.quiet.timer, c.reminder} {
+	for _, t := range []*time.Timer{c.linger, c.quiet.timer, c.reminder, c.place.timer} {
 		if t != nil {
 			t.Stop()
 		}

@@ -53,13 +53,13 @@ func acceptsWith(t testing.TB, e *Endpoint, c *tls.Config, begin tunnel.Begin) <
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = e.Serve(ctx, ctx, ctx, c, begin, func(tunnel.Accepted) (tunnel.Handler, func(error), error) {
-			return func(in tunnel.Incoming) {
+		_ = e.Serve(ctx, ctx, ctx, c, begin, func(tunnel.Accepted) (tunnel.Served, error) {
+			return tunnel.Served{Ended: func(error) {}, Handler: func(in tunnel.Incoming) {
 				if s, err := in.Accept(hbone.Header{}); err == nil {
 					streams <- s
 					<-ctx.Done()
 				}
-			}, func(error) {}, nil
+			}}, nil
 		})
 	}()
 	t.Cleanup(func() { cancel(); e.Close(); <-done })

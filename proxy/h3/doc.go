@@ -35,6 +35,12 @@
 // with a stateless reset, by which the peer knows at once that the connection is gone. IDs that begin with a
 // byte of their own let several processes have a socket each at one address: see [Endpoint.Bury].
 //
+// # A peer that moves
+//
+// The dialling end may go on from another address, as when its pod's has changed. The accepting end tells
+// tunnel.Served, before the next stream or within a second, which says whether the tunnel may go on (place.go). The
+// accepting end cannot move.
+//
 // # Handshakes
 //
 // Who may speak is judged in the VerifyConnection of the configuration that Dial and Serve get, before a

@@ -155,12 +155,15 @@ func (e *Endpoint) serve(drain, cut context.Context, q *quic.Conn, admit tunnel.
 	stop := context.AfterFunc(cut, func() { _ = q.CloseWithError(codeNo, "") })
 	defer stop()
 	a := tunnel.Accepted{Remote: addrOf(q.RemoteAddr()), Local: addrOf(q.LocalAddr()), TLS: q.ConnectionState().TLS}
-	h, ended, err := admit(a)
+	s, err := admit(a)
 	if err != nil {
 		_ = q.CloseWithError(codeLoad, "")
 		return
 	}
-	ended(e.t.Serve(drain, q, h))
+	c := newConn(q, e.t.o, s.Handler)
+	c.place = place{at: a.Remote, moved: s.Moved}
+	c.runServer(drain)
+	s.Ended(c.verdict())
 }
 
 func addrOf(a net.Addr) netip.AddrPort {

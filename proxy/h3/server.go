@@ -72,12 +72,14 @@ func (c *conn) enter(id quic.StreamID) bool {
 	}
 	c.nextID = max(c.nextID, id+4)
 	c.streams++
+	c.track()
 	return true
 }
 
 // serve reads one request and runs its handler, and cleans up behind it, unless it was kept.
 func (c *conn) serve(q *quic.Stream) {
 	s := newStream(c, q)
+	c.locate()
 	if !c.enter(q.StreamID()) {
 		s.abort(codeRejected)
 		q.ReleaseStreamCredit()

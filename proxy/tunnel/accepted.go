@@ -16,6 +16,15 @@ type Accepted struct {
 // ctx ends with the connection, whenever that is.
 type Begin func(ctx context.Context, remote, local netip.AddrPort) error
 
-// Admit says who serves the streams of an accepted tunnel; an error refuses it. ended is
-// called when it has ended, with what Serve returned.
-type Admit func(Accepted) (h Handler, ended func(error), err error)
+// Admit says who serves an accepted tunnel; an error refuses it.
+type Admit func(Accepted) (Served, error)
+
+// Served is who serves an accepted tunnel.
+type Served struct {
+	Handler Handler
+	// Moved is told that the peer's packets come from another address, which was found to be where it
+	// receives, too. An error ends the tunnel.
+	Moved func(netip.AddrPort) error
+	// Ended is called when the tunnel has ended, with what Serve returned.
+	Ended func(error)
+}

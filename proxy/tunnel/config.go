@@ -19,6 +19,11 @@ type Config struct {
 	// QUIC on announces HTTP/3 to peers, and goes over to it where a peer announces it. Off, no
 	// UDP socket is made.
 	QUIC Choice `json:"quic,omitzero"`
+	// Migrate on lets a peer's tunnels over QUIC go on when its address has changed: its identity is
+	// that of the workload and not of the address. Its open connections are judged anew by the policies,
+	// which may be about addresses, and those that are denied there are cut. Off, a tunnel ends when
+	// its peer's address changes.
+	Migrate Choice `json:"migrate,omitzero"`
 }
 
 // Choice is off unless somebody wrote on.
