@@ -288,7 +288,7 @@ func (w *Workload) panicked(v any) error {
 func (w *Workload) deliver(ctx context.Context, r *telemetry.Record, dst netip.AddrPort) (*net.TCPConn, error) {
 	r.Stage = telemetry.StageDeliver
 	r.Next = dst
-	o := netns.DialOptions{Remote: dst, Mark: redirect.MarkProxy}
+	o := netns.DialOptions{Remote: dst, Mark: redirect.MarkDelivery}
 	if src := r.Source.Addr().Unmap(); src.Is4() == dst.Addr().Is4() {
 		o.Source, o.Transparent = src, true
 	}

@@ -20,8 +20,9 @@
 // and means "do not capture". MarkReply is kept in conntrack for connections
 // that the proxy makes to the application with the client's own address as
 // source; it routes the application's replies back to the proxy. MarkCaptured
-// is kept in conntrack for captured outbound connections. Marks use the bits of
-// MarkMask only; the other bits of packet and conntrack marks are left alone.
+// is kept in conntrack for captured outbound connections. MarkDelivery is MarkProxy and
+// one bit more, on sockets of deliveries: they have a conntrack zone of their own. But for
+// that bit, marks use those of MarkMask only; the others are left alone.
 // Values of MarkProxy and MarkReply are those of Istio's ambient mode, so that
 // either proxy works under the other's rules.
 //

@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
 // What connections of a load say: those that begin while both ends are in the mesh, and
@@ -54,7 +52,7 @@ type longLived struct {
 
 func newLoad(t *testing.T, n *node, rate, long int) *load {
 	t.Helper()
-	if err := separatePorts(n); err != nil {
+	if err := reusePorts(n); err != nil {
 		t.Fatal(err)
 	}
 	l := &load{node: n, end: make(chan struct{})}
@@ -69,18 +67,11 @@ func newLoad(t *testing.T, n *node, rate, long int) *load {
 	return l
 }
 
-// separatePorts has the client choose its source ports where no delivery in the server's pod
-// has one. A connection in plaintext whose port is by chance that of a delivery which is open is
-// taken for it by conntrack, and hangs: package rules names the limit, and where a workload goes
-// between none and the mesh a hundred long connections run into it.
-//
-// Both ends may use a port again a second after its connection: 500 new ones a second are
-// more than the ports of a minute.
-func separatePorts(n *node) error {
-	set := func(ns *netns.Namespace, name, value string) error {
-		return ns.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/"+name, []byte(value), 0) })
-	}
-	return errors.Join(set(n.A, "ip_local_port_range", "17000 32767"), set(n.A, "tcp_tw_reuse", "1"), set(n.B, "tcp_tw_reuse", "1"))
+// reusePorts has both ends use a port again a second after its connection: 500 new ones a
+// second are more than the ports of a minute.
+func reusePorts(n *node) error {
+	reuse := func() error { return os.WriteFile("/proc/sys/net/ipv4/tcp_tw_reuse", []byte("1"), 0) }
+	return errors.Join(n.A.Do(reuse), n.B.Do(reuse))
 }
 
 // expose says whether plaintext is right for what begins from now on. It returns when what
@@ -130,31 +121,38 @@ func (l *load) count(err error) {
 	l.first.CompareAndSwap(nil, &err)
 }
 
-// makeNew makes a connection at every tick; each says one word.
+// makeNew makes as many connections as are due at a rate, of which each says one word. A tick
+// that a busy machine left out is made good by the next one.
 func (l *load) makeNew(every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	places := make(chan struct{}, mostAtOnce)
-	for {
+	for began, begun := time.Now(), time.Duration(0); ; {
 		select {
 		case <-l.end:
 			return
 		case <-tick.C:
 		}
-		select {
-		case places <- struct{}{}:
-		default:
-			l.skipped.Add(1)
-			continue
+		for ; begun < time.Since(began)/every; begun++ {
+			l.makeOne(places)
 		}
-		l.running.Go(func() {
-			defer func() { <-places }()
-			if x := l.begin(); x != nil {
-				l.made.Add(1)
-				x.c.Close()
-			}
-		})
 	}
+}
+
+func (l *load) makeOne(places chan struct{}) {
+	select {
+	case places <- struct{}{}:
+	default:
+		l.skipped.Add(1)
+		return
+	}
+	l.running.Go(func() {
+		defer func() { <-places }()
+		if x := l.begin(); x != nil {
+			l.made.Add(1)
+			x.c.Close()
+		}
+	})
 }
 
 func (l *load) open() *longLived {

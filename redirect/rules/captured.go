@@ -12,8 +12,9 @@ import (
 )
 
 // Captured returns how many captured connections are open in the pod: outbound
-// ones, deliveries to the application, and connections to the proxy's
-// listeners, tunnels among them.
+// ones, deliveries to the application, connections to the proxy's
+// listeners, tunnels among them, and those in plaintext that had to get another
+// source port beside a delivery.
 func Captured(n *netns.Namespace) (int, error) {
 	k, err := openKernel(n)
 	if err != nil {
@@ -58,7 +59,7 @@ func (k *kernel) captured() ([]capture, error) {
 
 // captureOf decides by mark, and for connections to the listeners, which have
 // none, by the port: but only where that port is of this pod, since the tunnels
-// that leave it go to the same port of other pods.
+// that leave it go to the same port of other pods. What NAT has moved counts, too.
 func captureOf(f *netlink.ConntrackFlow, sockets map[endpoints]*netlink.Socket) (capture, bool) {
 	if f.Forward.Protocol != unix.IPPROTO_TCP {
 		return capture{}, false
@@ -75,7 +76,14 @@ func captureOf(f *netlink.ConntrackFlow, sockets map[endpoints]*netlink.Socket) 
 	knock := client.local.Addr() == redirect.Knock // of a keeper: closed, whether somebody accepts it or not
 	marked := mark == redirect.MarkCaptured || mark == redirect.MarkReply
 	listening := sockets[server] != nil && redirect.Ports{}.Contains(server.local.Port())
-	return c, len(c.ends) > 0 && !knock && (marked || listening)
+	return c, len(c.ends) > 0 && !knock && (marked || listening || moved(client, server))
+}
+
+// moved is a connection that nobody captured, but that would end with our rules: NAT gave it
+// another source port, because a delivery had its own. Addresses that were changed as well are
+// somebody else's work.
+func moved(client, server endpoints) bool {
+	return client.remote == server.local && client.local.Addr() == server.remote.Addr() && client.local.Port() != server.remote.Port()
 }
 
 // sockets returns the TCP sockets of the namespace that can still carry bytes.

@@ -9,7 +9,8 @@
 // # What is installed
 //
 //	table inet bulkhead        redirects new connections to the listeners of one placement
-//	table inet bulkhead-keep   keeps redirected connections where they are; marks replies
+//	table inet bulkhead-keep   keeps redirected connections where they are; tells deliveries
+//	                           from connections with the same ports; marks replies
 //	table inet bulkhead-guard  drops what would leave the pod although it was captured,
 //	                           and what would leave it under a source not its own
 //	ip rule, table 100         packets marked 0x111 go to lo, IPv4 and IPv6
@@ -18,7 +19,7 @@
 //
 //	application ──connect──▶ output: bulkhead ──▶ lo ──▶ Outbound listener
 //	peer ──eth0──▶ prerouting: bulkhead ──▶ HBONE or Plaintext listener
-//	proxy ──connect, mark 0x539, client's address──▶ lo ──▶ prerouting: keep (ct mark 0x111) ──▶ application
+//	proxy ──connect, mark 0x1539, client's address──▶ output: keep (zone 1) ──▶ lo ──▶ prerouting: keep (ct mark 0x111) ──▶ application
 //	application ──reply──▶ output: keep (mark 0x111) ──▶ ip rule ──▶ lo ──▶ proxy
 //	anything captured ──▶ postrouting: guard ──╳ unless it leaves by lo
 //	anything from a foreign address ──▶ source: guard ──╳ unless it leaves by lo
@@ -65,6 +66,17 @@
 // any fault found that. So Remove has conntrack forget what was captured, and Recapture what
 // was not.
 //
+// # A zone for deliveries
+//
+// A delivery has the client's address and any port of it. A connection in plaintext may have
+// the same one: of a client that left the mesh, or goes past it, while connections of it are
+// still delivered. Conntrack would take each for the other, and so would the application's
+// sockets. So a delivery is looked up in a zone of its own, in the direction of its first packet
+// only: replies share the common zone, where NAT sees that two would be the same and gives the
+// later connection another source port. The application then sees that port. The zone goes
+// by the mark of the socket, so that rules which get it later do not tear a delivery that has
+// begun without it. Remove waits for connections in plaintext that were given another port.
+//
 // # Ownership and limits
 //
 // The listeners must not be transparent (netns.ListenOptions says why). The proxy
@@ -79,16 +91,9 @@
 // conntrack; its next packet counts as new and is redirected, so the connection
 // is reset: a plaintext connection does not outlive capture. UDP is not touched.
 // The kernel must have nf_tables with the inet family (which needs IPv6 support
-// compiled in) and its fib expression (NFT_FIB_INET); where IPv6 is switched off
+// compiled in), its fib expression (NFT_FIB_INET) and zones (NF_CONNTRACK_ZONES); where IPv6 is switched off
 // in a pod, its ip rules are left out. Priority 32764 and table 100 are taken to be ours: Verify reports what others
 // have put there, and Install and Remove leave it alone.
-//
-// A delivery that by chance gets the source port of a plaintext connection, open
-// at the same time, of the same client to the same port of the application is
-// taken for that connection by conntrack and times out: one in some ten thousand
-// for each such connection. So is a plaintext connection that by chance gets the source
-// port of a delivery that is open, out of a tunnel or not: its client has left the mesh, or
-// goes past it, while it holds connections from before (docs/decisions/0035).
 //
 // A cell must not import this package.
 package rules

@@ -34,6 +34,11 @@ func (d *Drift) Error() string {
 	return fmt.Sprintf("capture in %s differs from what is wanted: %s", d.Namespace, strings.Join(lines, "; "))
 }
 
+// onlyWithoutZone is what the rules of an older proxy are.
+func (d *Drift) onlyWithoutZone() bool {
+	return d != nil && len(d.Differences) == 1 && d.Differences[0].Where == chainPlace(keepName, zoneChain) && d.Differences[0].Found == ""
+}
+
 // A state is what there is, by place. Within a place the order counts.
 type state struct {
 	places []string // in the order of adding

@@ -46,7 +46,7 @@ func (e *Error) hint() string {
 	case errors.Is(e.Err, unix.EPERM) || errors.Is(e.Err, unix.EACCES):
 		return " (CAP_NET_ADMIN in the namespace is needed)"
 	case errors.Is(e.Err, unix.EAFNOSUPPORT) || errors.Is(e.Err, unix.EOPNOTSUPP) || errors.Is(e.Err, unix.EPROTONOSUPPORT):
-		return " (the kernel lacks nf_tables with family inet, NAT and conntrack, or SOCK_DESTROY)"
+		return " (the kernel lacks nf_tables with family inet, NAT, conntrack and its zones, or SOCK_DESTROY)"
 	}
 	return ""
 }

@@ -116,5 +116,8 @@ func isReply() []expr.Any {
 	return []expr.Any{loadConn(expr.CtKeyDIRECTION), equal([]byte{ipCtDirReply})}
 }
 
-// ipCtDirReply is IP_CT_DIR_REPLY of linux/netfilter/nf_conntrack_tuple_common.h.
-const ipCtDirReply = 1
+// Directions of linux/netfilter/nf_conntrack_tuple_common.h.
+const (
+	ipCtDirOriginal = 0
+	ipCtDirReply    = 1
+)

@@ -59,7 +59,9 @@ func (w *world) edit(change func(*kernel)) {
 	w.must(k.nft.Flush())
 }
 
-func inet(name string) *nftables.Table { return table{name: name}.kernel() }
+func inet(name string) *nftables.Table {
+	return &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
+}
 
 func deleteTables(names ...string) func(*world) {
 	return func(w *world) {

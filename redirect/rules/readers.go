@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,7 +28,21 @@ func (s *sentence) meta(a attributes) bool {
 
 func (s *sentence) ct(a attributes) bool {
 	key, to, from := a.take(unix.NFTA_CT_KEY), a.take(unix.NFTA_CT_DREG), a.take(unix.NFTA_CT_SREG)
+	if key == unix.NFT_CT_ZONE {
+		return s.zone(a, to, from)
+	}
 	return s.loadOrSet(ctOperands[key], to, from)
+}
+
+// zone knows one of its forms: a given number is set, for one direction.
+func (s *sentence) zone(a attributes, to, from uint32) bool {
+	direction := writeDirection(a[unix.NFTA_CT_DIRECTION])
+	if to != 0 || from != register || s.value.given == nil || !slices.Contains([]string{"original", "reply"}, direction) {
+		return false
+	}
+	delete(a, unix.NFTA_CT_DIRECTION)
+	s.say("ct " + direction + " zone set " + writeZone(s.value.given))
+	return true
 }
 
 func (s *sentence) loadOrSet(o operand, to, from uint32) bool {
@@ -35,7 +50,7 @@ func (s *sentence) loadOrSet(o operand, to, from uint32) bool {
 	case o.write == nil:
 		return false
 	case to == register && from == 0:
-		s.value = o
+		s.value = loaded{operand: o}
 		return true
 	case to == 0 && from == register && s.value.write != nil:
 		s.say(o.text + " set " + s.value.text)
@@ -50,7 +65,7 @@ func (s *sentence) fib(a attributes) bool {
 	if to != register || result != unix.NFT_FIB_RESULT_ADDRTYPE || flags != unix.NFTA_FIB_F_SADDR {
 		return false
 	}
-	s.value = operand{"fib saddr type", writeAddressType, " "}
+	s.value = loaded{operand: operand{"fib saddr type", writeAddressType, " "}}
 	return true
 }
 
@@ -76,7 +91,7 @@ func (s *sentence) payload(a attributes) bool {
 		return false
 	}
 	s.implied = ""
-	s.value = o
+	s.value = loaded{operand: o}
 	return true
 }
 
@@ -98,7 +113,7 @@ func (s *sentence) bitwise(a attributes) bool {
 	default:
 		text += " ^ " + writeMark(xor)
 	}
-	s.value = operand{text, s.value.write, " == "}
+	s.value = loaded{operand: operand{text, s.value.write, " == "}}
 	return true
 }
 
@@ -144,7 +159,7 @@ func (s *sentence) immediate(a attributes) bool {
 	if a.take(unix.NFTA_IMMEDIATE_DREG) != register || len(data) != 2 {
 		return false
 	}
-	s.value = operand{writePort(data), writePort, " "}
+	s.value = loaded{operand{writePort(data), writePort, " "}, data}
 	return true
 }
 

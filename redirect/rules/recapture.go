@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"errors"
+
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -11,8 +13,15 @@ import (
 // Recapture installs where capture was away for a while, and has connections that were
 // made meanwhile decided anew: their next packet is redirected, so they are reset. After
 // Install alone they would go on past capture, in plaintext, for as long as they live.
+//
+// Rules of a proxy from before deliveries had a zone have captured all the time: they are
+// completed, and nothing is reset.
 func Recapture(n *netns.Namespace, p Plan) error {
-	if err := Install(n, p); err != nil {
+	var before *Drift
+	if err := Verify(n, p); err != nil && !errors.As(err, &before) {
+		return err
+	}
+	if err := Install(n, p); err != nil || before.onlyWithoutZone() {
 		return err
 	}
 	k, err := openKernel(n)

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/google/nftables"
-	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
 
@@ -60,7 +59,7 @@ var policies = map[nftables.ChainPolicy]string{
 func (r rule) String() string {
 	var s sentence
 	for _, e := range r.exprs {
-		element, err := expr.Marshal(unix.NFPROTO_INET, e)
+		element, err := marshal(e)
 		if err != nil { // of our own expressions: a bug, and Install reports it too
 			return fmt.Sprintf("%T cannot be sent: %v", e, err)
 		}

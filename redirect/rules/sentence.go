@@ -13,8 +13,14 @@ import (
 // full, an attribute too many included, it writes as bytes: nothing is lost.
 type sentence struct {
 	words   []string
-	value   operand // what the register holds
-	implied string  // a protocol match that the next word may include: "tcp dport"
+	value   loaded
+	implied string // a protocol match that the next word may include: "tcp dport"
+}
+
+// loaded is what the register holds.
+type loaded struct {
+	operand
+	given []byte // the value itself, if the rule gave it: how it is written depends on what it is for
 }
 
 // An operand is something loaded into the register.
@@ -46,7 +52,7 @@ func (s *sentence) read(element []byte) {
 	reader := readers[name]
 	if err != nil || innerErr != nil || reader == nil || !reader(s, inner) || len(inner) > 0 {
 		s.say(fmt.Sprintf("[%s %x]", name, data))
-		s.value = operand{}
+		s.value = loaded{}
 	}
 }
 

@@ -63,6 +63,9 @@ func changedField(e expr.Any, field int) expr.Any {
 		f.SetUint(f.Uint() ^ 1<<4)
 	case reflect.Int64, reflect.Int:
 		f.SetInt(f.Int() ^ 1)
+	case reflect.Struct: // what is embedded is sent
+		inner := changed.Elem().Addr().Interface().(*originalZone)
+		inner.Key ^= 1 << 4
 	case reflect.Bool:
 		f.SetBool(!f.Bool())
 	case reflect.Slice:
@@ -75,8 +78,8 @@ func changedField(e expr.Any, field int) expr.Any {
 	default:
 		return nil
 	}
-	before, err := expr.Marshal(unix.NFPROTO_INET, e)
-	after, afterErr := expr.Marshal(unix.NFPROTO_INET, changed.Interface().(expr.Any))
+	before, err := marshal(e)
+	after, afterErr := marshal(changed.Interface().(expr.Any))
 	if err != nil || afterErr != nil || string(before) == string(after) {
 		return nil
 	}
@@ -96,6 +99,7 @@ func TestWordsOfOtherRules(t *testing.T) {
 		`iifname "et"*`:                       {load(expr.MetaKeyIIFNAME), equal([]byte("et"))},
 		"meta l4proto tcp ct mark & 0x00000fff != 0x00000111": slices.Concat(isTCP(), connMarkIsNot(0x111)),
 		"meta mark set meta mark & 0x0000000f ^ 0x00000001":   {load(expr.MetaKeyMARK), masked(0xf, 1), &expr.Meta{Key: expr.MetaKeyMARK, Register: register, SourceRegister: true}},
+		"ct original zone set 258":                            setOriginalZone(258),
 	} {
 		if got := (rule{exprs: exprs}).String(); got != want {
 			t.Errorf("%+v in words: %s, want %s", exprs, got, want)
@@ -112,6 +116,11 @@ func TestWordsOfOtherRules(t *testing.T) {
 		if got := (rule{exprs: []expr.Any{e}}).String(); !strings.HasPrefix(got, "["+name+" ") {
 			t.Errorf("%+v in words: %s, want its bytes", e, got)
 		}
+	}
+	// A zone that is not the one given, but what was loaded after it.
+	zone := setOriginalZone(1)
+	if got := (rule{exprs: slices.Insert(zone, 1, expr.Any(load(expr.MetaKeyMARK)))}).String(); !strings.HasPrefix(got, "[ct ") {
+		t.Errorf("a zone out of the mark in words: %s, want its bytes", got)
 	}
 }
 
@@ -140,7 +149,7 @@ func ruleMessage(tb testing.TB, tableName, chainName string, r rule) []byte {
 	tb.Helper()
 	list := nl.NewRtAttr(unix.NLA_F_NESTED|unix.NFTA_RULE_EXPRESSIONS, nil)
 	for _, e := range r.exprs {
-		b, err := expr.Marshal(unix.NFPROTO_INET, e)
+		b, err := marshal(e)
 		if err != nil {
 			tb.Fatal(err)
 		}

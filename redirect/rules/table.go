@@ -16,6 +16,9 @@ const (
 	guardName   = "bulkhead-guard"
 )
 
+// zoneChain is the chain of the keep table that tells conntrack deliveries from other connections.
+const zoneChain = "zone"
+
 // Where istio-cni has kubelet's probes come from, by SNAT in the host's netns.
 var (
 	probe4 = netip.MustParseAddr("169.254.7.127")
@@ -101,8 +104,8 @@ func (p Plan) leaving() []rule {
 	return []rule{newRule("everything else that leaves", isTCP(), setConnMark(redirect.MarkCaptured), redirectTo(to))}
 }
 
-// keepTable holds NAT and conntrack in place for established connections, and
-// leads the application's replies back to the proxy.
+// keepTable holds NAT and conntrack in place for established connections, keeps
+// deliveries apart from others, and leads the application's replies back to the proxy.
 //
 // Its NAT chains are empty on purpose: their presence keeps translation going.
 // Only replies are marked: marking the proxy's own packets as well, as Istio
@@ -116,6 +119,12 @@ func keepTable() table {
 		{
 			name: "nat-output", kind: nftables.ChainTypeNAT,
 			hook: nftables.ChainHookOutput, priority: nftables.ChainPriorityNATDest,
+		},
+		{
+			// Before conntrack looks, and wherever the packet goes: over lo it keeps what was found.
+			name: zoneChain, kind: nftables.ChainTypeFilter,
+			hook: nftables.ChainHookOutput, priority: nftables.ChainPriorityRaw,
+			rules: []rule{newRule("the proxy delivers", isDelivery(), setOriginalZone(deliveryZone))},
 		},
 		{
 			name: "save", kind: nftables.ChainTypeFilter,

@@ -26,6 +26,14 @@ func writePort(b []byte) string {
 	return strconv.Itoa(int(binary.BigEndian.Uint16(b)))
 }
 
+// writeZone writes a number that is in the order of the machine.
+func writeZone(b []byte) string {
+	if len(b) != 2 {
+		return writeBytes(b)
+	}
+	return strconv.Itoa(int(binary.NativeEndian.Uint16(b)))
+}
+
 // writeInterface marks a name without its padding as the prefix that it matches.
 func writeInterface(b []byte) string {
 	name := strings.TrimRight(string(b), "\x00")
@@ -49,7 +57,7 @@ func writeNetwork(b []byte) string {
 	return name(b, map[byte]string{unix.NFPROTO_IPV4: "ipv4", unix.NFPROTO_IPV6: "ipv6"})
 }
 func writeDirection(b []byte) string {
-	return name(b, map[byte]string{0: "original", ipCtDirReply: "reply"})
+	return name(b, map[byte]string{ipCtDirOriginal: "original", ipCtDirReply: "reply"})
 }
 
 func writeAddressType(b []byte) string {

@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,6 +117,14 @@ func TestVerifyDetects(t *testing.T) {
 			wanted: "oifname \"lo\" accept",
 			found:  "oifname \"lo\"* accept",
 		},
+		"zone for both directions": { // which the library writes by itself
+			damage: func(w *world, k *kernel) {
+				k.nft.FlushChain(&nftables.Chain{Name: zoneChain, Table: inet(keepName)})
+				w.addRule(k, keepName, zoneChain, slices.Concat(isDelivery(), setOriginalZone(deliveryZone))...)
+			},
+			wanted: "ct original zone set 1",
+			found:  "[ct ",
+		},
 		"deleted capture table": {
 			damage: func(w *world, k *kernel) { k.nft.DelTable(inet(captureName)) },
 			wanted: "table",
@@ -161,20 +170,17 @@ func TestVerifyDetects(t *testing.T) {
 		},
 		"policy": {
 			damage: func(w *world, k *kernel) {
-				c := guardTable(false).chains[0].kernel(inet(guardName))
-				policy := nftables.ChainPolicyDrop
-				c.Policy = &policy
-				k.nft.AddChain(c)
+				c, policy := guardTable(false).chains[0], nftables.ChainPolicyDrop
+				k.nft.AddChain(&nftables.Chain{Name: c.name, Table: inet(guardName), Type: c.kind, Hooknum: c.hook, Priority: c.priority, Policy: &policy})
 			},
 			wanted: "policy accept",
 			found:  "policy drop",
 		},
 		"chain elsewhere": {
 			damage: func(w *world, k *kernel) {
-				k.nft.DelTable(inet(guardName))
 				g := guardTable(false)
 				g.chains[0].hook = nftables.ChainHookInput
-				k.refill(g)
+				w.must(k.put(StepTable, g))
 			},
 			wanted: "hook postrouting",
 			found:  "hook input",

@@ -105,7 +105,7 @@ func (w *world) dialWith(n *netns.Namespace, o netns.DialOptions) *net.TCPConn {
 // deliver connects to the application in the pod as the proxy does.
 func (w *world) deliver(source netip.Addr, to netip.AddrPort) *net.TCPConn {
 	w.Helper()
-	return w.dialWith(w.A, netns.DialOptions{Remote: to, Source: source, Transparent: true, Mark: redirect.MarkProxy})
+	return w.dialWith(w.A, netns.DialOptions{Remote: to, Source: source, Transparent: true, Mark: redirect.MarkDelivery})
 }
 
 func (w *world) accept(l *net.TCPListener) *net.TCPConn {
