@@ -128,6 +128,28 @@ func Subjects(isolations []string, r measure.Restart) ([]lab.Subject, error) {
 	return all, nil
 }
 
+// Over makes of each subject one for each transport, side by side; what has no tunnels stays
+// one. An error is a *lab.Misuse.
+func Over(transports []string, subjects []lab.Subject) (all []lab.Subject, err error) {
+	for i, t := range transports {
+		if slices.Contains(transports[:i], t) {
+			return nil, &lab.Misuse{Sentence: fmt.Sprintf("transport %q is given twice", t)}
+		}
+	}
+	for _, s := range subjects {
+		for i, t := range transports {
+			one, err := s.Over(t)
+			if err != nil {
+				return nil, err
+			}
+			if i == 0 || s.Isolation != lab.None {
+				all = append(all, one)
+			}
+		}
+	}
+	return all, nil
+}
+
 // WithBudgetsOff adds a row after each of shared cells with budgets, like it but for
 // them: what budgets are worth is seen side by side.
 func WithBudgetsOff(subjects []lab.Subject) (all []lab.Subject) {

@@ -32,7 +32,7 @@ func plan(p Params, t lab.Topology, id string, started time.Time) *measure.Run {
 	}
 	for _, s := range p.Subjects {
 		run.Subjects = append(run.Subjects, measure.Subject{
-			Name: s.Name, Isolation: s.Isolation, Custody: custody(s), Liveness: s.Liveness, Budgets: budgets(s), Delay: int64(restartDelay(s)),
+			Name: s.Name, Isolation: s.Isolation, Custody: custody(s), Liveness: s.Liveness, Budgets: budgets(s), Transport: s.Transport, Delay: int64(restartDelay(s)),
 		})
 	}
 	run.Flows = flows(p, t)

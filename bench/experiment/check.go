@@ -26,7 +26,7 @@ func (e *Experiment) check(r *reader) {
 
 // notOfTheft is what has no meaning for the experiment that is about keys.
 var notOfTheft = []string{
-	"method.for", "method.times", "method.sweep", "method.observe", "steady", "rollback", "graph", "topology", "load", "repeats",
+	"method.for", "method.times", "method.sweep", "method.observe", "steady", "rollback", "graph", "topology", "load", "repeats", "transports",
 }
 
 func (e *Experiment) checkMethod(r *reader) {

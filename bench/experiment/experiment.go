@@ -17,6 +17,7 @@ type Experiment struct {
 	Topology   Topology `json:"topology"` // no pods: the default one
 	Load       Load     `json:"load"`
 	Isolations []string `json:"isolations"`
+	Transports []string `json:"transports"`
 	Repeats    int      `json:"repeats"`
 	Seed       int64    `json:"seed"`
 	Restart    Restart  `json:"restart"`
@@ -121,5 +122,6 @@ func (e Experiment) Clone() Experiment {
 	}
 	e.Graph.Edges, e.Graph.Denied = slices.Clone(e.Graph.Edges), slices.Clone(e.Graph.Denied)
 	e.Topology.Pods, e.Isolations = slices.Clone(e.Topology.Pods), slices.Clone(e.Isolations)
+	e.Transports = slices.Clone(e.Transports)
 	return e
 }

@@ -10,6 +10,7 @@ import (
 var (
 	Isolations = []string{"none", "sidecar", "workload", "service-account", "namespace", "shared"}
 	Restarts   = []string{"kubelet", "equal"}
+	Transports = []string{"http2", "quic"}
 )
 
 // KeyTheft is the experiment that is about keys and not about flows: no fault of the catalogue.
@@ -45,6 +46,8 @@ func (e *Experiment) table() object {
 		{"load", "what the edges carry", false, e.Load.table()},
 		{"isolations", "what is compared, in the order of the table; shared makes two rows", false,
 			list[string]{&e.Isolations, func(s *string) shape { return oneOf(s, Isolations...) }, 1, len(Isolations)}},
+		{"transports", "what carries tunnels, a row of each isolation for each", false,
+			list[string]{&e.Transports, func(s *string) shape { return oneOf(s, Transports...) }, 1, len(Transports)}},
 		{"repeats", "how often every isolation has its turn", false, whole(&e.Repeats, 1, 1000)},
 		{"seed", "of the order of turns and the offsets of flows", false, whole(&e.Seed, math.MinInt64, math.MaxInt64)},
 		{"restart", "how what died comes back", false, e.Restart.table()},

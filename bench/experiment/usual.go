@@ -19,13 +19,14 @@ const usualEdges = 14
 func usual() Experiment {
 	seconds := func(s float64) Duration { return Duration(s * float64(time.Second)) }
 	return Experiment{
-		Steady:   Steady{For: seconds(1), Within: seconds(20), Baseline: seconds(3), Control: seconds(3)},
-		Method:   Method{Observe: seconds(8)},
-		Rollback: Rollback{Clean: seconds(2), Undone: seconds(3)},
-		Culprit:  "tenant-a/checkout",
-		Load:     Load{Period: seconds(0.05), Timeout: seconds(2)},
-		Restart:  Restart{Mode: "kubelet", TimeScale: 0.1},
-		Repeats:  1, Seed: 7,
+		Steady:     Steady{For: seconds(1), Within: seconds(20), Baseline: seconds(3), Control: seconds(3)},
+		Method:     Method{Observe: seconds(8)},
+		Rollback:   Rollback{Clean: seconds(2), Undone: seconds(3)},
+		Culprit:    "tenant-a/checkout",
+		Load:       Load{Period: seconds(0.05), Timeout: seconds(2)},
+		Restart:    Restart{Mode: "kubelet", TimeScale: 0.1},
+		Transports: []string{"http2"},
+		Repeats:    1, Seed: 7,
 	}
 }
 

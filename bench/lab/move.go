@@ -42,7 +42,7 @@ func (l *Lab) Move(ctx context.Context, pod, to string) (json.RawMessage, error)
 			next = before
 			break
 		}
-		next = &away{sidecar: l.sidecar(p, d.subject.Restart)}
+		next = &away{sidecar: l.sidecar(p, d.subject)}
 		if err := next.sidecar.start(ctx); err != nil {
 			next.sidecar.stop()
 			return nil, at("move", pod, err)

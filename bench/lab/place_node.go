@@ -34,7 +34,20 @@ type nodeConfig struct {
 }
 
 type tunnelsConfig struct {
-	Pool string `json:"pool"`
+	Pool string `json:"pool,omitempty"`
+	QUIC string `json:"quic,omitempty"`
+}
+
+// tunnels are what a file says of them; nil: nothing.
+func (s Subject) tunnels() *tunnelsConfig {
+	c := tunnelsConfig{Pool: s.Pool}
+	if s.Transport == OverQUIC {
+		c.QUIC = "on"
+	}
+	if c == (tunnelsConfig{}) {
+		return nil
+	}
+	return &c
 }
 
 type livenessConfig struct {
@@ -169,9 +182,7 @@ func (l *Lab) nodeConfig(n Node, s Subject, socket string) nodeConfig {
 		c.Cell = l.binOf(s, "bulkhead-cell")
 		c.Mesh, c.Discovery = l.path(meshFile), nil // an older build may not speak xDS
 	}
-	if s.Pool != "" {
-		c.Tunnels = &tunnelsConfig{s.Pool}
-	}
+	c.Tunnels = s.tunnels()
 	if s.Stressed {
 		c.Walls = stressedWalls
 		c.Budgets.Limits = stressedBudget

@@ -26,6 +26,7 @@ type sidecarConfig struct {
 	Ready     string           `json:"ready"`
 	Faults    string           `json:"faults"`
 	Admin     string           `json:"admin"`
+	Tunnels   *tunnelsConfig   `json:"tunnels,omitempty"`
 }
 
 // caConfig is where a data plane has its SVIDs signed.
@@ -47,7 +48,7 @@ func (l *Lab) discovery(owner string) *discoveryConfig {
 
 func (l *Lab) planSidecars(d *dataPlane) {
 	for _, p := range l.topology.Pods {
-		c := l.sidecar(p, d.subject.Restart)
+		c := l.sidecar(p, d.subject)
 		d.containers = append(d.containers, c)
 		d.serving[p.Name()] = c
 	}
@@ -71,15 +72,15 @@ func (l *Lab) displaceSidecars(ctx context.Context) error {
 }
 
 // sidecar is the container beside one pod's application.
-func (l *Lab) sidecar(p Pod, restart Policy) *container {
+func (l *Lab) sidecar(p Pod, s Subject) *container {
 	ready := l.podFile(p.Name(), "ready")
 	return &container{
 		name:   "sidecar " + p.Name(),
 		node:   p.Node,
-		policy: restart,
+		policy: s.Restart,
 		grace:  Drain + time.Second,
 		report: l.event,
-		begin:  func() (*process, error) { return l.startSidecar(p, ready) },
+		begin:  func() (*process, error) { return l.startSidecar(p, s, ready) },
 		serve: func(ctx context.Context, c *process) error {
 			return poll(ctx, c, func() (bool, error) {
 				_, err := os.Stat(ready)
@@ -94,12 +95,12 @@ const sidecarUID = 1337
 
 // startSidecar starts it as a kubelet would: inside the pod, with a root, a pid
 // namespace, a cgroup and a uid of its own, and with the one capability that it needs.
-func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
+func (l *Lab) startSidecar(p Pod, s Subject, ready string) (*process, error) {
 	if err := os.Remove(ready); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	config := l.podFile(p.Name(), "config.yaml")
-	if err := l.writeSidecar(p, config, ready); err != nil {
+	if err := l.writeSidecar(p, s, config, ready); err != nil {
 		return nil, err
 	}
 	link, err := l.linkCell(p.Name())
@@ -147,10 +148,10 @@ func (l *Lab) startSidecar(p Pod, ready string) (*process, error) {
 }
 
 // writeSidecar writes what a manifest would mount, for the sidecar's uid.
-func (l *Lab) writeSidecar(p Pod, config, ready string) error {
+func (l *Lab) writeSidecar(p Pod, s Subject, config, ready string) error {
 	b, err := yaml.Marshal(sidecarConfig{
 		Workload: p.Name(), Discovery: l.discovery(p.Name()), Ready: ready, Faults: l.faultsFile(p), Drain: Drain.String(), Admin: l.sidecarSocket(p),
-		CA: caConfig{Socket: l.socketOf(CA), Token: l.tokenFile(p.Name())},
+		CA: caConfig{Socket: l.socketOf(CA), Token: l.tokenFile(p.Name())}, Tunnels: s.tunnels(),
 	})
 	if err != nil {
 		return err

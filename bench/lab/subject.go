@@ -83,6 +83,8 @@ type Subject struct {
 	// Bin is where the executables of a node's data plane are, of another build perhaps;
 	// empty: beside the lab's own.
 	Bin string
+	// Transport is what carries tunnels: OverQUIC, or empty: HTTP/2 alone.
+	Transport string
 	// Pool is PoolOff, or empty: streams share tunnels. Only of a node's isolations.
 	Pool string
 	// Stressed raises a node's limits above what a load needs that no application makes.
@@ -91,6 +93,27 @@ type Subject struct {
 
 // PoolOff has every connection pay for a tunnel of its own.
 const PoolOff = "off"
+
+// What carries tunnels. Over QUIC means that peers go over to it when they have heard of each
+// other over HTTP/2.
+const (
+	OverHTTP2 = "http2"
+	OverQUIC  = "quic"
+)
+
+// Transports are all of them.
+var Transports = []string{OverHTTP2, OverQUIC}
+
+// Over is the subject with its tunnels over a transport. None has no tunnels.
+func (s Subject) Over(transport string) (Subject, error) {
+	switch {
+	case !slices.Contains(Transports, transport):
+		return s, &Misuse{fmt.Sprintf("transport %q is not known: use one of %s", transport, strings.Join(Transports, ", "))}
+	case transport == OverQUIC && s.Isolation != None:
+		s.Transport, s.Name = OverQUIC, s.Name+" over QUIC"
+	}
+	return s, nil
+}
 
 // NodeSubject is a subject of one of the isolations that live on a node, with all
 // defences: custody with the anchor, liveness on, cells restarted by their keeper.
@@ -130,6 +153,9 @@ func (s Subject) validate() error {
 	}
 	if s.Budgets != "" && s.Budgets != BudgetsOff {
 		return fmt.Errorf("budgets %q: leave it empty or use %s", s.Budgets, BudgetsOff)
+	}
+	if s.Transport != "" && s.Transport != OverQUIC {
+		return fmt.Errorf("transport %q: leave it empty or use %s", s.Transport, OverQUIC)
 	}
 	if s.Pool != "" && s.Pool != PoolOff {
 		return fmt.Errorf("pool %q: leave it empty or use %s", s.Pool, PoolOff)

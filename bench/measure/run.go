@@ -28,6 +28,9 @@ const (
 	BudgetsOff = "off"
 )
 
+// TransportQUIC is that of a subject whose tunnels go over to QUIC.
+const TransportQUIC = "quic"
+
 // Run is run.json: everything about a drill except its requests. Durations and
 // monotonic times are nanoseconds.
 type Run struct {
@@ -107,10 +110,11 @@ func (f *Flow) judged() bool { return !f.Sentinel && !f.Denied }
 type Subject struct {
 	Name      string `json:"name"` // of the row
 	Isolation string `json:"isolation"`
-	Custody   string `json:"custody"`           // anchor or cell
-	Liveness  bool   `json:"liveness"`          // the keeper pings its cells
-	Budgets   string `json:"budgets,omitempty"` // on or off; empty where there are none, and in records from before
-	Delay     int64  `json:"delay"`             // between the death of the data plane and its first restart
+	Custody   string `json:"custody"`             // anchor or cell
+	Liveness  bool   `json:"liveness"`            // the keeper pings its cells
+	Budgets   string `json:"budgets,omitempty"`   // on or off; empty where there are none, and in records from before
+	Transport string `json:"transport,omitempty"` // quic: tunnels go over to it; empty: HTTP/2 alone, and in records from before
+	Delay     int64  `json:"delay"`               // between the death of the data plane and its first restart
 }
 
 // Segment is one fault, or the absence of one, on one subject: a baseline

@@ -93,6 +93,9 @@ func (r *Run) checkSubjects() error {
 		if s.Budgets != "" && s.Budgets != BudgetsOn && s.Budgets != BudgetsOff {
 			return fmt.Errorf("subject %q: budgets %q are neither %s nor %s", s.Name, s.Budgets, BudgetsOn, BudgetsOff)
 		}
+		if s.Transport != "" && s.Transport != TransportQUIC {
+			return fmt.Errorf("subject %q: transport %q is not %s", s.Name, s.Transport, TransportQUIC)
+		}
 		seen[s.Name] = true
 	}
 	return nil

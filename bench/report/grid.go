@@ -13,7 +13,8 @@ func (d *Document) Grid() (head []string, rows [][]string) {
 	if n := d.Result.Null; n != nil {
 		rows = append(rows, d.cells(n, "null, each"))
 	}
-	return head, rows
+	all := d.withTransport(append([][]string{head}, rows...), 1)
+	return all[0], all[1:]
 }
 
 // Heading is what was done to whom, and with what: the head of the table.

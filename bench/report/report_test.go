@@ -179,3 +179,23 @@ func TestTheHeadIsTrueOfAnyFault(t *testing.T) {
 		}
 	}
 }
+
+// A column says what carried the tunnels, where it was not HTTP/2 everywhere.
+func TestTransportColumn(t *testing.T) {
+	d := &Document{
+		Run: &measure.Run{Subjects: []measure.Subject{
+			{Name: "none", Isolation: "none"}, {Name: "shared", Isolation: "shared"}, {Name: "shared over QUIC", Isolation: "shared"},
+		}},
+		Result: &measure.Result{Rows: []measure.Row{{Subject: "none"}, {Subject: "shared"}, {Subject: "shared over QUIC"}}, Null: &measure.Row{}},
+	}
+	if head, rows := d.Grid(); len(head) != len(headings[0]) || len(rows[0]) != len(head) {
+		t.Errorf("over HTTP/2 alone: %q, %q", head, rows)
+	}
+	d.Run.Subjects[2].Transport = measure.TransportQUIC
+	head, rows := d.Grid()
+	for i, want := range []string{"-", "HTTP/2", "QUIC", "-"} {
+		if head[1] != "transport" || len(rows[i]) != len(head) || rows[i][1] != want {
+			t.Errorf("%q: %q, want %s", head, rows[i], want)
+		}
+	}
+}

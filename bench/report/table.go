@@ -61,7 +61,7 @@ func (d *Document) writeRows(b *strings.Builder) {
 	if n := d.Result.Null; n != nil {
 		rows = append(rows, d.cells(n, "null, each"))
 	}
-	align(b, rows)
+	align(b, d.withTransport(rows, len(headings)))
 }
 
 // cells is one row of the table.

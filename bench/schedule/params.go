@@ -51,7 +51,8 @@ func Params(e experiment.Experiment, who Who) (drill.Params, error) {
 	if fault.Budgeted(p.Fault) {
 		p.Subjects = drill.WithBudgetsOff(p.Subjects)
 	}
-	return p, nil
+	p.Subjects, err = drill.Over(e.Transports, p.Subjects)
+	return p, err
 }
 
 func times(e experiment.Experiment) drill.Times {

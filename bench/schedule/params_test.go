@@ -21,6 +21,9 @@ func TestFilesKnowTheLab(t *testing.T) {
 	if !slices.Equal(experiment.Isolations, lab.Isolations) {
 		t.Errorf("isolations: %v, the lab has %v", experiment.Isolations, lab.Isolations)
 	}
+	if !slices.Equal(experiment.Transports, lab.Transports) {
+		t.Errorf("transports: %v, the lab has %v", experiment.Transports, lab.Transports)
+	}
 	if !slices.Equal(experiment.Restarts, []string{drill.RestartKubelet, drill.RestartEqual}) {
 		t.Errorf("restarts: %v", experiment.Restarts)
 	}

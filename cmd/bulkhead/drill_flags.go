@@ -20,6 +20,7 @@ import (
 // drillFlags are those of `drill run`. What was not given leaves an experiment as it is.
 type drillFlags struct {
 	isolations []string
+	transports []string
 	culprit    string
 	seed       int64
 	restart    string
@@ -37,6 +38,7 @@ func (f *drillFlags) add(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringSliceVar(&f.isolations, "isolation", drill.DefaultIsolations,
 		"what to drill, in the order of the table: "+strings.Join(lab.Isolations, ", ")+"; shared makes two rows")
+	flags.StringSliceVar(&f.transports, "transport", []string{lab.OverHTTP2}, "what carries tunnels: "+strings.Join(lab.Transports, ", ")+", or both for a row each")
 	flags.StringVar(&f.culprit, "culprit", "tenant-a/checkout", "the workload whose data plane is struck")
 	flags.Int64Var(&f.seed, "seed", 7, "of the order of experiments and subjects, and the offsets of flows")
 	flags.StringVar(&f.restart, "restart", drill.RestartKubelet,
@@ -140,6 +142,9 @@ func (f *drillFlags) change(c *cobra.Command, e *experiment.Experiment) {
 	if e.Method.Fault == experiment.KeyTheft {
 		return
 	}
+	if set("transport") {
+		e.Transports = f.transports
+	}
 	if set("repeat") {
 		e.Repeats = f.repeat
 	}
@@ -157,7 +162,7 @@ func (f *drillFlags) command(c *cobra.Command, args []string) string {
 	for _, a := range args {
 		words = append(words, quoted(a))
 	}
-	for _, name := range []string{"quick", "all", "isolation", "culprit", "seed", "restart", "time-scale", "repeat", "long", "new"} {
+	for _, name := range []string{"quick", "all", "isolation", "transport", "culprit", "seed", "restart", "time-scale", "repeat", "long", "new"} {
 		if c.Flags().Changed(name) {
 			value := strings.Trim(c.Flags().Lookup(name).Value.String(), "[]") // pflag's brackets of a list
 			words = append(words, "--"+name+"="+quoted(value))

@@ -16,23 +16,29 @@ import (
 // upFlags are those of `lab up`, and of its worker.
 type upFlags struct {
 	isolation string
+	transport string
 	timeScale float64
 }
 
 func (f *upFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.isolation, "isolation", lab.Shared, "what shares a data plane process: "+strings.Join(lab.Isolations, ", "))
+	c.Flags().StringVar(&f.transport, "transport", lab.OverHTTP2, "what carries tunnels: "+strings.Join(lab.Transports, ", "))
 	c.Flags().Float64Var(&f.timeScale, "time-scale", 1, "multiplies the kubelet's delays before it restarts what died (10 s, doubling, at most 300 s)")
 }
 
 func (f *upFlags) args() []string {
-	return []string{"up", "--isolation", f.isolation, "--time-scale", strconv.FormatFloat(f.timeScale, 'g', -1, 64)}
+	return []string{"up", "--isolation", f.isolation, "--transport", f.transport, "--time-scale", strconv.FormatFloat(f.timeScale, 'g', -1, 64)}
 }
 
 func (f *upFlags) subject() (lab.Subject, error) {
 	if !(f.timeScale >= 0.001 && f.timeScale <= 1) { // also refuses NaN
 		return lab.Subject{}, usageError{fmt.Errorf("time scale %v is outside 0.001 to 1", f.timeScale)}
 	}
-	return lab.SubjectOf(f.isolation, lab.Kubelet(f.timeScale))
+	s, err := lab.SubjectOf(f.isolation, lab.Kubelet(f.timeScale))
+	if err != nil {
+		return s, err
+	}
+	return s.Over(f.transport)
 }
 
 func newLabUpCommand() *cobra.Command {
