@@ -109,6 +109,7 @@ func (p *pod) isLeft() bool { return p.dropped == nil && (p.drained || p.placed.
 func (k *Keeper) serving(d *duty) {
 	d.ready = true
 	p := d.pod
+	k.clear(p)
 	p.report(nil)
 	if p.dropped == nil {
 		k.checkFailure(p)

@@ -27,9 +27,6 @@ func (k *Keeper) exited(e anchor.Event) {
 	}
 	x.series.Close()
 	x.out = nil
-	if e.Status != 0 {
-		k.suspect(x)
-	}
 	status := statusText(e.Status)
 	if k.countOOMKills(c) {
 		status += " by the kernel, out of memory"
@@ -46,10 +43,14 @@ func (k *Keeper) exited(e anchor.Event) {
 	} else {
 		c.draining = slices.DeleteFunc(c.draining, func(y *process) bool { return y == x })
 	}
-	for _, p := range x.snapshot() {
+	pods := x.snapshot()
+	for _, p := range pods {
 		if d := p.duties[x]; d != nil {
 			k.end(d)
 		}
+	}
+	if e.Status != 0 {
+		k.suspect(pods) // who serves nobody any more, or a knock would stay in the backlog
 	}
 	k.tidy(c)
 }

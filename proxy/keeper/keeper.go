@@ -52,9 +52,9 @@ type Keeper struct {
 	prober   prober
 	looks    looks
 	verified verifications
-	entry    sync.RWMutex // held by pods that are being taken in; guards leaving
-	leaving  bool         // the node is rolled back
-	rolling  sync.Mutex   // held by the one rollback that is under way
+	entry    entry      // of pods that are being taken in; guards leaving
+	leaving  bool       // the node is rolled back
+	rolling  sync.Mutex // held by the one rollback that is under way
 	// recaptured counts the pods' rules that somebody else had changed.
 	recaptured atomic.Int64
 
@@ -83,7 +83,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	}
 	k := &Keeper{
 		config: c, log: log, anchor: client, since: time.Now(), level: c.Level,
-		calls: make(chan func()), ended: make(chan struct{}),
+		calls: make(chan func()), ended: make(chan struct{}), entry: newEntry(),
 		pods: map[string]*pod{}, cells: map[string]*keptCell{}, processes: map[string]*process{}, series: istio.New(istio.Options{}),
 	}
 	k.prober.keeper = k

@@ -33,9 +33,18 @@ func (k *Keeper) inspectAll() {
 	}
 }
 
-// suspect looks at the listeners that a process which ended abnormally had in hand.
-func (k *Keeper) suspect(x *process) {
-	for _, p := range x.snapshot() {
+// suspect looks at the listeners that a process which ended abnormally had in hand, at once,
+// and knocks when somebody serves the pods again.
+func (k *Keeper) suspect(pods map[string]*pod) {
+	for _, p := range pods {
+		p.suspected = true
+		k.inspect(p, true)
+	}
+}
+
+// clear knocks at the listeners of a pod that is served again, if they were suspected.
+func (k *Keeper) clear(p *pod) {
+	if p.suspected {
 		k.inspect(p, true)
 	}
 }
@@ -66,7 +75,10 @@ func (k *Keeper) inspect(p *pod, knock bool) {
 	if i.due == nil {
 		i.due = map[*pod]bool{}
 	}
-	i.due[p] = i.due[p] || knock && p.isServed()
+	if knock = knock && p.isServed(); knock {
+		p.suspected = false
+	}
+	i.due[p] = i.due[p] || knock
 	if !i.running {
 		i.running = true
 		k.running.Go(k.inspecting)

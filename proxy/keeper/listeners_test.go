@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -161,4 +162,65 @@ func TestAKnockIsClosedAtOnce(t *testing.T) {
 	if log := n.stderr.String(); strings.Contains(log, `"connection failed"`) {
 		t.Error("a knock is in the log")
 	}
+}
+
+// After a crash nobody knocks before somebody accepts: a knock would stay in the backlog, as a
+// connection that a rollback waits for. The listeners are knocked at when the successor serves.
+func TestNobodyKnocksAtADeadCellsListeners(t *testing.T) {
+	n := startNode(t, "isolation: workload\nliveness: {listeners: 1h}\n")
+	n.echo(t)
+	before := n.cellOf(t, "a/server")
+	knocked, _ := knocks(t, n.B)
+	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another serves", func() error {
+		_, waiting := knocks(t, n.B)
+		for _, c := range n.cells(t) { // asked later: whoever is not up now was not up then
+			switch {
+			case c.Name != before.Name || c.PID == before.PID:
+			case c.State == "up":
+				return nil
+			case waiting > 0:
+				t.Fatalf("%d knocks wait where nobody accepts", waiting)
+			}
+		}
+		return errors.New("nobody does")
+	})
+	eventually(t, "the successor is knocked at", func() error {
+		if now, _ := knocks(t, n.B); now <= knocked {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+}
+
+// knocks counts the sockets of a pod from which a keeper has knocked, and those knocked at that
+// nobody has closed.
+func knocks(t *testing.T, ns *netns.Namespace) (from, waiting int) {
+	t.Helper()
+	ip := redirect.Knock.As4()
+	address := fmt.Sprintf("%08X:", binary.NativeEndian.Uint32(ip[:])) // the end of the mapped one, too
+	err := ns.Do(func() error {
+		for _, table := range []string{"tcp", "tcp6"} {
+			b, err := os.ReadFile("/proc/thread-self/net/" + table)
+			if err != nil {
+				return err
+			}
+			for _, line := range strings.Split(string(b), "\n") {
+				switch f := strings.Fields(line); {
+				case len(f) < 4:
+				case strings.Contains(f[1], address):
+					from++
+				case strings.Contains(f[2], address) && (f[3] == "01" || f[3] == "08"): // established, or closed by the keeper
+					waiting++
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return from, waiting
 }

@@ -53,19 +53,20 @@ type pod struct {
 	moving     chan struct{} // one slot: moves of a pod are one after another
 
 	// Owned by the loop.
-	cell     *keptCell
-	duties   map[*process]*duty
-	answers  chan error       // of the move under way
-	noted    map[string]bool  // podLabel.By, until it is adopted
-	until    map[string]int64 // podLabel.Until, likewise
-	placed   Isolation        // whose rules the pod has; empty: those of a cell on the node
-	failing  failing
-	drained  bool          // by an operator: nobody serves it, and new connections are refused
-	drain    time.Duration // of that
-	cut      int           // connections that its last drain cut
-	unwatch  func()        // ends the watch on its rules, and waits for that; nil: there is none
-	policies wanted
-	fault    standing // strikes every process that serves it
+	cell      *keptCell
+	duties    map[*process]*duty
+	answers   chan error       // of the move under way
+	noted     map[string]bool  // podLabel.By, until it is adopted
+	until     map[string]int64 // podLabel.Until, likewise
+	placed    Isolation        // whose rules the pod has; empty: those of a cell on the node
+	failing   failing
+	suspected bool          // its listeners: somebody who had them died, and nobody has knocked since
+	drained   bool          // by an operator: nobody serves it, and new connections are refused
+	drain     time.Duration // of that
+	cut       int           // connections that its last drain cut
+	unwatch   func()        // ends the watch on its rules, and waits for that; nil: there is none
+	policies  wanted
+	fault     standing // strikes every process that serves it
 }
 
 func newPod(d Pod, ns *netns.Namespace) *pod {
@@ -108,13 +109,16 @@ func (k *Keeper) addPod(ctx context.Context, d Pod, path string) error {
 	if err := d.validate(); err != nil {
 		return &badRequest{err}
 	}
-	k.entry.RLock()
-	defer k.entry.RUnlock()
+	leave, err := k.entry.pass(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if k.leaving {
 		return &badRequest{errLeaving}
 	}
 	// Two requests for one pod share the work: they would fight for its ports.
-	_, err, _ := k.adding.Do(d.UID, func() (any, error) {
+	_, err, _ = k.adding.Do(d.UID, func() (any, error) {
 		p, err := k.admit(ctx, d, path)
 		if err != nil {
 			return nil, err

@@ -72,10 +72,12 @@ func (k *Keeper) rollback(ctx context.Context, limit time.Duration, force bool) 
 	if still := k.speakers(); len(still) > 0 && !force {
 		return nil, &badRequest{fmt.Errorf("the mesh still says that %s speak HBONE: their peers would dial tunnels that nobody answers. Have it say protocol TCP first, or force it", strings.Join(still, ", "))}
 	}
-	k.setLeaving(true)
+	if err := k.setLeaving(ctx, true); err != nil {
+		return nil, fmt.Errorf("pods are still being taken in: %w", err)
+	}
 	defer func() {
-		if err != nil {
-			k.setLeaving(false)
+		if err != nil { // nobody is on his way in: there is nothing to wait for
+			err = errors.Join(err, k.setLeaving(context.WithoutCancel(ctx), false))
 		}
 	}()
 	pods, err := k.named(nil)
@@ -95,10 +97,14 @@ func (k *Keeper) rollback(ctx context.Context, limit time.Duration, force bool) 
 }
 
 // setLeaving returns when no pod is on its way in any more.
-func (k *Keeper) setLeaving(leaving bool) {
-	k.entry.Lock()
-	defer k.entry.Unlock()
+func (k *Keeper) setLeaving(ctx context.Context, leaving bool) error {
+	leave, err := k.entry.alone(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	k.leaving = leaving
+	return nil
 }
 
 // speakers are the node's workloads to which their peers dial tunnels, as far as this keeper
@@ -128,41 +134,65 @@ func (k *Keeper) rollBackOne(ctx context.Context, p *pod, limit time.Duration) (
 			}
 		})
 	}()
-	var drained bool
-	var drain time.Duration
+	var was drainedAt
 	k.do(func() {
 		d.Cell = p.cell.group
 		for x := range p.duties {
 			d.Open += x.now[p.UID].StillOpen()
 		}
-		drained, drain = p.drained, p.drain
+		was = drainedAt{p.drained, p.drain, p.Isolation}
 		p.drained, p.drain, p.cut = false, limit, 0
 		k.note(p)
 	})
-	_, err = k.move(ctx, p.UID, None)
+	d.Cut, err = k.letGo(ctx, p, began.Add(limit))
 	if err != nil {
-		k.do(func() { err = errors.Join(err, k.stays(p, drained, drain)) })
-		return d, err
+		err = fmt.Errorf("%s is not let go: %w", p.UID, err)
+		k.do(func() { err = errors.Join(err, k.stays(p, was)) })
 	}
-	if err := k.await(ctx, func() bool { return len(p.duties) == 0 }); err != nil {
-		return d, fmt.Errorf("%s is not let go: %w", p.UID, err)
-	}
-	k.do(func() { d.Cut = p.cut })
-	if err := k.awaitUncaptured(ctx, p, began.Add(limit)); err != nil {
-		return d, fmt.Errorf("%s is not let go: %w", p.UID, err)
-	}
-	err = k.removeBare(ctx, p, time.Until(began.Add(limit)))
 	d.Seconds = time.Since(began).Seconds()
 	return d, err
 }
 
-// stays undoes what a rollback noted of a pod that could not be moved.
-func (k *Keeper) stays(p *pod, drained bool, drain time.Duration) error {
-	p.drain = 0
-	if !drained || p.dropped != nil || p.cell.outside() {
+// letGo moves a pod to none, and removes its rules when nothing is captured any more.
+func (k *Keeper) letGo(ctx context.Context, p *pod, deadline time.Time) (cut int, err error) {
+	if _, err := k.move(ctx, p.UID, None); err != nil {
+		return 0, err
+	}
+	if err := k.await(ctx, func() bool { return len(p.duties) == 0 }); err != nil {
+		return 0, err
+	}
+	k.do(func() { cut = p.cut })
+	if err := k.awaitUncaptured(ctx, p, deadline); err != nil {
+		return cut, err
+	}
+	return cut, k.removeBare(ctx, p, time.Until(deadline))
+}
+
+// drainedAt is whether an operator had drained a pod, and in which isolation.
+type drainedAt struct {
+	drained   bool
+	drain     time.Duration
+	isolation Isolation
+}
+
+// stays undoes what a rollback noted of a pod that it did not let go. One that was drained is
+// drained again, and back where it was if it had got to none: it would take new connections there.
+func (k *Keeper) stays(p *pod, was drainedAt) error {
+	if p.dropped != nil || !was.drained {
+		if !p.placed.outside() { // what still drains there keeps its deadline
+			p.drain = 0
+		}
 		return nil
 	}
-	_, err := k.beginDrain(p, drain)
+	if p.Isolation == None {
+		p.Isolation, p.drained = was.isolation, true // or its cell would serve it meanwhile
+		k.assign(p)
+		p.placed = "" // as of any pod that can be drained; the drain has its rules follow
+	}
+	if p.cell.outside() {
+		return nil
+	}
+	_, err := k.beginDrain(p, was.drain)
 	return err
 }
 
@@ -209,8 +239,11 @@ func (k *Keeper) removeBare(ctx context.Context, p *pod, left time.Duration) err
 // clearCgroups removes the parent of the cells' groups, after a rollback: the groups in it
 // have gone with their cells.
 func (k *Keeper) clearCgroups() {
-	k.entry.RLock()
-	defer k.entry.RUnlock()
+	leave, err := k.entry.pass(context.Background()) // who is ahead is bounded: podTimeout
+	if err != nil {
+		return
+	}
+	defer leave()
 	if !k.leaving || k.cgroups == nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -197,4 +198,50 @@ func TestRollbackCutsAtItsDeadline(t *testing.T) {
 	if found, _, err := (remains.Search{Proc: t.TempDir(), Cgroup: name}).Look(); err != nil || len(found) > 0 {
 		t.Errorf("%v, %v", found, err)
 	}
+}
+
+// A pod that was drained, and that a rollback did not let go after all, is drained again: in
+// none it took new connections. What is open there goes on.
+func TestARollbackThatIsGivenUpLeavesTheDrained(t *testing.T) {
+	n := startNode(t, "isolation: workload\n")
+	n.echo(t)
+	open := n.hold(t)
+	drained := make(chan error, 1)
+	drain, undo := context.WithCancel(t.Context())
+	defer undo()
+	go func() { drained <- n.callIn(drain, "POST", "/drain", `{"workloads":["a/server"],"seconds":600}`) }()
+	isDrained := func() error {
+		if c, w := shares(t, n.who(t), "a/server"); !w.Drained || c.Name != "workload/a/server" {
+			return fmt.Errorf("in %s, drained %t", c.Name, w.Drained)
+		}
+		if err := n.roundTrip(); err == nil {
+			return errors.New("a new connection is served")
+		}
+		return nil
+	}
+	eventually(t, "it is drained", isDrained)
+	ctx, leave := context.WithCancel(t.Context())
+	given := make(chan error, 1)
+	go func() { given <- n.callIn(ctx, "POST", "/rollback", `{"seconds":600,"force":true}`) }()
+	eventually(t, "it is let go", func() error {
+		if at := n.place(t, "a/server"); at != "none/a/server" {
+			return errors.New("it is in " + at)
+		}
+		return nil
+	})
+	leave()
+	if err := <-given; err == nil {
+		t.Error("it is over while a connection is open")
+	}
+	eventually(t, "it is drained again", isDrained)
+	if err := say(open, "still"); err != nil {
+		t.Errorf("what is open: %v", err)
+	}
+	if err := n.call(t, "POST", "/drain", admin.Drain{Workloads: []string{"a/server"}, Undo: true}, nil); err != nil {
+		t.Error(err)
+	}
+	n.move(t, "a/client", PerWorkload)
+	eventually(t, "it is served again", n.roundTrip)
+	undo()
+	<-drained
 }
