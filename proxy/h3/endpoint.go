@@ -47,7 +47,7 @@ func (t *Transport) On(pc net.PacketConn, s Socket) *Endpoint {
 }
 
 func (s Socket) on(pc net.PacketConn) *quic.Transport {
-	q := &quic.Transport{Conn: pc, StatelessResetKey: (*quic.StatelessResetKey)(s.Key)}
+	q := &quic.Transport{Conn: takeWhole(pc), StatelessResetKey: (*quic.StatelessResetKey)(s.Key)}
 	if s.IDs != nil {
 		q.ConnectionIDGenerator = s.IDs
 	}
@@ -59,9 +59,9 @@ func (e *Endpoint) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closed = true
-	err := e.q.Close()
+	err := errors.Join(e.q.Close(), cutUp(e.q.Conn))
 	for _, q := range e.buried {
-		err = errors.Join(err, q.Close())
+		err = errors.Join(err, q.Close(), cutUp(q.Conn))
 	}
 	e.buried = nil
 	return err

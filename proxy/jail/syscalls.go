@@ -89,7 +89,8 @@ func (s Spec) socketOptions() []alternative {
 		unix.IPPROTO_IP:   {unix.IP_TRANSPARENT, unix.IP_BIND_ADDRESS_NO_PORT},
 		unix.IPPROTO_IPV6: {unix.IPV6_TRANSPARENT, unix.IPV6_V6ONLY},
 	}
-	if s.Datagrams { // no fragments; congestion marks and the address that a packet was sent to, with each
+	if s.Datagrams { // no fragments; congestion marks and the address that a packet was sent to, with each; many packets as one
+		named[unix.IPPROTO_UDP] = []uint32{unix.UDP_GRO}
 		named[unix.IPPROTO_IP] = append(named[unix.IPPROTO_IP], unix.IP_MTU_DISCOVER, unix.IP_RECVTOS, unix.IP_PKTINFO)
 		named[unix.IPPROTO_IPV6] = append(named[unix.IPPROTO_IPV6], unix.IPV6_MTU_DISCOVER, unix.IPV6_RECVTCLASS, unix.IPV6_RECVPKTINFO)
 	}
