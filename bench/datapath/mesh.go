@@ -13,6 +13,7 @@ import (
 type mesh struct {
 	isolation string
 	pool      string
+	quic      bool
 	bin       string // of another build; empty: the lab's own
 	lab       *lab.Lab
 }
@@ -25,10 +26,16 @@ func (m *mesh) start(ctx context.Context, w *world) error {
 		return err
 	}
 	s.Bin, s.Pool, s.Stressed = m.bin, m.pool, true
+	if m.quic {
+		s.Transport = lab.OverQUIC
+	}
 	if err := l.Place(ctx, s); err != nil {
 		return err
 	}
-	return errors.Join(l.Pin(lab.PairClientNode, clientCPU), l.Pin(lab.PairServerNode, serverCPU))
+	if err := errors.Join(l.Pin(lab.PairClientNode, clientCPU), l.Pin(lab.PairServerNode, serverCPU)); err != nil || !m.quic {
+		return err
+	}
+	return overQUIC(ctx, w)
 }
 
 func (m *mesh) spent() (a, b time.Duration, err error) {

@@ -115,7 +115,7 @@ func (p Params) Validate() error {
 
 func (p Params) validateNames(misuse func(format string, args ...any) error) error {
 	for _, b := range p.Builds {
-		if _, peer := p.peer(b.Name); peer || b.Name == verdict.Bulkhead || b.Name == verdict.BulkheadPoolOff {
+		if _, peer := p.peer(b.Name); peer || b.Name == verdict.Bulkhead || b.Name == verdict.BulkheadPoolOff || b.Name == verdict.BulkheadQUIC {
 			return misuse("--bin %s: a subject has that name already", b.Name)
 		}
 		for _, program := range []string{"bulkhead-node", "bulkhead-cell"} {

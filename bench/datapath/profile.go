@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/datapath/engine"
 	"github.com/bulkhead-mesh/bulkhead/bench/datapath/verdict"
@@ -24,7 +25,11 @@ func (t *Trial) profiles(ctx context.Context, w *world) error {
 		if r.job.Mode == engine.Idle {
 			continue // it would show how connections are made
 		}
-		s, err := t.p.subjectOf(verdict.Bulkhead)
+		ours := verdict.Bulkhead
+		if !slices.Contains(t.p.Subjects, ours) && slices.Contains(t.p.Subjects, verdict.BulkheadQUIC) {
+			ours = verdict.BulkheadQUIC
+		}
+		s, err := t.p.subjectOf(ours)
 		if err != nil {
 			return err
 		}

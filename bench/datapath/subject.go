@@ -58,6 +58,8 @@ func (p Params) subjectOf(name string) (subject, error) {
 		return &mesh{isolation: p.Isolation}, nil
 	case verdict.BulkheadPoolOff:
 		return &mesh{isolation: p.Isolation, pool: lab.PoolOff}, nil
+	case verdict.BulkheadQUIC:
+		return &mesh{isolation: p.Isolation, quic: true}, nil
 	case peers.Direct:
 		return nothing{}, nil
 	}
@@ -68,7 +70,7 @@ func (p Params) subjectOf(name string) (subject, error) {
 }
 
 func (p Params) subjectNames() []string {
-	names := []string{verdict.Bulkhead, verdict.BulkheadPoolOff}
+	names := []string{verdict.Bulkhead, verdict.BulkheadPoolOff, verdict.BulkheadQUIC}
 	for _, b := range p.Builds {
 		names = append(names, b.Name)
 	}

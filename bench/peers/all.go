@@ -5,6 +5,7 @@ const (
 	Direct       = "direct"
 	Splice       = "splice"
 	XNet         = "x/net/http2"
+	QUICGo       = "quic-go"
 	Nginx        = "nginx"
 	NginxTuned   = "nginx-tuned"
 	Haproxy      = "haproxy"
@@ -23,6 +24,8 @@ func All() []Peer {
 		{Name: Splice, About: "two plain TCP relays in Go, splice(2), no TLS: the floor", client: splice, server: splice},
 		{Name: XNet, TLS: true, client: xnetClient, server: xnetServer,
 			About: "HTTP/2 CONNECT on x/net's Transport and Server, one pooled tunnel, windows and buffers tuned"},
+		{Name: QUICGo, TLS: true, UDP: true, client: quicClient, server: quicServer,
+			About: "a stream of one QUIC connection for each connection, on quic-go, no HTTP/3"},
 		{Name: Nginx, TLS: true, client: nginx(false, clientEnd), server: nginx(false, serverEnd), version: nginxVersion,
 			About: "nginx stream module at its defaults, a TLS connection for each connection, sessions resumed by ticket"},
 		{Name: NginxTuned, TLS: true, client: nginx(true, clientEnd), server: nginx(true, serverEnd), version: nginxVersion,

@@ -59,4 +59,4 @@ func eachPair(t *testing.T, only func(Peer) bool, do func(*testing.T, Peer)) {
 }
 
 func every(Peer) bool     { return true }
-func secured(p Peer) bool { return p.TLS }
+func secured(p Peer) bool { return p.TLS && !p.UDP }

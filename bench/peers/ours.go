@@ -10,12 +10,22 @@ const (
 	HiddenSplice = "splice"
 	HiddenClient = "xnet-client"
 	HiddenServer = "xnet-server"
+
+	HiddenQUICClient = "quic-client"
+	HiddenQUICServer = "quic-server"
 )
 
 func splice(_ string, s Side) (Command, error) { return hidden(s, HiddenSplice) }
 
 func xnetClient(_ string, s Side) (Command, error) { return hidden(s, HiddenClient, tlsFlags(s)...) }
 func xnetServer(_ string, s Side) (Command, error) { return hidden(s, HiddenServer, tlsFlags(s)...) }
+
+func quicClient(_ string, s Side) (Command, error) {
+	return hidden(s, HiddenQUICClient, tlsFlags(s)...)
+}
+func quicServer(_ string, s Side) (Command, error) {
+	return hidden(s, HiddenQUICServer, tlsFlags(s)...)
+}
 
 func tlsFlags(s Side) []string { return []string{"--cert", s.Cert, "--key", s.Key, "--ca", s.CA} }
 

@@ -11,6 +11,8 @@ type Peer struct {
 	About string // one line
 	// TLS says that the two ends speak it to one another.
 	TLS bool
+	// UDP says that they do so over it.
+	UDP bool
 	// Near and Between are the ports that its client's and its server's end insist on; 0: any.
 	Near, Between uint16
 

@@ -112,7 +112,7 @@ func TestSidesAreChecked(t *testing.T) {
 
 // TestVersions: a run says which program it has measured.
 func TestVersions(t *testing.T) {
-	eachPair(t, func(p Peer) bool { return p.TLS && p.Name != XNet }, func(t *testing.T, p Peer) {
+	eachPair(t, func(p Peer) bool { return secured(p) && p.Name != XNet }, func(t *testing.T, p Peer) {
 		if v := p.Version(); v == "" || v[0] < '0' || v[0] > '9' {
 			t.Errorf("%q", v)
 		}

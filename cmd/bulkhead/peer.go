@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/bench/peers"
 	"github.com/bulkhead-mesh/bulkhead/bench/peers/plain"
+	"github.com/bulkhead-mesh/bulkhead/bench/peers/quicgo"
 	"github.com/bulkhead-mesh/bulkhead/bench/peers/xnet"
 )
 
@@ -26,6 +27,10 @@ func newPeerCommand() *cobra.Command {
 			return xnet.Client(ctx, l, next, peers.ServerName, f)
 		}),
 		newPeerEnd(peers.HiddenServer, true, xnet.Server),
+		newPeerEnd(peers.HiddenQUICClient, true, func(ctx context.Context, l net.Listener, next string, f xnet.Files) error {
+			return quicgo.Client(ctx, l, next, peers.ServerName, f)
+		}),
+		newPeerEnd(peers.HiddenQUICServer, true, quicgo.Server),
 	)
 	return c
 }

@@ -29,6 +29,7 @@ const (
 const (
 	Bulkhead        = "bulkhead"
 	BulkheadPoolOff = "bulkhead-pool-off"
+	BulkheadQUIC    = "bulkhead-quic"
 	// Splice is the floor: the peer without TLS.
 	Splice = "splice"
 )

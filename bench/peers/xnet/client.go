@@ -21,7 +21,7 @@ const authority = "application.peers.test:80"
 
 // Client carries what l accepts to the server at next, whose certificate must have the name.
 func Client(ctx context.Context, l net.Listener, next, name string, f Files) error {
-	config, roots, err := f.config()
+	config, roots, err := f.Config(http2.NextProtoTLS)
 	if err != nil {
 		return err
 	}

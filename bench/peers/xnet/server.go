@@ -16,11 +16,11 @@ import (
 
 // Server carries the streams of the tunnels that l accepts to next.
 func Server(ctx context.Context, l net.Listener, next string, f Files) error {
-	config, roots, err := f.config()
+	config, roots, err := f.Config(http2.NextProtoTLS)
 	if err != nil {
 		return err
 	}
-	config.ClientCAs, config.ClientAuth = roots, tls.RequireAndVerifyClientCert
+	config.ClientCAs, config.ClientAuth = roots, VerifyClients
 	h2 := &http2.Server{
 		MaxConcurrentStreams: mostStreams, MaxReadFrameSize: frameSize,
 		MaxUploadBufferPerConnection: connWindow, MaxUploadBufferPerStream: streamWindow,

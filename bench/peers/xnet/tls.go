@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-
-	"golang.org/x/net/http2"
 )
 
 // Files are PEM: the own chain and key, and whom to trust.
@@ -23,7 +21,11 @@ const (
 	mostStreams  = 1 << 20
 )
 
-func (f Files) config() (*tls.Config, *x509.CertPool, error) {
+// VerifyClients is what a server asks of its clients.
+const VerifyClients = tls.RequireAndVerifyClientCert
+
+// Config is TLS 1.3 with the files, for a protocol, and whom to trust.
+func (f Files) Config(protocol string) (*tls.Config, *x509.CertPool, error) {
 	own, err := tls.LoadX509KeyPair(f.Cert, f.Key)
 	if err != nil {
 		return nil, nil, fmt.Errorf("peer: %w", err)
@@ -38,7 +40,7 @@ func (f Files) config() (*tls.Config, *x509.CertPool, error) {
 	}
 	return &tls.Config{
 		MinVersion:       tls.VersionTLS13,
-		NextProtos:       []string{http2.NextProtoTLS},
+		NextProtos:       []string{protocol},
 		Certificates:     []tls.Certificate{own},
 		CurvePreferences: []tls.CurveID{tls.X25519},
 		// Short records at first are for browsers, which show a page while it comes.

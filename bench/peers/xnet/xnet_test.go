@@ -142,7 +142,7 @@ func TestNobodyAtTheFarEnd(t *testing.T) {
 
 func TestFilesThatAreNoCertificates(t *testing.T) {
 	for _, f := range []Files{{}, {"xnet_test.go", "xnet_test.go", "xnet_test.go"}} {
-		if _, _, err := f.config(); err == nil {
+		if _, _, err := f.Config("h2"); err == nil {
 			t.Errorf("%+v was accepted", f)
 		}
 	}
