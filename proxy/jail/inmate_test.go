@@ -211,6 +211,7 @@ func TestFilter(t *testing.T) {
 	const allow, kill = unix.SECCOMP_RET_ALLOW, unix.SECCOMP_RET_KILL_PROCESS
 	const refused = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
 	several := Spec{Caps: []string{"net_raw", "sys_admin"}}
+	quic := Spec{Caps: []string{"net_raw"}, Datagrams: true}
 	for name, c := range map[string]struct {
 		got, want uint32
 	}{
@@ -228,6 +229,12 @@ func TestFilter(t *testing.T) {
 		"a process":          {verdict(several, auditArch, unix.SYS_CLONE, uint32(unix.SIGCHLD)), refused},
 		"thread, namespace":  {verdict(several, auditArch, unix.SYS_CLONE, unix.CLONE_THREAD|unix.CLONE_NEWUSER), refused},
 		"tcp over IPv6":      {verdict(several, auditArch, unix.SYS_SOCKET, unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 6), allow},
+		"udp":                {verdict(quic, auditArch, unix.SYS_SOCKET, unix.AF_INET6, unix.SOCK_DGRAM, 0), refused},
+		"no fragments":       {verdict(quic, auditArch, unix.SYS_SETSOCKOPT, 5, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER), allow},
+		"the same of TCP":    {verdict(several, auditArch, unix.SYS_SETSOCKOPT, 5, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER), refused},
+		"several packets":    {verdict(quic, auditArch, unix.SYS_RECVMMSG, 5), allow},
+		"none without QUIC":  {verdict(several, auditArch, unix.SYS_RECVMMSG, 5), refused},
+		"another's program":  {verdict(quic, auditArch, unix.SYS_SETSOCKOPT, 5, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF), refused},
 		"mptcp":              {verdict(several, auditArch, unix.SYS_SOCKET, unix.AF_INET6, unix.SOCK_STREAM, 262), refused},
 	} {
 		if c.got != c.want {

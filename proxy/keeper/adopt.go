@@ -116,6 +116,7 @@ func (k *Keeper) completePod(p *pod) error {
 			return err
 		}
 	}
+	k.resetKey(p)
 	if err := k.holdDatagrams(p); err != nil {
 		k.log.Error("no QUIC", "pod", p.UID, "error", err) // its connections are worth keeping all the same
 	}

@@ -32,20 +32,27 @@ type datagrams struct {
 // there says whether the pod has all of its sockets.
 func (d *datagrams) there() bool { return d.held == steer.Slots }
 
-// holdDatagrams makes what the anchor does not hold yet.
+// resetKey makes the key before the pod's label is held: what is held after that label is found
+// by the next keeper, and what was before it would be nobody's.
+func (k *Keeper) resetKey(p *pod) {
+	if k.config.Tunnels.QUIC.On && p.quic.key == nil {
+		p.quic.key = make([]byte, 32)
+		_, _ = rand.Read(p.quic.key) // never fails
+	}
+}
+
+// holdDatagrams makes what the anchor does not hold yet. Some of a group, of a keeper that died while it
+// held them, are worth nothing: no process has heard of them.
 func (k *Keeper) holdDatagrams(p *pod) error {
 	if !k.config.Tunnels.QUIC.On || p.quic.there() {
 		return nil
 	}
+	k.dropDatagrams(p)
 	group, err := steer.Open(p.netns, redirect.NodePorts.HBONE, redirect.MarkProxy)
 	if err != nil {
 		return fmt.Errorf("UDP sockets of %s: %w", p.UID, err)
 	}
 	defer closeAll(group)
-	if p.quic.key == nil {
-		p.quic.key = make([]byte, 32)
-		_, _ = rand.Read(p.quic.key) // never fails
-	}
 	for slot, f := range group {
 		if err := k.anchor.Hold(quicName(slot, p.UID), nil, f); err != nil {
 			return err

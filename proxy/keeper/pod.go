@@ -172,10 +172,7 @@ func (k *Keeper) admit(ctx context.Context, d Pod, path string) (*pod, error) {
 // takePod has the anchor hold the pod's namespace and listeners.
 func (k *Keeper) takePod(d Pod, ns *netns.Namespace) (*pod, error) {
 	p := newPod(d, ns)
-	if err := k.holdDatagrams(p); err != nil {
-		k.dropDatagrams(p)
-		return nil, err
-	}
+	k.resetKey(p)
 	label, err := json.Marshal(podLabel{Pod: d, ResetKey: p.quic.key})
 	if err != nil {
 		return nil, err
@@ -183,10 +180,11 @@ func (k *Keeper) takePod(d Pod, ns *netns.Namespace) (*pod, error) {
 	if err := k.anchor.Hold(heldNetns+d.UID, label, ns.File()); err != nil {
 		return nil, err
 	}
-	if k.config.Custody != CustodyAnchor {
-		return p, nil
+	err = k.holdDatagrams(p)
+	if err == nil && k.config.Custody == CustodyAnchor {
+		err = k.holdListeners(p)
 	}
-	if err := k.holdListeners(p); err != nil {
+	if err != nil {
 		k.forget(p)
 		return nil, err
 	}

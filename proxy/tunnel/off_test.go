@@ -69,6 +69,10 @@ func TestConfig(t *testing.T) {
 		`{"pool":"on"}`:                    {},
 		`{"pool":"off"}`:                   off,
 		`{"pool":false}`:                   off, // a bare off in YAML
+		`{"quic":"on"}`:                    {QUIC: Choice{On: true}},
+		`{"quic":true}`:                    {QUIC: Choice{On: true}},
+		`{"quic":"off","pool":"off"}`:      off,
+		`{"quic":null}`:                    {},
 		`{"keyExchange":"x25519mlkem768"}`: {KeyExchange: identity.X25519MLKEM768},
 	} {
 		var c, back Config
@@ -80,7 +84,7 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%+v became %s and %+v, %v", c, b, back, err)
 		}
 	}
-	for _, text := range []string{`{"pool":"idle"}`, `{"pool":0}`, `{"keyExchange":"kyber"}`} {
+	for _, text := range []string{`{"pool":"idle"}`, `{"pool":0}`, `{"quic":"udp"}`, `{"quic":1}`, `{"keyExchange":"kyber"}`} {
 		if err := json.Unmarshal([]byte(text), &Config{}); err == nil {
 			t.Errorf("%s was accepted", text)
 		}
