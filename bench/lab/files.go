@@ -21,7 +21,7 @@ import (
 // Files of the run directory, which only this user can enter; what a container mounts of
 // it can be read there by every uid.
 const (
-	meshFile   = "mesh/mesh.yaml" // control serves it
+	meshFile   = "mesh/mesh.yaml" // control serves its directory
 	controlDir = "control"        // the sockets of control's parts: what pods mount
 	hostsFile  = "hosts"
 	issuedFile = "issued.jsonl"
@@ -90,7 +90,7 @@ func (l *Lab) writeFiles() error {
 // CA's keys.
 func (l *Lab) writeDiscovery() error {
 	return l.writeYAML(Discovery+".yaml", control.Config{
-		TrustDomain: l.topology.TrustDomain, Socket: l.socketOf(Discovery), Mesh: l.path(meshFile), Tokens: l.grants,
+		TrustDomain: l.topology.TrustDomain, Socket: l.socketOf(Discovery), Mesh: filepath.Dir(l.path(meshFile)), Tokens: l.grants,
 		SocketMode: 0o666, // a sidecar has another uid; tokens guard it
 	})
 }

@@ -24,6 +24,9 @@ func newControlCommand() *cobra.Command {
 		Long: `Serve the mesh to its nodes over gRPC, until SIGTERM or SIGINT: the embedded CA, by Istio's CA API, and with a mesh
 file also discovery, by delta xDS: what istiod and ztunnel speak with each other.
 
+Of the mesh only what changed is decoded, checked against the rest, and sent. Rename files into their places. One that
+is wrong is named, with its line, and the mesh stays as it was until that file is right.
+
 SIGUSR1 has the CA replace its root now, in two steps of an SVID's life each, in which nothing is dropped.
 
 The file is strict YAML:
@@ -36,7 +39,8 @@ The file is strict YAML:
   rootsFile: /var/lib/bulkhead/roots.pem      # with address: gets the roots that callers need
   ttl: 1h                   # optional: lifetime of an SVID; callers may wish for less
   rootLife: 8760h           # optional: after this a new root takes over, and nothing is dropped
-  mesh: /etc/bulkhead/mesh.yaml  # optional, watched: what discovery serves, and what runs on which node
+  mesh: /etc/bulkhead/mesh  # optional, watched: what discovery serves, and what runs on which node: a file, or a
+                            # directory whose *.yaml, *.yml and *.json are one mesh together
   views:                    # optional: namespaces that a node is shown, besides what runs on it; others see everything
     n1: [tenant-a, shared]
   issued: /run/issued.jsonl # optional: gets a line for each SVID: identity, public key, end

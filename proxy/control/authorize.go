@@ -23,7 +23,7 @@ func (c *Control) authorize(ctx context.Context, id identity.ID, impersonated bo
 		return status.Errorf(codes.PermissionDenied, "the token is not good for %s", id)
 	case !impersonated:
 		return status.Error(codes.PermissionDenied, "a node has no identity of its own: say ImpersonatedIdentity in the metadata")
-	case !c.placement.Load().runs(id, caller.Node):
+	case !c.placement.runs(id, caller.Node):
 		return status.Errorf(codes.PermissionDenied, "no workload of node %s has the identity %s", caller.Node, id)
 	}
 	return nil

@@ -26,7 +26,7 @@ type Config struct {
 	RootsFile   string           `json:"rootsFile,omitempty"` // file that gets the roots, PEM, for those who come by the address; empty: none
 	TTL         Duration         `json:"ttl"`                 // of an SVID, and the longest that a caller may wish for; zero: 1 h
 	RootLife    Duration         `json:"rootLife,omitempty"`  // after which a new root takes over; zero: never
-	Mesh        string           `json:"mesh,omitempty"`      // mesh file, watched: which identities run on which node
+	Mesh        string           `json:"mesh,omitempty"`      // mesh file, or directory of them, watched: what discovery serves, and which identities run on which node
 	Views       Views            `json:"views,omitempty"`     // namespaces that a node is shown; default: everything
 	Tokens      []bearer.Grant   `json:"tokens"`
 	Issued      string           `json:"issued,omitempty"` // file that gets a line for each SVID: identity, public key, end; empty: none

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -30,8 +29,8 @@ type Control struct {
 	log       *slog.Logger
 	ca        *ca.CA
 	tokens    *bearer.Tokens
-	issued    *ca.IssuedLog             // nil: none
-	placement atomic.Pointer[placement] // nil: there is no mesh yet
+	issued    *ca.IssuedLog // nil: none
+	placement placement
 	discovery *xds.Server
 	mesh      *mesh.Watched // nil: it serves none
 }
@@ -112,9 +111,13 @@ func (c *Control) Run(ctx context.Context) error {
 }
 
 // use takes a snapshot of the mesh.
-func (c *Control) use(s *mesh.Snapshot, _ mesh.Effect) {
-	c.placement.Store(newPlacement(s))
-	serveMesh(c.discovery, s)
+func (c *Control) use(s *mesh.Snapshot, e mesh.Effect) {
+	c.placement.take(s, e)
+	if e.All() {
+		serveMesh(c.discovery, s)
+	} else {
+		updateMesh(c.discovery, s, e)
+	}
 }
 
 // served is one listener and its server: what is spoken on them is the same.

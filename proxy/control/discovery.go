@@ -50,11 +50,7 @@ func (v Views) of(ctx context.Context, _ *corev3.Node) (xds.View, error) {
 func serveMesh(s *xds.Server, snapshot *mesh.Snapshot) {
 	var policies, addresses []xds.Resource
 	for p := range snapshot.EveryPolicy() {
-		r := resource(p.Key(), wds.Policy(p))
-		if p.Scope == mesh.ScopeNamespace {
-			r.Scope = p.Namespace
-		}
-		policies = append(policies, r)
+		policies = append(policies, policy(p))
 	}
 	for v := range snapshot.EveryService() {
 		addresses = append(addresses, Service(v))
@@ -64,6 +60,43 @@ func serveMesh(s *xds.Server, snapshot *mesh.Snapshot) {
 	}
 	s.Replace(wds.PolicyType, policies)
 	s.Replace(wds.AddressType, addresses)
+}
+
+// updateMesh makes what changed in a snapshot what discovery says.
+func updateMesh(s *xds.Server, snapshot *mesh.Snapshot, e mesh.Effect) {
+	var policies, addresses []xds.Resource
+	var noPolicies, noAddresses []string
+	for key := range e.EachPolicy() {
+		if p, ok := snapshot.Policy(key); ok {
+			policies = append(policies, policy(&p))
+		} else {
+			noPolicies = append(noPolicies, key)
+		}
+	}
+	for key := range e.EachService() {
+		if v, ok := snapshot.Service(key); ok {
+			addresses = append(addresses, Service(&v))
+		} else if _, other := snapshot.Workload(key); !other { // the two have their names in common
+			noAddresses = append(noAddresses, key)
+		}
+	}
+	for uid := range e.EachWorkload() {
+		if w, ok := snapshot.Workload(uid); ok {
+			addresses = append(addresses, Workload(&w))
+		} else if _, other := snapshot.Service(uid); !other {
+			noAddresses = append(noAddresses, uid)
+		}
+	}
+	s.Update(wds.PolicyType, policies, noPolicies)
+	s.Update(wds.AddressType, addresses, noAddresses)
+}
+
+func policy(p *mesh.Policy) xds.Resource {
+	r := resource(p.Key(), wds.Policy(p))
+	if p.Scope == mesh.ScopeNamespace {
+		r.Scope = p.Namespace
+	}
+	return r
 }
 
 // Service is the resource of a service.

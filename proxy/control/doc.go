@@ -15,7 +15,7 @@
 //	rootsFile: /var/lib/bulkhead/roots.pem      # with address: gets the roots that callers need
 //	ttl: 1h                   # optional: lifetime of an SVID; callers may wish for less
 //	rootLife: 8760h           # optional: after this a new root takes over, and nothing is dropped
-//	mesh: /etc/bulkhead/mesh.yaml  # optional, watched: what runs on which node
+//	mesh: /etc/bulkhead/mesh  # optional, watched: a file, or a directory of them; what discovery serves, and what runs on which node
 //	tokens:
 //	- token: s3cret
 //	  identities: [spiffe://cluster.local/ns/tenant-a/sa/checkout]

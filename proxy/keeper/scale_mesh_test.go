@@ -1,8 +1,9 @@
 package keeper
 
 import (
-	"bufio"
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"log/slog"
@@ -29,54 +30,77 @@ const scalePatience = 5 * time.Minute
 // mostWorkloads is what addresses are enough for: a service for every ten.
 const mostWorkloads = 500_000
 
-// bigMesh is the file of control: the two pods, a service of the server whose port is another after each push, and as many
-// workloads that nobody talks to as its size says.
+// bigMesh is the directory of control: a file with the two pods and a service of the server whose port is another after each push,
+// and files of a thousand workloads that nobody talks to and of their services.
 type bigMesh struct {
 	node    *node
 	size    int
 	pushes  int
-	changed int // so many of the workloads have changedAccount
+	changed int                          // so many of the workloads have changedAccount
+	written map[string][sha256.Size]byte // by name
+	next    []string                     // beside their places
 }
 
 var movingAddress = netip.MustParseAddr("10.96.0.1")
 
-const changedAccount = "changed"
+const (
+	changedAccount  = "changed"
+	podsFile        = "0-pods.yaml" // the first that control reads
+	workloadsInFile = 1000
+)
 
 func (m *bigMesh) port() uint16 { return uint16(1000 + m.pushes) }
 
-func (m *bigMesh) path() string { return filepath.Join(m.node.dir, "mesh.yaml") }
+func (m *bigMesh) path(name string) string { return filepath.Join(m.node.dir, "mesh", name) }
 
-// write makes the file beside its place.
+// write makes the files that are others now, beside their places.
 func (m *bigMesh) write(t *testing.T) {
 	t.Helper()
-	f, err := os.Create(m.path() + ".new")
-	if err != nil {
+	if err := os.MkdirAll(m.path(""), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	b := bufio.NewWriter(f)
-	m.print(b)
-	if err := b.Flush(); err != nil {
-		t.Fatal(err)
+	for i := 0; i < m.size; i += workloadsInFile {
+		var b bytes.Buffer
+		m.print(&b, i, min(m.size, i+workloadsInFile))
+		m.put(t, fmt.Sprintf("workloads-%06d.yaml", i), b.Bytes())
 	}
+	m.put(t, podsFile, fmt.Appendf(nil, "%sservices:\n- {name: moving, namespace: a, addresses: [%s], ports: [{port: %d, target: 8080}], endpoints: [a/server]}\n",
+		m.node.meshFile(), movingAddress, m.port()))
 }
 
-// publish puts it there at once, since half of it would be read otherwise, and returns when that was.
-func (m *bigMesh) publish(t *testing.T) time.Time {
+func (m *bigMesh) put(t *testing.T, name string, text []byte) {
 	t.Helper()
-	if err := os.Rename(m.path()+".new", m.path()); err != nil {
+	sum := sha256.Sum256(text)
+	if m.written[name] == sum {
+		return
+	}
+	if err := os.WriteFile(m.path(name+".new"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	m.written[name] = sum
+	m.next = append(m.next, name)
+}
+
+// publish puts them there, each at once, since half of it would be read otherwise, and returns when the last one was. That is the
+// one that control reads first: whoever sees its news sees those of all.
+func (m *bigMesh) publish(t *testing.T) time.Time {
+	t.Helper()
+	for _, name := range m.next {
+		if err := os.Rename(m.path(name+".new"), m.path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.next = nil
 	return time.Now()
 }
 
-func (m *bigMesh) print(w io.Writer) {
-	fmt.Fprint(w, m.node.meshFile())
-	for i := range m.size {
+func (m *bigMesh) print(w io.Writer, from, to int) {
+	fmt.Fprint(w, "workloads:\n")
+	for i := from; i < to; i++ {
 		m.printWorkload(w, i)
 	}
-	fmt.Fprintf(w, "services:\n- {name: moving, namespace: a, addresses: [%s], ports: [{port: %d, target: 8080}], endpoints: [a/server]}\n", movingAddress, m.port())
-	for i := range m.size / 10 {
+	fmt.Fprint(w, "services:\n")
+	for i := from / 10; i < to/10; i++ {
 		fmt.Fprintf(w, "- {name: app-%d, namespace: tenant-%d, addresses: [172.16.%d.%d], ports: [{port: 80, target: 8080}]}\n", i, i%100, i>>8, i&255)
 	}
 }
@@ -100,7 +124,7 @@ func newControlledNode(t *testing.T) *node {
 	t.Helper()
 	n := &node{Pair: sandbox.NewPair(t), dir: t.TempDir(), stderr: &lockedBuffer{}}
 	n.write(t, "token", "node-token-0123456789")
-	n.write(t, "control.yaml", fmt.Sprintf("trustDomain: cluster.local\nsocket: %[1]s/control.sock\nmesh: %[1]s/mesh.yaml\ntokens: [{token: node-token-0123456789, node: n}]\n", n.dir))
+	n.write(t, "control.yaml", fmt.Sprintf("trustDomain: cluster.local\nsocket: %[1]s/control.sock\nmesh: %[1]s/mesh\ntokens: [{token: node-token-0123456789, node: n}]\n", n.dir))
 	n.write(t, "node.yaml", fmt.Sprintf("node: n\nisolation: workload\ndiscovery: {address: 'unix://%[1]s/control.sock', token: %[1]s/token}\n"+
 		"ca: {socket: %[1]s/control.sock, token: %[1]s/token}\nadmin: %[1]s/admin.sock\ndrain: 1s\n", n.dir))
 	return n

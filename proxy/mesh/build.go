@@ -199,7 +199,7 @@ func (p *indexedPolicy) wide() (namespace string, ok bool) {
 func (w *Workload) uid() string { return w.UID }
 
 func same[T any](a, b *T) bool {
-	if a == nil || b == nil {
+	if a == b || a == nil || b == nil {
 		return a == b
 	}
 	return reflect.DeepEqual(a, b)

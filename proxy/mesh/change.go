@@ -1,7 +1,5 @@
 package mesh
 
-import "errors"
-
 // Change is what a feed has to say at once. Its methods take only what is valid, so
 // that With cannot fail. The zero value changes nothing.
 type Change struct {
@@ -29,11 +27,6 @@ func (c *Change) SetWorkload(w Workload) error {
 func (c *Change) SetService(v Service) error {
 	if err := v.validate(); err != nil {
 		return err
-	}
-	for _, p := range v.Prefixes {
-		if !p.IsValid() {
-			return errors.New("prefixes: an empty one is no range of addresses")
-		}
 	}
 	put(&c.services, v.Key(), &v)
 	delete(c.rejected, v.Key())

@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -45,6 +47,16 @@ func (e Effect) Concerns(w Workload) bool {
 
 // Changed says whether the workload itself is another.
 func (e Effect) Changed(uid string) bool { return e.all || e.workloads[uid] }
+
+// EachWorkload yields the UIDs of those that are others now, or new, or gone; of an effect that
+// is All, it does not. So do EachService and EachPolicy with keys.
+func (e Effect) EachWorkload() iter.Seq[string] { return maps.Keys(e.workloads) }
+
+// EachService is like EachWorkload.
+func (e Effect) EachService() iter.Seq[string] { return maps.Keys(e.services) }
+
+// EachPolicy is like EachWorkload.
+func (e Effect) EachPolicy() iter.Seq[string] { return maps.Keys(e.policies) }
 
 // Touches says whether the answer for an address may have changed.
 func (e Effect) Touches(a netip.Addr) bool {

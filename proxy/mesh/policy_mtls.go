@@ -31,37 +31,6 @@ type PeerAuthentication struct {
 // The policy of workloads without exceptions is one for all, as in Istio.
 const strictNamespace, strictName = "bulkhead-system", "strict"
 
-// desugar turns the peer authentications of a file into policies, and has the workloads
-// that they concern name those.
-func (f File) desugar() (File, error) {
-	if len(f.PeerAuthentications) == 0 {
-		return f, nil
-	}
-	modes, err := newModes(f.PeerAuthentications)
-	if err != nil {
-		return f, err
-	}
-	if err := modes.check(f.Workloads); err != nil {
-		return f, err
-	}
-	f.Workloads, f.Policies = slices.Clone(f.Workloads), slices.Clone(f.Policies)
-	made := map[string]bool{}
-	for i := range f.Workloads {
-		w := &f.Workloads[i]
-		p, ok := modes.of(w)
-		if !ok {
-			continue
-		}
-		w.Policies = append(slices.Clone(w.Policies), p.Key())
-		if !made[p.Key()] {
-			made[p.Key()] = true
-			f.Policies = append(f.Policies, p)
-		}
-	}
-	f.PeerAuthentications = nil
-	return f, nil
-}
-
 // modes finds the peer authentications of a workload.
 type modes struct {
 	mesh        *PeerAuthentication
@@ -70,15 +39,12 @@ type modes struct {
 	names       map[string]bool                // of those with ports
 }
 
-func newModes(all []PeerAuthentication) (*modes, error) {
-	m := &modes{byNamespace: map[string]*PeerAuthentication{}, byWorkload: map[string]*PeerAuthentication{}, names: map[string]bool{}}
-	for i := range all {
-		if err := m.add(&all[i]); err != nil {
-			return nil, fmt.Errorf("peerAuthentications[%d] %q: %w", i, all[i].Name, err)
-		}
-	}
-	return m, nil
+func newModes() *modes {
+	return &modes{byNamespace: map[string]*PeerAuthentication{}, byWorkload: map[string]*PeerAuthentication{}, names: map[string]bool{}}
 }
+
+// none says that every workload has the default.
+func (m *modes) none() bool { return m.mesh == nil && len(m.byNamespace)+len(m.byWorkload) == 0 }
 
 func (m *modes) add(a *PeerAuthentication) error {
 	if err := a.validate(); err != nil {
@@ -114,14 +80,10 @@ func (m *modes) add(a *PeerAuthentication) error {
 
 // check wants every workload that is named to exist: of a mistyped one it would never
 // be noticed that plaintext still reaches it.
-func (m *modes) check(workloads []Workload) error {
-	namespaces := make(map[string]string, len(workloads))
-	for _, w := range workloads {
-		namespaces[w.UID] = w.Namespace
-	}
+func (m *modes) check(namespace func(uid string) string) error {
 	for _, uid := range slices.Sorted(maps.Keys(m.byWorkload)) {
-		if a := m.byWorkload[uid]; namespaces[uid] != a.Namespace {
-			return fmt.Errorf("peerAuthentications %q: %q is no workload of namespace %s in this file", a.Name, uid, a.Namespace)
+		if a := m.byWorkload[uid]; namespace(uid) != a.Namespace {
+			return fmt.Errorf("peerAuthentications %q: %q is no workload of namespace %s in this mesh", a.Name, uid, a.Namespace)
 		}
 	}
 	return nil

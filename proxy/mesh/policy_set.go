@@ -132,20 +132,3 @@ func (s *Snapshot) Policies(w Workload) PolicySet {
 	set.Generation = hex.EncodeToString(h.Sum(nil)[:8])
 	return set
 }
-
-// checkPolicies wants a file to have the policies that its workloads name. Only over xDS
-// can they arrive later.
-func (f *File) checkPolicies() error {
-	known := make(map[string]bool, len(f.Policies))
-	for _, p := range f.Policies {
-		known[p.Key()] = true
-	}
-	for i, w := range f.Workloads {
-		for _, key := range w.Policies {
-			if !known[key] {
-				return fmt.Errorf("workloads[%d] %q: it names the policy %q, which this file does not have", i, w.UID, key)
-			}
-		}
-	}
-	return nil
-}

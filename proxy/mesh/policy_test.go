@@ -215,7 +215,7 @@ func TestPolicyErrors(t *testing.T) {
 		}
 	}
 	_, err := Parse([]byte(strings.Replace(meshFile, "uid: a/db,", "uid: a/db, policies: [a/none],", 1)), 1)
-	if err == nil || !strings.Contains(err.Error(), `"a/none", which this file does not have`) {
+	if err == nil || !strings.Contains(err.Error(), `"a/none", which this mesh does not have`) {
 		t.Errorf("a workload names a policy that is not there: %v", err)
 	}
 }

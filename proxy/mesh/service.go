@@ -144,6 +144,11 @@ func (s *Service) validate() error {
 			return fmt.Errorf("a port must be between 1 and 65535")
 		}
 	}
+	for _, p := range s.Prefixes {
+		if !p.IsValid() {
+			return fmt.Errorf("prefixes: an empty one is no range of addresses")
+		}
+	}
 	scopes := []LocalityScope{ScopeRegion, ScopeZone, ScopeSubzone, ScopeNode, ScopeCluster, ScopeNetwork}
 	for _, p := range s.Balance.Prefer {
 		if err := oneOf("loadBalancing.prefer", p, scopes...); err != nil {

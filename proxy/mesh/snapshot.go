@@ -37,6 +37,22 @@ func (s *Snapshot) Workload(uid string) (Workload, bool) {
 	return Workload{}, false
 }
 
+// Service finds a service by its key.
+func (s *Snapshot) Service(key string) (Service, bool) {
+	if v := s.services.at(key); v != nil {
+		return *v, true
+	}
+	return Service{}, false
+}
+
+// Policy finds a policy by its key.
+func (s *Snapshot) Policy(key string) (Policy, bool) {
+	if p := s.policies.at(key); p != nil {
+		return p.Policy, true
+	}
+	return Policy{}, false
+}
+
 // EveryWorkload yields all of them, in no order; a nil snapshot has none. What is
 // yielded must not be changed.
 func (s *Snapshot) EveryWorkload() iter.Seq[*Workload] {

@@ -7,34 +7,36 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
-	"os"
 	"sync"
 	"time"
 )
 
-// watchInterval is how often a watched file is looked at. Polling, not inotify:
-// a kubelet swaps a symlink two directories up, which inotify on the file misses.
-const watchInterval = time.Second
+// How often a file is looked at, or a directory, and how often at every file in it. Polling,
+// not inotify: a kubelet swaps a symlink beside the file, which inotify on the file misses.
+const (
+	lookInterval  = 100 * time.Millisecond
+	watchInterval = time.Second
+)
 
-// A file that has just changed may well change again: it is looked at more often for a
+// What has just changed may well change again: it is looked at more often for a
 // while. All the time that would be work for nothing, on every node.
 const (
 	busyInterval = 20 * time.Millisecond
 	busyLooks    = 100
 )
 
-// Watched is the source that is a file.
+// Watched is the source that is a file, or a directory of files that are one mesh together.
 type Watched struct {
-	path string
-	log  *slog.Logger
+	files files // owned by Run
+	log   *slog.Logger
 
 	mu       sync.Mutex
 	standing Standing
 }
 
-// NewWatched is the mesh in a file.
+// NewWatched is the mesh in a file or a directory.
 func NewWatched(path string, log *slog.Logger) *Watched {
-	return &Watched{path: path, log: log, standing: Standing{Since: time.Now()}}
+	return &Watched{files: files{path: path}, log: log, standing: Standing{Since: time.Now()}}
 }
 
 // Serve implements Source: the file has everything.
@@ -60,7 +62,7 @@ func (w *Watched) read(err error) {
 	w.standing.Refused = ""
 	if err != nil {
 		w.standing.Refused = err.Error()
-		w.log.Error("mesh file not used", "error", err)
+		w.log.Error("mesh not used", "error", err)
 	}
 }
 
@@ -73,7 +75,7 @@ func (w *Watched) missed(err error) {
 	}
 	if text := err.Error(); w.standing.Error != text { // once, and not at each look
 		w.standing.Error = text
-		w.log.Error("mesh file", "error", err)
+		w.log.Error("mesh not read", "error", err)
 	}
 }
 
@@ -86,39 +88,28 @@ func (w *Watched) found() {
 	}
 }
 
-// Run implements Source: it calls use with every version of the file that parses, and with
-// what is different in it, until ctx ends. A version that does not parse is logged and
-// changes nothing: what was known stays known. A file that does not exist yet is
-// waited for.
+// Run implements Source: it calls use with every version of the mesh that can be used, and
+// with what is different in it, until ctx ends. A version that cannot is logged and
+// changes nothing: what was known stays known. What does not exist yet is waited for.
 func (w *Watched) Run(ctx context.Context, use func(*Snapshot, Effect)) {
-	tick := time.NewTicker(watchInterval)
+	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
 	busy := 0
-	var last fs.FileInfo
 	var known *Snapshot
-	for version := uint64(1); ; {
-		fi, err := os.Stat(w.path)
+	for {
+		news, err := w.files.look(time.Now())
 		switch {
-		case err == nil && changed(last, fi):
-			last, busy = fi, busyLooks
+		case err == nil && news:
+			busy = busyLooks
 			tick.Reset(busyInterval)
-			s, effect, err := known.reload(w.path, version)
-			w.read(err)
-			if err == nil {
-				if known == nil {
-					effect = Everything() // even an empty mesh is news: what is not in it is not in the mesh
-				}
-				known = s
-				version++
-				use(s, effect)
-			}
+			known = w.next(known, use)
 		case err == nil:
 			w.found()
-		case last != nil || !errors.Is(err, fs.ErrNotExist): // what was never there is waited for
+		case len(w.files.known) > 0 || !errors.Is(err, fs.ErrNotExist): // what was never there is waited for
 			w.missed(err)
 		}
 		if busy--; busy == 0 {
-			tick.Reset(watchInterval)
+			tick.Reset(lookInterval)
 		}
 		select {
 		case <-tick.C:
@@ -128,18 +119,27 @@ func (w *Watched) Run(ctx context.Context, use func(*Snapshot, Effect)) {
 	}
 }
 
-func (s *Snapshot) reload(path string, version uint64) (*Snapshot, Effect, error) {
-	f, err := loadFile(path)
-	if err != nil {
-		return nil, Effect{}, err
+// next is the snapshot after what the files say now, or the one before where that cannot be used.
+func (w *Watched) next(known *Snapshot, use func(*Snapshot, Effect)) *Snapshot {
+	version := uint64(1)
+	if known != nil {
+		version += known.version
 	}
-	next, effect, err := s.Replace(f, version)
-	if err != nil {
-		return nil, Effect{}, fmt.Errorf("mesh file %s: %w", path, err)
+	all, err := w.files.said()
+	var s *Snapshot
+	var effect Effect
+	if err == nil {
+		if s, effect, err = known.become(all, version); err != nil {
+			err = fmt.Errorf("mesh %s: %w", w.files.path, err)
+		}
 	}
-	return next, effect, nil
-}
-
-func changed(old, new fs.FileInfo) bool {
-	return old == nil || !os.SameFile(old, new) || !old.ModTime().Equal(new.ModTime()) || old.Size() != new.Size()
+	w.read(err)
+	if err != nil {
+		return known
+	}
+	if known == nil {
+		effect = Everything() // even an empty mesh is news: what is not in it is not in the mesh
+	}
+	use(s, effect)
+	return s
 }
