@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
 // Leg is one side of a relay: an application's TCP connection or a stream of a
@@ -62,7 +64,7 @@ func (e *RelayError) Unwrap() error { return e.Err }
 // it, and in TCP too that ends both directions); a peer that does not read stops
 // the one who sends, since a write blocks and nothing is read meanwhile. That is
 // also the limit: a reset behind bytes which the other end does not take is seen
-// when it takes them.
+// when it takes them, unless the stream tells of it (tunnel.Forwarding, tunnel.Breaking).
 //
 // When ctx ends, both are reset and its cause is returned. count may be nil.
 func Relay(ctx context.Context, a, b Leg, count *Bytes) error {
@@ -96,8 +98,17 @@ func startRelay(ctx context.Context, a, b Leg, count *Bytes, ended func(*relay))
 	case r.forward(half{a, "a"}, half{b, "b"}, &count.AtoB):
 		r.copyBtoA()
 	default:
+		r.heed(half{a, "a"})
+		r.heed(half{b, "b"})
 		go r.copyAtoB()
 		r.copyBtoA()
+	}
+}
+
+// heed ends the relay when its stream ends by itself, also while a write to the other leg waits.
+func (r *relay) heed(h half) {
+	if s, ok := h.Leg.(tunnel.Breaking); ok {
+		s.OnBreak(func(err error) { r.fail(h.failed("read", err)) })
 	}
 }
 

@@ -497,6 +497,31 @@ func TestRelayErrors(t *testing.T) {
 	}
 }
 
+// breaking is a leg that breaks by itself.
+type breaking struct {
+	*fake
+	f func(error)
+}
+
+func (b *breaking) OnBreak(f func(error)) { b.f = f }
+
+// A stream that its own end resets takes with it a relay that is in a write to a leg which takes nothing.
+func TestRelayOfAStreamThatBreaks(t *testing.T) {
+	boom := errors.New("boom")
+	stream, app := &breaking{fake: newFake()}, newFake()
+	stream.read = one
+	app.write = func() (int, error) {
+		go stream.f(boom)
+		<-app.closed
+		return 0, os.ErrClosed
+	}
+	err := Relay(context.Background(), stream, app, nil)
+	var re *RelayError
+	if !errors.As(err, &re) || *re != (RelayError{"a", "read", boom}) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func one() (int, error) { return 1, nil }
 
 // A panic of the direction that runs elsewhere comes up in Relay's caller, with

@@ -25,6 +25,7 @@ type Account struct {
 	arrivals    rate
 	handshakes  rate
 	bytes       atomic.Int64
+	owed        atomic.Int64
 	refused     [count]atomic.Uint64
 	waited      [count]atomic.Uint64
 
@@ -155,5 +156,5 @@ func (a *Account) Weight() int64 {
 	if a == nil {
 		return 0
 	}
-	return a.bytes.Load() + int64(a.connections.count()+a.tunnels.count())*connectionCost
+	return a.bytes.Load() + a.owed.Load() + int64(a.connections.count()+a.tunnels.count())*connectionCost
 }

@@ -222,3 +222,27 @@ func TestTakeMoreLeavesTheLastEighth(t *testing.T) {
 		t.Errorf("%d bytes stay charged", n)
 	}
 }
+
+// TestOwed: what did not fit weighs as much as what did, and is bounded by as much again.
+func TestOwed(t *testing.T) {
+	const limit = 16 << 20
+	a := NewAccount(Limits{Bytes: limit}, NewTurns(1))
+	if !a.Owe(limit) || a.Drowned() {
+		t.Error("no more than the budget may be owed")
+	}
+	if a.Owe(1) || !a.Drowned() || a.Weight() != limit+1 || a.Owed() != limit+1 {
+		t.Errorf("more may be owed; %d are, it weighs %d", a.Owed(), a.Weight())
+	}
+	a.Clear(limit + 1)
+	if a.Drowned() || a.Weight() != 0 {
+		t.Errorf("it weighs %d", a.Weight())
+	}
+	small := NewAccount(Limits{Bytes: 1 << 20}, NewTurns(1))
+	if !small.Owe(minOwed) || small.Owe(1) {
+		t.Error("a small budget may owe another number")
+	}
+	var none *Account
+	if none.Clear(1); !none.Owe(1<<40) || none.Drowned() || none.Owed() != 0 {
+		t.Error("an account that is none takes notice")
+	}
+}

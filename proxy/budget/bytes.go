@@ -53,3 +53,32 @@ func (a *Account) Buffered() int64 {
 
 // Overflow is the error of a stream whose bytes did not fit; it is counted.
 func (a *Account) Overflow() error { return a.refuse(Bytes) }
+
+// minOwed is how much may be owed however small the budget is: a burst of streams whose readers are all back at once.
+const minOwed = 8 << 20
+
+// Owe notes n bytes that are there although they did not fit, as for a moment those of a stream whose
+// reader is away. It says whether that may last: not once as much is owed as the budget has.
+func (a *Account) Owe(n int) bool {
+	return a == nil || a.owed.Add(int64(n)) <= a.mostOwed()
+}
+
+// Drowned says that more is owed than may be.
+func (a *Account) Drowned() bool { return a != nil && a.owed.Load() > a.mostOwed() }
+
+func (a *Account) mostOwed() int64 { return int64(max(a.limit(Bytes), minOwed)) }
+
+// Clear says that n of the bytes that were owed are gone.
+func (a *Account) Clear(n int) {
+	if a != nil {
+		a.owed.Add(-int64(n))
+	}
+}
+
+// Owed is how many bytes are there without room.
+func (a *Account) Owed() int64 {
+	if a == nil {
+		return 0
+	}
+	return a.owed.Load()
+}

@@ -16,8 +16,10 @@ import (
 // goroutine.
 //
 // There is no window that could shrink, as over HTTP/2, when the budget gets short. A stream that
-// finds no room goes on, since most readers are back at once; one whose reader has not come
-// back after a look at all of them, and another one, is reset.
+// finds no room owes what it may hold and goes on, since most readers are back at once; one whose reader has not come
+// back after a look at all of them, and another one, is reset. When as much is owed as the budget has, a
+// stream is reset at once. Paid or owed, it is given back when the stream is gone and not when it is
+// reset: see vanish.go.
 
 // pause is between two looks at the streams that found no room.
 const pause = 250 * time.Millisecond
@@ -31,6 +33,7 @@ const (
 	paid                 // it is away, and the account is charged
 	owing                // it is away, and the account had no room
 	late                 // and was so at the last look
+	lost                 // and so the stream was reset; it owes until it is gone
 	settled              // nothing will be held any more
 )
 
@@ -45,7 +48,7 @@ func (c *conn) holds() int { return c.o.StreamWindow + copySize }
 func (s *stream) waits() {
 	for s.c.o.Account != nil {
 		was := s.charge.state.Load()
-		if was == settled {
+		if was == settled || was == lost {
 			return
 		}
 		if s.charge.state.CompareAndSwap(was, waiting) {
@@ -63,7 +66,16 @@ func (s *stream) leaves() {
 	if s.pay(waiting) {
 		return
 	}
-	if s.charge.state.CompareAndSwap(waiting, owing) {
+	next := owing
+	if !s.c.o.Account.Owe(s.c.holds()) {
+		next = lost
+	}
+	switch {
+	case !s.charge.state.CompareAndSwap(waiting, next): // ended, or back, in between
+		s.repay(next)
+	case next == lost:
+		s.evict()
+	default:
 		s.c.owes(s)
 	}
 }
@@ -75,57 +87,96 @@ func (s *stream) pay(from int32) bool {
 	if !a.TakeMore(s.c.holds()) {
 		return false
 	}
-	if !s.charge.state.CompareAndSwap(from, paid) { // ended, or back, in between
+	if s.charge.state.CompareAndSwap(from, paid) {
+		s.repay(from)
+	} else { // ended, or back, in between
 		a.Give(s.c.holds())
 	}
 	return true
 }
 
+// repay gives back what the state was charged with.
 func (s *stream) repay(was int32) {
-	if was == paid {
+	switch was {
+	case paid:
 		s.c.o.Account.Give(s.c.holds())
+	case owing, late, lost:
+		s.c.o.Account.Clear(s.c.holds())
 	}
 }
 
-// settle says that nothing will be read any more.
+// settle says that nothing will be held any more.
 func (s *stream) settle() { s.repay(s.charge.state.Swap(settled)) }
 
 // owes has a stream looked at.
 func (c *conn) owes(s *stream) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		return
+	ended := c.err != nil
+	if !ended {
+		if c.owing == nil {
+			c.owing = make(map[*stream]struct{})
+		}
+		c.owing[s] = struct{}{}
+		c.wantReminder()
 	}
-	if c.owing == nil {
-		c.owing = make(map[*stream]struct{})
+	c.mu.Unlock()
+	if ended {
+		s.evictIfOwing()
 	}
-	c.owing[s] = struct{}{}
-	if c.reminder == nil {
+}
+
+// evictAll is called when the connection ends: nobody looks at its streams any more.
+func (c *conn) evictAll() {
+	c.mu.Lock()
+	owing := c.owing
+	c.owing = nil
+	c.mu.Unlock()
+	for s := range owing {
+		s.evictIfOwing()
+	}
+}
+
+func (s *stream) evictIfOwing() {
+	if s.charge.state.CompareAndSwap(owing, lost) || s.charge.state.CompareAndSwap(late, lost) {
+		s.evict()
+	}
+}
+
+// wantReminder has remind called after a pause. The caller holds mu.
+func (c *conn) wantReminder() {
+	if c.reminder == nil && len(c.owing)+len(c.leavers) > 0 && c.err == nil {
 		c.reminder = time.AfterFunc(pause, c.remind)
 	}
 }
 
-// remind looks at the streams that found no room. It is called in a goroutine of its own.
+// remind looks at the streams that found no room, and at those that do not go. It is called in a goroutine of its own.
 func (c *conn) remind() {
 	c.mu.Lock()
-	var lost []*stream
+	evicted := c.debtors()
+	withheld := c.withheld()
+	c.reminder = nil
+	c.wantReminder()
+	c.mu.Unlock()
+	for _, s := range evicted {
+		s.evict()
+	}
+	if withheld {
+		c.failWith(connError(codeLoad, "no final size of a stream that was reset"))
+	}
+}
+
+// debtors are the streams that are to be reset. The caller holds mu.
+func (c *conn) debtors() (evicted []*stream) {
 	for s := range c.owing {
 		was := s.charge.state.Load()
 		switch {
 		case was != owing && was != late, s.pay(was): // back, ended, or charged now
 			delete(c.owing, s)
 		case s.charge.state.CompareAndSwap(owing, late): // until the next look
-		case s.charge.state.CompareAndSwap(late, settled):
+		case s.charge.state.CompareAndSwap(late, lost):
 			delete(c.owing, s)
-			lost = append(lost, s)
+			evicted = append(evicted, s)
 		}
 	}
-	if c.reminder = nil; len(c.owing) > 0 && c.err == nil {
-		c.reminder = time.AfterFunc(pause, c.remind)
-	}
-	c.mu.Unlock()
-	for _, s := range lost {
-		s.abortWith(codeLoad, s.c.o.Account.Overflow())
-	}
+	return evicted
 }

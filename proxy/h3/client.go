@@ -26,6 +26,7 @@ func (c *conn) runClient() {
 	c.readers.Go(c.refuseStreams)
 	<-c.q.Context().Done()
 	c.fail(codeNo, context.Cause(c.q.Context()))
+	c.settleAll()
 	c.readers.Wait()
 }
 

@@ -35,8 +35,10 @@ type conn struct {
 	streams  int           // begun and not let go
 	linger   *time.Timer
 	quiet    silence
-	owing    map[*stream]struct{} // see charge.go
-	reminder *time.Timer          // nil: nothing is owed
+	owing    map[*stream]struct{}  // see charge.go
+	leavers  map[*stream]time.Time // see vanish.go
+	reminder *time.Timer           // nil: neither is there
+	over     bool                  // nothing is there any more
 	place    place
 	idle     chan struct{} // accepting end that drains: closed when streams are 0
 }
@@ -66,6 +68,7 @@ func (c *conn) fail(code uint64, err error) {
 		reason = e.Reason
 	}
 	_ = c.q.CloseWithError(quic.ApplicationErrorCode(code), reason)
+	c.evictAll()
 }
 
 // stopTimers leaves nothing that fires later.

@@ -22,6 +22,10 @@ type Options struct {
 	IdleTimeout      time.Duration // silence after which the tunnel is lost; 30 s
 	LingerTimeout    time.Duration // after the last stream of a tunnel that drains, for what is on its way; 1 s
 
+	// FinalTimeout is how long a peer may take to say how long a stream was that was reset here, before it loses its
+	// tunnel (vanish.go); 5 s. Its process may stand still for a moment. Less while the workload has drowned.
+	FinalTimeout time.Duration
+
 	// Account is charged with what streams may hold that was not read yet; nil: nobody's.
 	Account *budget.Account
 
@@ -39,6 +43,7 @@ func (o Options) resolved() Options {
 	o.SilenceTimeout = orDefault(o.SilenceTimeout, 2*time.Second)
 	o.IdleTimeout = orDefault(o.IdleTimeout, 30*time.Second)
 	o.LingerTimeout = orDefault(o.LingerTimeout, time.Second)
+	o.FinalTimeout = orDefault(o.FinalTimeout, 5*time.Second)
 	if o.OnPanic == nil {
 		o.OnPanic = func(any, []byte) {}
 	}

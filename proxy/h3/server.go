@@ -31,6 +31,7 @@ func (c *conn) runServer(ctx context.Context) {
 		handlers.Go(func() { c.serve(q) })
 	}
 	c.fail(codeNo, context.Cause(c.q.Context()))
+	c.settleAll()
 	if !stop() {
 		<-c.drained
 	}

@@ -25,6 +25,8 @@ type stream struct {
 	ended    bool  // receiving: FIN has come
 	closed   error // reset or closed at this end
 	left     bool  // its place was given back
+	broken   error // why it was reset for want of budget
+	onBreak  func(error)
 }
 
 func newStream(c *conn, q *quic.Stream) *stream { return &stream{c: c, q: q} }
@@ -41,7 +43,11 @@ func (s *stream) Read(p []byte) (int, error) {
 	s.waits()
 	defer s.leaves()
 	for {
-		if n, err := s.step(p); n > 0 || err != nil {
+		n, err := s.step(p)
+		if err == io.EOF {
+			s.settle()
+		}
+		if n > 0 || err != nil {
 			return n, err
 		}
 	}
@@ -80,6 +86,7 @@ func (s *stream) WriteTo(w io.Writer) (written int64, err error) {
 		n, err := s.pass(w)
 		written += int64(n)
 		if err == io.EOF {
+			s.settle() // only now: its last bytes are written
 			return written, nil
 		}
 		if err != nil {
@@ -224,6 +231,7 @@ func (s *stream) Close() error {
 	s.mu.Unlock()
 	if !left {
 		s.c.leave()
+		s.c.vanish(s)
 	}
 	return nil
 }
@@ -232,17 +240,18 @@ func (s *stream) Close() error {
 func (s *stream) giveUp() { s.abort(codeCancelled) }
 
 // abort ends what has not ended, in both directions.
-func (s *stream) abort(code quic.StreamErrorCode) { s.abortWith(code, net.ErrClosed) }
-
-// abortWith is abort with what the stream's user is told.
-func (s *stream) abortWith(code quic.StreamErrorCode, why error) {
+func (s *stream) abort(code quic.StreamErrorCode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.abortWith(code, net.ErrClosed)
+}
+
+// abortWith is abort with what the stream's user is told. The caller holds mu.
+func (s *stream) abortWith(code quic.StreamErrorCode, why error) {
 	if s.closed != nil {
 		return
 	}
 	s.closed = why
-	s.settle()
 	if !s.ended {
 		s.q.CancelRead(code)
 	}
@@ -251,9 +260,32 @@ func (s *stream) abortWith(code quic.StreamErrorCode, why error) {
 	}
 }
 
+// evict is abort for want of budget. The stream's user may be in a write to somebody who takes nothing.
+func (s *stream) evict() {
+	why := s.c.o.Account.Overflow()
+	s.mu.Lock()
+	s.abortWith(codeLoad, why)
+	s.broken = why
+	tell := s.onBreak
+	s.mu.Unlock()
+	if tell != nil {
+		tell(why)
+	}
+}
+
+// OnBreak: see tunnel.Breaking.
+func (s *stream) OnBreak(f func(error)) {
+	s.mu.Lock()
+	s.onBreak = f
+	why := s.broken
+	s.mu.Unlock()
+	if why != nil {
+		f(why)
+	}
+}
+
 func (s *stream) endRead() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
-	s.settle()
 }

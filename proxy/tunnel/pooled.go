@@ -245,6 +245,13 @@ func (l *lease) AwaitBreak() error {
 	return nil
 }
 
+// OnBreak is the transport's stream's, if it has one.
+func (l *lease) OnBreak(f func(error)) {
+	if s, ok := l.Stream.(Breaking); ok {
+		s.OnBreak(f)
+	}
+}
+
 // WriteTo lets io.Copy use what the transport's stream has to offer, which the
 // embedding would hide.
 func (l *lease) WriteTo(w io.Writer) (int64, error) {

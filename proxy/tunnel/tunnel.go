@@ -94,6 +94,13 @@ type Transport interface {
 	Serve(ctx context.Context, c net.Conn, h Handler) error
 }
 
+// Breaking is a stream that this end may reset by itself, for want of budget, while its user waits for somebody
+// else and looks at no stream. OnBreak is called once; f is called once then, if ever, by the
+// goroutine that resets or by OnBreak itself.
+type Breaking interface {
+	OnBreak(f func(error))
+}
+
 // Sink is where a [Forwarder]'s bytes go.
 type Sink interface {
 	// Write blocks until all is taken.
