@@ -18,7 +18,7 @@ import (
 )
 
 // hello asks the server pod once, and fails the test if it does not answer.
-func (w *two) hello(t *testing.T) {
+func (w *two) hello(t testing.TB) {
 	t.Helper()
 	c := w.client.dial(t, at(w.B4, 8080))
 	defer c.Close()
@@ -32,7 +32,7 @@ func (w *two) hello(t *testing.T) {
 }
 
 // overQUIC asks until a connection has been carried over QUIC at both ends.
-func (w *two) overQUIC(t *testing.T) {
+func (w *two) overQUIC(t testing.TB) {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		w.hello(t)
@@ -140,21 +140,7 @@ func TestQUICIsLost(t *testing.T) {
 func dropUDP(t *testing.T, ns *netns.Namespace) (pass func()) {
 	t.Helper()
 	table := &nftables.Table{Family: nftables.TableFamilyINet, Name: "no_udp"}
-	change := func(f func(c *nftables.Conn)) {
-		t.Helper()
-		err := ns.Do(func() error {
-			c, err := nftables.New()
-			if err != nil {
-				return err
-			}
-			f(c)
-			return c.Flush()
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	change(func(c *nftables.Conn) {
+	change(t, ns, func(c *nftables.Conn) {
 		c.AddTable(table)
 		chain := c.AddChain(&nftables.Chain{Name: "in", Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter})
 		c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
@@ -163,5 +149,21 @@ func dropUDP(t *testing.T, ns *netns.Namespace) (pass func()) {
 			&expr.Verdict{Kind: expr.VerdictDrop},
 		}})
 	})
-	return func() { change(func(c *nftables.Conn) { c.DelTable(table) }) }
+	return func() { change(t, ns, func(c *nftables.Conn) { c.DelTable(table) }) }
+}
+
+// change changes the rules of a pod.
+func change(t testing.TB, ns *netns.Namespace, f func(c *nftables.Conn)) {
+	t.Helper()
+	err := ns.Do(func() error {
+		c, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		f(c)
+		return c.Flush()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -260,7 +260,7 @@ func (p *pod) serve(t testing.TB, port uint16, app func(*net.TCPConn)) {
 }
 
 // dial connects as the pod's application does.
-func (p *pod) dial(t *testing.T, to netip.AddrPort) *net.TCPConn {
+func (p *pod) dial(t testing.TB, to netip.AddrPort) *net.TCPConn {
 	t.Helper()
 	c, err := p.tryDial(t, to)
 	if err != nil {
@@ -269,7 +269,7 @@ func (p *pod) dial(t *testing.T, to netip.AddrPort) *net.TCPConn {
 	return c
 }
 
-func (p *pod) tryDial(t *testing.T, to netip.AddrPort) (*net.TCPConn, error) {
+func (p *pod) tryDial(t testing.TB, to netip.AddrPort) (*net.TCPConn, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	c, err := p.ns.Dial(ctx, netns.DialOptions{Remote: to})
