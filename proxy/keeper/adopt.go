@@ -34,14 +34,7 @@ func (k *Keeper) adopt(inv *anchor.Inventory) {
 	}
 	k.adoptCells()
 	k.razeStale()
-	for uid, p := range k.pods {
-		if err := k.completePod(p); err != nil {
-			k.log.Error("pod not adopted", "pod", uid, "error", err)
-			delete(k.pods, uid)
-			continue
-		}
-		k.adoptDuties(p)
-	}
+	k.adoptPods()
 	for _, x := range k.processes {
 		if !x.foreign {
 			k.hear(x)
@@ -87,6 +80,22 @@ func (k *Keeper) adoptAway(c *keptCell) {
 	k.resume(c)
 }
 
+// adoptPods completes the pods of the inventory, and gives up those that cannot be.
+func (k *Keeper) adoptPods() {
+	for uid, p := range k.pods {
+		if err := k.completePod(p); err != nil {
+			k.log.Error("pod not adopted", "pod", uid, "error", err)
+			delete(k.pods, uid)
+			if p.netns == nil {
+				k.forget(p) // or its ports were taken when it is added again
+			}
+			continue
+		}
+		k.adoptDuties(p)
+		k.adoptDatagrams(p)
+	}
+}
+
 // adoptDuties takes over what the pod's label says about who serves it. A Drop is
 // said again: its answer may have died with the last keeper.
 func (k *Keeper) adoptDuties(p *pod) {
@@ -101,9 +110,11 @@ func (k *Keeper) adoptDuties(p *pod) {
 		x.pods[p.UID] = p
 		if dropping {
 			k.releaseWithin(d, max(0, time.Until(since(p.until[name]))-overdueAfter)) // what is left of its time
+		} else {
+			d.drops = p.drops[name] // of what drains beside it: the answers come yet, and free its slots
 		}
 	}
-	p.noted, p.until, p.quic.noted = nil, nil, nil
+	p.noted, p.until, p.drops, p.quic.noted = nil, nil, nil, nil
 }
 
 // completePod makes up for what the last keeper did not get to.
@@ -115,10 +126,6 @@ func (k *Keeper) completePod(p *pod) error {
 		if err := k.holdListeners(p); err != nil {
 			return err
 		}
-	}
-	k.resetKey(p)
-	if err := k.holdDatagrams(p); err != nil {
-		k.log.Error("no QUIC", "pod", p.UID, "error", err) // its connections are worth keeping all the same
 	}
 	drift, err := p.rules.repair(p)
 	switch {

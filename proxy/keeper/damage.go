@@ -19,7 +19,7 @@ const knockTimeout = time.Second
 
 // check says what is wrong with a listener. What cannot be found out is not wrong.
 func (k *Keeper) check(p *pod, name string, port uint16, knock bool) error {
-	f, err := k.anchor.Fetch(listenerName(name, p.UID))
+	f, err := k.holder.Fetch(listenerName(name, p.UID))
 	if err != nil {
 		return nil // the pod is being removed, or the anchor is gone
 	}
@@ -101,7 +101,7 @@ func (k *Keeper) mend(p *pod, name string, port uint16, why error) {
 // relisten ends the old socket for all its holders, whatever is left of it, so that
 // its port is free, and gives the anchor another.
 func (k *Keeper) relisten(p *pod, name string, port uint16) error {
-	old, err := k.anchor.Fetch(listenerName(name, p.UID))
+	old, err := k.holder.Fetch(listenerName(name, p.UID))
 	if err != nil {
 		return err
 	}
@@ -119,5 +119,5 @@ func (k *Keeper) relisten(p *pod, name string, port uint16) error {
 		return err
 	}
 	defer f.Close()
-	return k.anchor.Hold(listenerName(name, p.UID), nil, f)
+	return k.holder.Hold(listenerName(name, p.UID), nil, f)
 }

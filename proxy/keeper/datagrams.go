@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -12,8 +13,9 @@ import (
 )
 
 // QUIC of a pod: its UDP sockets, which the anchor holds from the pod's first day to its last,
-// whatever the custody of listeners is; who reads which; and the key of stateless resets, by
-// which peers of a process that died hear from its successor that their connections are lost.
+// whatever the custody of listeners is; and the key of stateless resets, by which peers of a
+// process that died hear from its successor that their connections are lost. That a pod has none
+// is no failure: its peers stay on HTTP/2.
 
 // heldQUIC is quic/<slot>/<uid>.
 const heldQUIC = "quic/"
@@ -22,165 +24,135 @@ func quicName(slot int, uid string) string { return fmt.Sprintf("%s%d/%s", heldQ
 
 // datagrams are a pod's. The loop owns them.
 type datagrams struct {
-	held int       // of its sockets, by the anchor; all or none
-	key  []byte    // of stateless resets
-	led  *steer.To // how packets are led; nil: not known
+	held [steer.Slots]bool // by the anchor
+	key  []byte            // of stateless resets; in the label before there are sockets
+	led  steer.To          // how packets are led
 	// noted are podLabel.Slots, until they are adopted.
 	noted map[string][]int
 }
 
-// there says whether the pod has all of its sockets.
-func (d *datagrams) there() bool { return d.held == steer.Slots }
+// there says whether the pod has all of its sockets, and the key without which a process could not use one.
+func (d *datagrams) there() bool {
+	return len(d.key) == resetKeySize && !slices.Contains(d.held[:], false)
+}
 
-// resetKey makes the key before the pod's label is held: what is held after that label is found
-// by the next keeper, and what was before it would be nobody's.
-func (k *Keeper) resetKey(p *pod) {
-	if k.config.Tunnels.QUIC.On && p.quic.key == nil {
-		p.quic.key = make([]byte, 32)
-		_, _ = rand.Read(p.quic.key) // never fails
+const resetKeySize = 32
+
+func newResetKey() []byte {
+	key := make([]byte, resetKeySize)
+	_, _ = rand.Read(key) // never fails
+	return key
+}
+
+// holdDatagrams has the anchor hold sockets for a pod whose key is noted: whatever a keeper
+// that dies here leaves, the next one makes them anew, since no process has one yet.
+func (k *Keeper) holdDatagrams(p *pod) {
+	if err := k.makeDatagrams(p); err != nil {
+		k.dropDatagrams(p)
+		k.log.Error("no QUIC", "workload", p.UID, "error", err)
 	}
 }
 
-// holdDatagrams makes what the anchor does not hold yet. Some of a group, of a keeper that died while it
-// held them, are worth nothing: no process has heard of them.
-func (k *Keeper) holdDatagrams(p *pod) error {
-	if !k.config.Tunnels.QUIC.On || p.quic.there() {
-		return nil
-	}
-	k.dropDatagrams(p)
+func (k *Keeper) makeDatagrams(p *pod) error {
 	group, err := steer.Open(p.netns, redirect.NodePorts.HBONE, redirect.MarkProxy)
 	if err != nil {
-		return fmt.Errorf("UDP sockets of %s: %w", p.UID, err)
+		return err
 	}
 	defer closeAll(group)
 	for slot, f := range group {
-		if err := k.anchor.Hold(quicName(slot, p.UID), nil, f); err != nil {
+		if err := k.holder.Hold(quicName(slot, p.UID), nil, f); err != nil {
 			return err
 		}
-		p.quic.held++
+		p.quic.held[slot] = true
 	}
 	return nil
 }
 
+// adoptDatagrams makes up for what the last keeper did not get to, or was not configured to. It
+// comes after the duties: it writes the label anew.
+func (k *Keeper) adoptDatagrams(p *pod) {
+	if !k.config.Tunnels.QUIC.On || p.quic.there() {
+		return // off: lead gives them up when nobody reads them any more
+	}
+	k.dropDatagrams(p) // a part of a group is none
+	p.quic.key = newResetKey()
+	k.note(p)
+	k.holdDatagrams(p)
+}
+
 // dropDatagrams gives up what the anchor holds of a pod's sockets.
 func (k *Keeper) dropDatagrams(p *pod) {
-	if p.quic.held > 0 {
-		for slot := range steer.Slots {
+	for slot, held := range p.quic.held {
+		if held {
 			k.drop(quicName(slot, p.UID))
 		}
-		p.quic.held = 0
 	}
+	p.quic.held, p.quic.key = [steer.Slots]bool{}, nil
 }
 
-// noSlot is that of a process that has no QUIC.
-const noSlot = -1
-
-// freeSlot is the lowest that no process reads, which may be that of one that died: what
-// waits in its socket is answered with resets then.
-func (p *pod) freeSlot() int {
-	if !p.quic.there() {
-		return noSlot
-	}
-	for slot := range steer.Slots {
-		if !p.reads(slot) {
-			return slot
-		}
-	}
-	return noSlot // so many drain: this one goes without
-}
-
-func (p *pod) reads(slot int) bool {
-	for _, d := range p.duties {
-		if d.slot == slot || slices.Contains(d.left, slot) {
-			return true
-		}
-	}
-	return false
-}
-
-// renewSlot is for a process that serves again while it drains: what drains there goes on
-// reading its own socket.
-func (d *duty) renewSlot() {
-	if d.slot == noSlot {
-		return
-	}
-	d.left = append(d.left, d.slot)
-	d.slot = noSlot
-	d.slot = d.pod.freeSlot()
-}
-
-// newest is the slot of the process that takes what begins: the one that shall serve the pod
-// once it does, and until then one that does.
-func (p *pod) newest() (slot int) {
-	slot = noSlot
-	for x, d := range p.duties {
-		switch {
-		case d.slot == noSlot || d.dropping:
-		case x == p.cell.current && d.ready:
-			return d.slot
-		case d.ready, slot == noSlot:
-			slot = d.slot
-		}
-	}
-	return slot
-}
-
-// lead has the kernel lead the pod's packets to those who read them now.
+// lead has the kernel lead the pod's packets to those who read them now, and looks at each socket on
+// the way: one may be spoiled by whoever has had it.
 func (k *Keeper) lead(p *pod) {
-	if !p.quic.there() || p.dropped != nil {
+	switch {
+	case !p.quic.there() || p.dropped != nil:
+		return
+	case !k.config.Tunnels.QUIC.On && !p.anyReads():
+		k.dropDatagrams(p)
 		return
 	}
-	newest := p.newest()
-	if newest == noSlot {
-		return // nobody takes what begins; what comes waits for who will
-	}
-	to := steer.To{Begins: uint8(newest)}
-	for slot := range steer.Slots {
-		to.Slots[slot] = uint8(newest)
-		if p.reads(slot) {
-			to.Slots[slot] = uint8(slot)
-		}
-	}
-	if p.quic.led != nil && *p.quic.led == to {
-		return
-	}
-	f, err := k.anchor.Fetch(quicName(0, p.UID))
-	if err == nil {
-		err = steer.Lead(f, to)
-		f.Close()
-	}
-	if err != nil {
+	to, spoiled := p.leading(), (*steer.SpoiledError)(nil)
+	switch err := k.leadTo(p, to); {
+	case errors.As(err, &spoiled):
+		k.giveUpDatagrams(p, err)
+	case err != nil:
 		k.log.Error("packets of QUIC are not led to a new process", "workload", p.UID, "error", err)
-		return
+	default:
+		p.quic.led = to
 	}
-	p.quic.led = &to
+}
+
+func (k *Keeper) leadTo(p *pod, to steer.To) error {
+	var group []*os.File
+	defer func() { closeAll(group) }()
+	for slot := range steer.Slots {
+		f, err := k.holder.Fetch(quicName(slot, p.UID))
+		if err != nil {
+			return err
+		}
+		group = append(group, f)
+	}
+	return steer.Lead(group, to)
+}
+
+// giveUpDatagrams leaves a pod without QUIC whose sockets a process has spoiled: the kernel has renumbered the
+// others, so that packets reach processes that answer them with resets, and nothing puts that right. Who
+// announces QUIC still is replaced. The next keeper makes the sockets anew, if nobody has them any more.
+func (k *Keeper) giveUpDatagrams(p *pod, why error) {
+	k.log.Error("a UDP socket was damaged: the workload has no QUIC any more", "workload", p.UID, "damage", why)
+	k.spoiled++
+	k.dropDatagrams(p)
+	for x, d := range p.duties {
+		if d.slot == noSlot || x.cell.current != x {
+			continue
+		}
+		k.running.Go(func() { // the loop may be in the midst of the cell's processes
+			k.do(func() {
+				if x.cell.current == x {
+					k.replace(x.cell)
+				}
+			})
+		})
+	}
 }
 
 // socket is what a process needs for QUIC; nil: it has none.
 func (k *Keeper) socket(d *duty) (*cell.QUIC, *os.File, error) {
-	if d.slot == noSlot {
+	if d.slot == noSlot || !d.pod.quic.there() {
 		return nil, nil, nil
 	}
-	f, err := k.anchor.Fetch(quicName(d.slot, d.pod.UID))
+	f, err := k.holder.Fetch(quicName(d.slot, d.pod.UID))
 	if err != nil {
 		return nil, nil, err
 	}
 	return &cell.QUIC{Slot: uint8(d.slot), Key: d.pod.quic.key}, f, nil
-}
-
-// slots are the duty's own first, then those that drain, for the pod's label.
-func (d *duty) slots() []int { return append([]int{d.slot}, d.left...) }
-
-// adoptSlots takes over what the label says; a label of before QUIC says nothing.
-func (d *duty) adoptSlots(slots []int) {
-	d.slot = noSlot
-	for i, slot := range slots {
-		switch {
-		case slot < 0 || slot >= steer.Slots:
-		case i == 0:
-			d.slot = slot
-		default:
-			d.left = append(d.left, slot)
-		}
-	}
 }

@@ -27,7 +27,7 @@ type duty struct {
 func (k *Keeper) duty(p *pod, x *process) *duty {
 	d := p.duties[x]
 	if d == nil {
-		d = &duty{pod: p, process: x, slot: p.freeSlot()}
+		d = &duty{pod: p, process: x, slot: k.newSlot(p, x)}
 		p.duties[x] = d
 		k.lead(p)
 		k.note(p)
@@ -60,7 +60,8 @@ func (k *Keeper) serve(p *pod) {
 		d := k.duty(p, x)
 		if d.dropping {
 			d.dropping = false
-			d.renewSlot()
+			d.leaveSlot()
+			d.slot = k.newSlot(p, x)
 			k.note(p)
 			k.lead(p)
 		}
@@ -166,6 +167,7 @@ type podLabel struct {
 	// Slots are of the processes in By, those of what drains after the first. Noted before
 	// a process hears of its own: no other must have it.
 	Slots    map[string][]int `json:"slots,omitempty"`
+	Drops    map[string]int   `json:"drops,omitempty"` // not answered yet, of those that serve it again
 	ResetKey []byte           `json:"resetKey,omitempty"`
 }
 
@@ -174,7 +176,7 @@ func (k *Keeper) note(p *pod) {
 	if p.dropped != nil {
 		return // on its way out
 	}
-	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Until: map[string]int64{}, Instead: p.failing.action, Placed: p.placed, Drained: p.drained, Member: p.member, Joined: monotonic() - int64(time.Since(p.joined)), ResetKey: p.quic.key}
+	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Until: map[string]int64{}, Drops: map[string]int{}, Instead: p.failing.action, Placed: p.placed, Drained: p.drained, Member: p.member, Joined: monotonic() - int64(time.Since(p.joined)), ResetKey: p.quic.key}
 	if p.quic.there() {
 		l.Slots = map[string][]int{}
 	}
@@ -183,13 +185,16 @@ func (k *Keeper) note(p *pod) {
 		if l.Slots != nil {
 			l.Slots[x.name()] = d.slots()
 		}
+		if !d.dropping && d.drops > 0 {
+			l.Drops[x.name()] = d.drops
+		}
 		if d.dropping {
 			l.Until[x.name()] = monotonic() + int64(time.Until(d.until))
 		}
 	}
 	b, err := json.Marshal(l)
 	if err == nil {
-		err = k.anchor.Hold(heldNetns+p.UID, b, p.netns.File())
+		err = k.holder.Hold(heldNetns+p.UID, b, p.netns.File())
 	}
 	if err != nil {
 		k.log.Error("anchor", "note", p.UID, "error", err)

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/anchor"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
+	"github.com/bulkhead-mesh/bulkhead/proxy/steer"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
@@ -27,13 +29,17 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 			return err
 		}
 		p := k.adopted(rest)
-		p.Pod, p.noted, p.until, p.netns = d.Pod, d.By, d.Until, ns
+		p.Pod, p.noted, p.until, p.drops, p.netns = d.Pod, d.By, d.Until, d.Drops, ns
 		p.member, p.joined, p.drained = d.Member, since(d.Joined), d.Drained
 		p.failing.action, p.placed, p.rules.plan = d.Instead, d.Placed, planOf(d.Placed, d.instead())
 		p.quic.key, p.quic.noted = d.ResetKey, d.Slots
 	case heldQUIC:
-		_, uid, _ := strings.Cut(rest, "/")
-		k.adopted(uid).quic.held++
+		at, uid, _ := strings.Cut(rest, "/")
+		slot, err := strconv.Atoi(at)
+		if err != nil || slot < 0 || slot >= steer.Slots {
+			return fmt.Errorf("slot %q", at)
+		}
+		k.adopted(uid).quic.held[slot] = true
 		h.File.Close() // see holdListeners
 	case heldListener:
 		which, uid, _ := strings.Cut(rest, "/")
@@ -80,7 +86,7 @@ func (k *Keeper) adoptProcess(p anchor.Process, channels map[string]*os.File) er
 		c = newCell(l.Group)
 	}
 	x := &process{
-		cell: c, generation: l.Generation, pid: p.PID, uid: l.UID, since: since(l.Since),
+		cell: c, generation: l.Generation, pid: p.PID, uid: l.UID, since: since(l.Since), datagrams: l.Datagrams,
 		pods: map[string]*pod{}, now: map[string]telemetry.Counts{}, views: map[string]string{}, series: k.series.Account(),
 	}
 	if x.foreign = l.Version != cell.ProtocolVersion; x.foreign {

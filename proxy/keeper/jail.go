@@ -18,10 +18,10 @@ func (k *Keeper) probeJail() {
 }
 
 // jailed adds to a cell's jail what this machine can enforce.
-func (k *Keeper) jailed(s jail.Spec) jail.Spec {
+func (k *Keeper) jailed(s jail.Spec, x *process) jail.Spec {
 	s.Seccomp = k.powers.Seccomp == nil
 	s.Landlock = k.powers.Landlock == nil
-	s.Datagrams = k.config.Tunnels.QUIC.On
+	s.Datagrams = x.datagrams
 	if k.config.Custody == CustodyCell {
 		ports := redirect.NodePorts
 		s.Listen = []uint16{ports.Outbound, ports.Plaintext, ports.HBONE}

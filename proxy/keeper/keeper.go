@@ -31,6 +31,7 @@ type Keeper struct {
 	config   Config
 	log      *slog.Logger
 	anchor   *anchor.Client
+	holder   holder // the anchor, as what keeps descriptors
 	signer   issuer.Signer
 	signing  *vitals.Signing   // signer, and how it goes
 	desk     desk              // in front of the signer
@@ -63,6 +64,7 @@ type Keeper struct {
 	cells     map[string]*keptCell // by group
 	processes map[string]*process  // by name, that run
 	listeners inspections
+	spoiled   int // pods that lost QUIC since a process damaged their sockets
 	behind    behind
 
 	// What all cells have counted; both have locks of their own.
@@ -70,6 +72,13 @@ type Keeper struct {
 	failures  istio.Failures
 	meshSince time.Time // of the snapshot
 	before    string    // how the keeper before this one ended, if it said so; set before the loop begins
+}
+
+// holder keeps descriptors beyond this keeper's life.
+type holder interface {
+	Hold(name string, label []byte, f *os.File) error
+	Drop(name string) error
+	Fetch(name string) (*os.File, error)
 }
 
 // ErrAnchorGone ends a keeper whose anchor has ended.
@@ -82,7 +91,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 		return err
 	}
 	k := &Keeper{
-		config: c, log: log, anchor: client, since: time.Now(), level: c.Level,
+		config: c, log: log, anchor: client, holder: client, since: time.Now(), level: c.Level,
 		calls: make(chan func()), ended: make(chan struct{}), entry: newEntry(),
 		pods: map[string]*pod{}, cells: map[string]*keptCell{}, processes: map[string]*process{}, series: istio.New(istio.Options{}),
 	}

@@ -83,7 +83,7 @@ func (k *Keeper) record(c *keptCell) {
 		nothing, err = os.Open(os.DevNull)
 	}
 	if err == nil {
-		err = k.anchor.Hold(heldCell+c.group, b, nothing)
+		err = k.holder.Hold(heldCell+c.group, b, nothing)
 		nothing.Close()
 	}
 	if err != nil {

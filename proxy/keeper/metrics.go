@@ -41,12 +41,13 @@ func (g *gathered) flag(d *prometheus.Desc, v bool, labels ...string) {
 
 var (
 	descMended    = prometheus.NewDesc("bulkhead_listeners_recreated_total", "Listening sockets of pods that were damaged and made anew by this keeper.", nil, nil)
+	descSpoiled   = prometheus.NewDesc("bulkhead_quic_given_up_total", "Pods that this keeper left without QUIC, since a process had damaged one of their UDP sockets.", nil, nil)
 	descRecapture = prometheus.NewDesc("bulkhead_capture_repairs_total", "Rules of pods that somebody else had changed and that were put back.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, all := range [][]*prometheus.Desc{{descMended, descRecapture, descFindings, descVerified, descTook}, cellDescs, workloadDescs} {
+	for _, all := range [][]*prometheus.Desc{{descMended, descSpoiled, descRecapture, descFindings, descVerified, descTook}, cellDescs, workloadDescs} {
 		for _, d := range all {
 			ch <- d
 		}
@@ -76,6 +77,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 // gather is for the loop.
 func (k *Keeper) gather(out *gathered, used map[string]usage) {
 	out.counter(descMended, float64(k.listeners.mended))
+	out.counter(descSpoiled, float64(k.spoiled))
 	out.counter(descRecapture, float64(k.recaptured.Load()))
 	for _, c := range k.cells {
 		if c.outside() {

@@ -58,6 +58,7 @@ type pod struct {
 	answers   chan error       // of the move under way
 	noted     map[string]bool  // podLabel.By, until it is adopted
 	until     map[string]int64 // podLabel.Until, likewise
+	drops     map[string]int   // podLabel.Drops, likewise
 	placed    Isolation        // whose rules the pod has; empty: those of a cell on the node
 	failing   failing
 	suspected bool          // its listeners: somebody who had them died, and nobody has knocked since
@@ -169,24 +170,28 @@ func (k *Keeper) admit(ctx context.Context, d Pod, path string) (*pod, error) {
 	return p, nil
 }
 
-// takePod has the anchor hold the pod's namespace and listeners.
+// takePod has the anchor hold the pod's namespace, and then what is in it: what the next keeper
+// finds without a namespace it gives up.
 func (k *Keeper) takePod(d Pod, ns *netns.Namespace) (*pod, error) {
 	p := newPod(d, ns)
-	k.resetKey(p)
+	if k.config.Tunnels.QUIC.On {
+		p.quic.key = newResetKey()
+	}
 	label, err := json.Marshal(podLabel{Pod: d, ResetKey: p.quic.key})
 	if err != nil {
 		return nil, err
 	}
-	if err := k.anchor.Hold(heldNetns+d.UID, label, ns.File()); err != nil {
+	if err := k.holder.Hold(heldNetns+d.UID, label, ns.File()); err != nil {
 		return nil, err
 	}
-	err = k.holdDatagrams(p)
-	if err == nil && k.config.Custody == CustodyAnchor {
-		err = k.holdListeners(p)
+	if k.config.Custody == CustodyAnchor {
+		if err := k.holdListeners(p); err != nil {
+			k.forget(p)
+			return nil, err
+		}
 	}
-	if err != nil {
-		k.forget(p)
-		return nil, err
+	if k.config.Tunnels.QUIC.On {
+		k.holdDatagrams(p)
 	}
 	return p, nil
 }
@@ -203,7 +208,7 @@ func (k *Keeper) holdListeners(p *pod) error {
 		if err != nil {
 			return fmt.Errorf("%s listener of %s: %w", l.name, p.UID, err)
 		}
-		err = k.anchor.Hold(listenerName(l.name, p.UID), nil, f)
+		err = k.holder.Hold(listenerName(l.name, p.UID), nil, f)
 		f.Close()
 		if err != nil {
 			return err
@@ -241,7 +246,7 @@ func (k *Keeper) forget(p *pod) {
 // drop gives up a held descriptor. An anchor that does not answer ends the keeper
 // by its own event, so the error is only worth a line.
 func (k *Keeper) drop(name string) {
-	if err := k.anchor.Drop(name); err != nil {
+	if err := k.holder.Drop(name); err != nil {
 		k.log.Warn("anchor", "drop", name, "error", err)
 	}
 }

@@ -34,6 +34,7 @@ type process struct {
 	killed     string                         // why the keeper killed it; empty: it did not
 	until      time.Time                      // when it must have, then
 	foreign    bool                           // of another protocol version: not spoken with
+	datagrams  bool                           // its jail lets it speak QUIC
 
 	waiting atomic.Bool // its reader waits for the loop, with something that the process has said
 
@@ -48,7 +49,7 @@ type process struct {
 func (k *Keeper) newProcess(c *keptCell) *process {
 	c.generation++
 	return &process{
-		cell: c, generation: c.generation, uid: k.freeUID(), since: time.Now(),
+		cell: c, generation: c.generation, uid: k.freeUID(), since: time.Now(), datagrams: k.config.Tunnels.QUIC.On,
 		pods: map[string]*pod{}, now: map[string]telemetry.Counts{}, views: map[string]string{}, series: k.series.Account(),
 	}
 }
@@ -96,8 +97,9 @@ type processLabel struct {
 	UID        int    `json:"uid"`
 	Since      int64  `json:"since"`   // its start, of CLOCK_MONOTONIC
 	Version    int    `json:"version"` // of the channel's protocol
+	Datagrams  bool   `json:"datagrams,omitempty"`
 }
 
 func (x *process) label() ([]byte, error) {
-	return json.Marshal(processLabel{x.cell.group, x.generation, x.uid, monotonic(), cell.ProtocolVersion})
+	return json.Marshal(processLabel{x.cell.group, x.generation, x.uid, monotonic(), cell.ProtocolVersion, x.datagrams})
 }

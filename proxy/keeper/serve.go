@@ -47,7 +47,7 @@ func (k *Keeper) sendServe(d *duty) {
 		if !p.listeners[l.name] {
 			continue
 		}
-		f, err := k.anchor.Fetch(listenerName(l.name, p.UID))
+		f, err := k.holder.Fetch(listenerName(l.name, p.UID))
 		if err != nil {
 			closeAll(borrowed)
 			p.report(err)

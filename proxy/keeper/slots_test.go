@@ -10,7 +10,11 @@ import (
 // newSlotted is a pod with its sockets, and as many processes of one cell as it has duties for.
 func newSlotted(duties ...*duty) (*pod, []*process) {
 	p := newPod(Pod{UID: "a/x"}, nil)
-	p.quic.held, p.cell = steer.Slots, newCell("g")
+	p.cell = newCell("g")
+	p.quic.key = newResetKey()
+	for slot := range p.quic.held {
+		p.quic.held[slot] = true
+	}
 	var all []*process
 	for i, d := range duties {
 		x := &process{cell: p.cell, generation: i + 1}
@@ -20,7 +24,7 @@ func newSlotted(duties ...*duty) (*pod, []*process) {
 	return p, all
 }
 
-func TestAProcessGetsTheLowestFreeSlot(t *testing.T) {
+func TestAProcessGetsAFreeSlot(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		have []*duty
@@ -38,7 +42,7 @@ func TestAProcessGetsTheLowestFreeSlot(t *testing.T) {
 		}
 	}
 	p, _ := newSlotted()
-	if p.quic.held = 0; p.freeSlot() != noSlot {
+	if p.quic.held[2] = false; p.freeSlot() != noSlot {
 		t.Error("a pod without sockets gives slots")
 	}
 }
@@ -70,7 +74,8 @@ func TestWhoTakesWhatBegins(t *testing.T) {
 func TestSlotsSurviveTheirLabel(t *testing.T) {
 	p, _ := newSlotted(&duty{slot: 0})
 	for _, d := range p.duties {
-		d.renewSlot()
+		d.leaveSlot()
+		d.slot = p.freeSlot()
 		if d.slot != 1 || !slices.Equal(d.left, []int{0}) {
 			t.Errorf("slot %d, left %v", d.slot, d.left)
 		}

@@ -38,7 +38,7 @@ func (k *Keeper) spawn(x *process) error {
 		return err
 	}
 	// Hold first: if this keeper dies now, the next finds the channel.
-	if err := k.anchor.Hold(heldChannel+x.name(), label, ours); err != nil {
+	if err := k.holder.Hold(heldChannel+x.name(), label, ours); err != nil {
 		ours.Close()
 		return err
 	}
@@ -103,6 +103,6 @@ func (k *Keeper) processSpec(x *process, channelEnd *os.File) (anchor.Spec, erro
 	if err != nil {
 		return anchor.Spec{}, err
 	}
-	argv := append([]string{self, "shim"}, k.jailed(s).Args()...)
+	argv := append([]string{self, "shim"}, k.jailed(s, x).Args()...)
 	return anchor.Spec{Name: x.name(), Argv: argv, Env: c.walls.wall.environment(c.inPod()), Files: files, OwnPIDs: k.powers.PIDNamespace == nil}, nil
 }

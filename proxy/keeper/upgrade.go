@@ -27,7 +27,7 @@ func (k *Keeper) announce() error {
 		return err
 	}
 	defer nothing.Close()
-	return k.anchor.Hold(heldHandover, nil, nothing)
+	return k.holder.Hold(heldHandover, nil, nothing)
 }
 
 // handedOver says whether the keeper ends for the sake of the next one.

@@ -8,7 +8,7 @@
 // what belongs to nobody, goes to the newest process.
 //
 //	group, err := steer.Open(ns, port, mark)      // the keeper, once a pod
-//	err = steer.Lead(group[0], steer.To{1, 1, 1, 1})
+//	err = steer.Lead(group, steer.To{Begins: 1})
 //
 // An ID has IDLength bytes. The first packets of a client carry an ID that the client made up,
 // of eight bytes or more (RFC 9000 section 7.2): their length tells those from ours.
@@ -19,6 +19,7 @@
 package steer
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -44,8 +45,22 @@ func Open(ns *netns.Namespace, port uint16, mark int) ([]*os.File, error) {
 	return ns.ListenUDPGroup(port, mark, Slots)
 }
 
-// Lead has the group of a socket, any of them, lead packets so from now on.
-func Lead(f *os.File, to To) error {
+// SpoiledError says that a socket is not in its group as it was made: whoever had it has connected
+// it, by which the others are renumbered. No filter of system calls can forbid that, and nothing puts it back.
+type SpoiledError struct {
+	Slot int
+	Err  error
+}
+
+func (e *SpoiledError) Error() string {
+	return fmt.Sprintf("steer: the socket of slot %d has left the group: %v", e.Slot, e.Err)
+}
+
+func (e *SpoiledError) Unwrap() error { return e.Err }
+
+// Lead has a pod's sockets, all of them, lead packets so from now on. Each is told, though one
+// would do: the kernel refuses one that has left the group.
+func Lead(group []*os.File, to To) error {
 	raw, err := bpf.Assemble(to.program())
 	if err != nil {
 		return fmt.Errorf("steer: %w", err)
@@ -54,26 +69,35 @@ func Lead(f *os.File, to To) error {
 	for i, r := range raw {
 		code[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
 	}
-	c, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
 	program := unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}
-	controlled := c.Control(func(fd uintptr) {
-		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &program)
-	})
-	if controlled != nil {
-		return controlled
-	}
-	if err != nil {
-		return fmt.Errorf("steer: %w", err)
+	for slot, f := range group {
+		if err := attach(f, &program); err != nil {
+			return &SpoiledError{slot, err}
+		}
 	}
 	return nil
 }
 
+var errConnected = errors.New("it is connected")
+
+func attach(f *os.File, program *unix.SockFprog) error {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	controlled := c.Control(func(fd uintptr) {
+		if _, connected := unix.Getpeername(int(fd)); !errors.Is(connected, unix.ENOTCONN) {
+			err = errConnected
+			return
+		}
+		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, program)
+	})
+	return errors.Join(controlled, err)
+}
+
 // Offsets in a packet (RFC 9000 section 17): a short header is one byte and the ID, a long one
-// has the version and the length of the ID before it. A packet that is too short for
-// what is read ends the program with 0, and the first socket drops it.
+// has the version and the length of the ID before it. What is shorter than a long one's is no
+// packet: whoever takes what begins drops it. Unasked, the kernel would leave it to the first socket, read or not.
 const (
 	longHeader = 0x80
 	shortID    = 1
@@ -84,6 +108,9 @@ const (
 // program returns the place in the group of the socket that a packet goes to.
 func (t To) program() []bpf.Instruction {
 	p := []bpf.Instruction{
+		bpf.LoadExtension{Num: bpf.ExtLen},
+		bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: longID, SkipTrue: 1},
+		bpf.RetConstant{Val: uint32(t.Begins)},
 		bpf.LoadAbsolute{Off: 0, Size: 1},
 		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: longHeader, SkipFalse: 5},
 		bpf.LoadAbsolute{Off: longLength, Size: 1},

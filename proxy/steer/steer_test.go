@@ -2,12 +2,16 @@ package steer
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
@@ -33,9 +37,9 @@ var packets = []struct {
 	{"handshake with the ID of the dead", long(IDLength, 1), 3},
 	{"what begins: an ID that the client made up", long(8, 2), 3},
 	{"what begins, with the longest ID", long(20, 0), 3},
-	{"too short to have an ID", []byte{0x41}, 0},
-	{"too short for a long header", []byte{0xc0, 0, 0}, 0},
-	{"empty", nil, 0},
+	{"too short to have an ID", []byte{0x41}, 3},
+	{"too short for a long header", []byte{0xc0, 0, 0}, 3},
+	{"empty", nil, 3},
 }
 
 var to = To{Slots: [Slots]uint8{0, 3, 2, 3}, Begins: 3}
@@ -53,30 +57,40 @@ func TestWhoGetsAPacket(t *testing.T) {
 	}
 }
 
+const port = 15008 // of the sandbox: nobody else is in it
+
+// open makes a group, which leads to where to says.
+func open(t *testing.T) []*os.File {
+	t.Helper()
+	group, err := Open(netns.Own(), port, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, f := range group {
+			f.Close()
+		}
+	})
+	if err := Lead(group, to); err != nil {
+		t.Fatal(err)
+	}
+	return group
+}
+
 // TestTheKernelDoesSo: the same out of the kernel, in the order in which the sockets were made,
 // and another process is not in the group before ours.
 func TestTheKernelDoesSo(t *testing.T) {
-	ns := netns.Own()
-	free, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	taken, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := uint16(free.LocalAddr().(*net.UDPAddr).Port)
-	if files, err := Open(ns, port, 0); err == nil {
+	if files, err := Open(netns.Own(), port, 0); err == nil {
 		t.Errorf("%d sockets on a port that somebody has", len(files))
 	}
-	free.Close()
-	files, err := Open(ns, port, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Lead(files[2], to); err != nil {
-		t.Fatal(err)
-	}
+	taken.Close()
 	var sockets [Slots]net.PacketConn
-	for i, f := range files {
+	for i, f := range open(t) {
 		pc, err := net.FilePacketConn(f)
-		f.Close()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,5 +112,37 @@ func TestTheKernelDoesSo(t *testing.T) {
 		if err != nil || !bytes.Equal(b[:n], one.packet) {
 			t.Fatalf("%s: socket %d has %x, %v", one.name, one.place, b[:n], err)
 		}
+	}
+}
+
+// What a process does to one socket of a group shows, also when it undoes it.
+func TestASpoiledGroup(t *testing.T) {
+	connect := func(fd int) error { return unix.Connect(fd, &unix.SockaddrInet6{Port: 9, Addr: [16]byte{15: 1}}) }
+	for _, c := range []struct {
+		name  string
+		spoil func(fd int) error
+	}{
+		{"connected", connect},
+		{"connected and let go again", func(fd int) error {
+			if err := connect(fd); err != nil {
+				return err
+			}
+			none := unix.RawSockaddrInet6{Family: unix.AF_UNSPEC}
+			if _, _, e := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), unix.SizeofSockaddrInet6); e != 0 {
+				return e
+			}
+			return nil
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			group := open(t)
+			if err := c.spoil(int(group[2].Fd())); err != nil {
+				t.Fatal(err)
+			}
+			var spoiled *SpoiledError
+			if err := Lead(group, to); !errors.As(err, &spoiled) || spoiled.Slot != 2 {
+				t.Errorf("%v, want that slot 2 is spoiled", err)
+			}
+		})
 	}
 }
