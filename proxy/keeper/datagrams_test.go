@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
@@ -76,6 +78,83 @@ func TestQUICOfRealCells(t *testing.T) {
 			n.run(t, "replace")
 			n.overQUIC(t)
 		})
+	}
+}
+
+// nextKeeper kills the keeper and returns when another answers.
+func (n *node) nextKeeper(t *testing.T) {
+	t.Helper()
+	old := n.keeperPID(t)
+	if err := unix.Kill(old, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the keeper has ended", func() error {
+		if unix.Kill(old, 0) == nil {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	n.ready(t)
+}
+
+// configure changes a line of the node's file.
+func (n *node) configure(t *testing.T, old, changed string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(n.dir, "node.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.write(t, "node.yaml", strings.Replace(string(text), old, changed, 1))
+}
+
+// The node's file says on, and off again. What runs goes on as it was; what is started has QUIC as the file
+// says, whoever dies meanwhile.
+func TestQUICIsTurnedOnAndOffInTheFile(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	const off = "tunnels: {quic: off}\n"
+	n := startNode(t, "isolation: shared\n"+off)
+	n.echo(t)
+	if err := n.once(); err != nil {
+		t.Fatal(err)
+	}
+	n.configure(t, off, quicOn)
+	n.nextKeeper(t)
+	n.nextKeeper(t) // before anything is written down for the pods' sake
+	n.run(t, "replace")
+	n.overQUIC(t)
+	n.configure(t, quicOn, off)
+	n.nextKeeper(t)
+	n.run(t, "replace")
+	eventually(t, "nobody has the UDP sockets", func() error {
+		c, err := n.B.ListenUDP(redirect.NodePorts.HBONE, 0)
+		if err == nil {
+			c.Close()
+		}
+		return err
+	})
+	c, err := n.dial()
+	if err == nil {
+		err = say(c, "over HTTP/2 "+strings.Repeat("x", 4321))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	eventually(t, "that is on record", func() error {
+		if !n.lineHas(`"direction":"outbound"`, `"bytes_sent":4333`) {
+			return errors.New("no line of that connection")
+		}
+		return nil
+	})
+	for _, bad := range []string{"no tunnels over QUIC", "no QUIC", "cell died"} {
+		if n.lineHas(bad) {
+			t.Errorf("%q in the log", bad)
+		}
+	}
+	if n.lineHas(`"bytes_sent":4333`, `"transport":"quic"`) {
+		t.Error("it went over QUIC")
 	}
 }
 
