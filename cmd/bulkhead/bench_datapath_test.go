@@ -24,7 +24,7 @@ func TestBenchDatapathMisuse(t *testing.T) {
 	}{
 		{[]string{"--rounds", "0"}, "outside 1 to 1000"},
 		{[]string{"--row", "down"}, "use some of up1, up16"},
-		{[]string{"--subject", "envoy"}, "use some of bulkhead, bulkhead-pool-off, direct"},
+		{[]string{"--subject", "envoy"}, "use some of bulkhead, bulkhead-pool-off, bulkhead-quic, direct"},
 		{[]string{"--isolation", "sidecar"}, "live on a node"},
 		{[]string{"--for", "1ms"}, "outside 100ms to 1h"},
 		{[]string{"--bin", "before"}, "NAME=DIR"},
