@@ -110,14 +110,9 @@ func (w *Workload) serveDatagrams(accept, drain, cut context.Context) {
 	}
 }
 
-// beginTunnel admits a tunnel before its handshake, as the HBONE ear does over TCP. Its place is
-// held until the connection has ended.
+// beginTunnel admits a handshake, whose tunnel has its place since the first packet came (h3's Options.Account).
 func (w *Workload) beginTunnel(ctx context.Context, remote, local netip.AddrPort) error {
-	place, err := w.Account.Tunnel(ctx)
-	if err == nil {
-		context.AfterFunc(ctx, place.Leave)
-		err = w.Account.Begin(ctx)
-	}
+	err := w.Account.Begin(ctx)
 	if err != nil {
 		w.refuseTunnel(peer{remote: remote, local: local}, err)
 	}

@@ -73,6 +73,17 @@ func (a *Account) Tunnel(ctx context.Context) (*Place, error) {
 	return a.enter(ctx, Tunnels, &a.tunnels)
 }
 
+// TryTunnel is Tunnel for who does not wait.
+func (a *Account) TryTunnel() (*Place, error) {
+	if a == nil {
+		return nil, nil
+	}
+	if !a.tunnels.try(a.limit(Tunnels)) {
+		return nil, a.refuse(Tunnels)
+	}
+	return &Place{account: a, resource: Tunnels, gate: &a.tunnels}, nil
+}
+
 // Dial admits a TCP connect in its turn: opening a socket in a namespace takes a thread
 // and its time, waiting for the other end takes neither. The turn is over at Begun, and
 // the place is left when the connect is.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
 
@@ -13,15 +14,27 @@ import (
 )
 
 // A handshake costs us memory and time before we know who asks, and over UDP not even whether it is
-// there at all. So two things are done when many have begun that are not over: whoever comes then must
+// there at all. It begins here with the first packet: whoever withholds the rest of its hello is counted, too. So its
+// place among the workload's tunnels is taken now, and without waiting: nobody waits for a tunnel over QUIC, since
+// there is one over TCP. Many that have begun and are not over are load: whoever comes then must
 // show first that it receives what is sent to its address (a Retry, RFC 9000 section 8.1.2), for which
-// nothing is kept here; and from a number of them on nobody may begin. How many of a workload's may compute is
-// the budget's matter, as over TCP: see tunnel.Begin.
+// nothing is kept here, and has less time; and from a number of them on nobody may begin. How many of a workload's
+// may compute is the budget's matter, as over TCP: see tunnel.Begin.
 
-// maxBegun is how many handshakes may be unfinished at a socket.
-const maxBegun = 1024
+// How many handshakes may be unfinished at a socket, and at all sockets of a process. One whose hello comes byte by
+// byte holds up to 1.5 MB in quic-go.
+const (
+	maxBegun    = 32
+	maxBegunAll = 128
+)
 
-var errBusy = errors.New("h3: too many unfinished handshakes")
+// Handshakes counts the unfinished ones of a process, whosever they are.
+type Handshakes struct{ begun atomic.Int64 }
+
+var (
+	errBusy   = errors.New("h3: too many unfinished handshakes")
+	errNoRoom = errors.New("h3: no room for a tunnel")
+)
 
 // attempt is a handshake that a peer has begun.
 type attempt struct {
@@ -33,21 +46,63 @@ type attemptKey struct{}
 
 // arrive implements quic.Transport.ConnContext.
 func (e *Endpoint) arrive(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
-	if e.begun.Add(1) > maxBegun {
-		e.begun.Add(-1)
+	if !e.begin() {
 		return nil, errBusy
 	}
-	a := &attempt{over: sync.OnceFunc(func() { e.begun.Add(-1) })}
+	place, err := e.t.o.Account.TryTunnel()
+	if err != nil {
+		e.end()
+		return nil, errors.Join(errNoRoom, err)
+	}
+	a := &attempt{over: sync.OnceFunc(e.end)}
 	ctx = context.WithValue(ctx, attemptKey{}, a)
 	a.conn = ctx
-	context.AfterFunc(ctx, a.over)
+	context.AfterFunc(ctx, func() {
+		a.over()
+		place.Leave()
+	})
 	return ctx, nil
 }
 
-func attemptOf(ctx context.Context) *attempt { return ctx.Value(attemptKey{}).(*attempt) }
+// begin counts a handshake, if it may begin.
+func (e *Endpoint) begin() bool {
+	here, all := e.begun.Add(1), e.t.o.Handshakes.begun.Add(1)
+	if here <= maxBegun && all <= maxBegunAll {
+		return true
+	}
+	e.end()
+	return false
+}
+
+func (e *Endpoint) end() {
+	e.begun.Add(-1)
+	e.t.o.Handshakes.begun.Add(-1)
+}
+
+// loaded says that many handshakes are unfinished.
+func (e *Endpoint) loaded() bool {
+	return e.begun.Load() >= int64(e.t.o.RetryAbove) || e.t.o.Handshakes.begun.Load() >= maxBegunAll/2
+}
 
 // mustShowAddress implements quic.Transport.VerifySourceAddress.
-func (e *Endpoint) mustShowAddress(net.Addr) bool { return e.begun.Load() >= int64(e.t.o.RetryAbove) }
+func (e *Endpoint) mustShowAddress(net.Addr) bool { return e.loaded() }
+
+// accepting is the configuration of the accepting end: a handshake has Options.HandshakeTimeout, and under load a fifth of
+// it. (quic-go gives it twice what it is told.)
+func (e *Endpoint) accepting() *quic.Config {
+	calm, busy := e.t.Config(), e.t.Config()
+	calm.HandshakeIdleTimeout = e.t.o.HandshakeTimeout / 2
+	busy.HandshakeIdleTimeout = e.t.o.HandshakeTimeout / 10
+	calm.GetConfigForClient = func(*quic.ClientInfo) (*quic.Config, error) {
+		if e.loaded() {
+			return busy, nil
+		}
+		return calm, nil
+	}
+	return calm
+}
+
+func attemptOf(ctx context.Context) *attempt { return ctx.Value(attemptKey{}).(*attempt) }
 
 // beginning calls begin for the peer of a hello. The context of the hello itself ends with the handshake.
 func (e *Endpoint) beginning(begin tunnel.Begin) func(*tls.ClientHelloInfo) error {

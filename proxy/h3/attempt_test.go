@@ -1,16 +1,20 @@
 package h3
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 )
 
 // watched is a socket that counts the Retry packets which come.
@@ -40,6 +44,7 @@ func caller(t testing.TB) (*Endpoint, *watched) {
 func accepting(t testing.TB, o Options) (*Endpoint, netip.AddrPort) {
 	t.Helper()
 	pc := udp(t)
+	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, 4*hang) // under load a tenth of it is waited for each packet
 	return New(o).On(pc, Socket{}), netip.MustParseAddrPort(pc.LocalAddr().String())
 }
 
@@ -93,18 +98,98 @@ func TestRetryUnderLoad(t *testing.T) {
 	eventually(t, "no handshake to be unfinished", func() bool { return e.begun.Load() == 0 })
 }
 
-// TestTooManyHandshakes: above a number nobody may begin, and below it again somebody may.
-func TestTooManyHandshakes(t *testing.T) {
-	e, at := accepting(t, Options{RetryAbove: 2 * maxBegun})
-	acceptsWith(t, e, serverTLS(t), letBegin)
-	c, _ := caller(t)
-	e.begun.Add(maxBegun)
+// refusedAtOnce dials, and fails the test unless nothing was begun.
+func refusedAtOnce(t *testing.T, c *Endpoint, at netip.AddrPort) {
+	t.Helper()
 	_, _, err := c.Dial(t.Context(), at, clientTLS)
 	var refused *quic.TransportError
 	if !errors.As(err, &refused) || refused.ErrorCode != quic.ConnectionRefused {
 		t.Errorf("got %v", err)
 	}
-	e.begun.Add(-maxBegun)
+}
+
+// TestTooManyHandshakes: above a number nobody may begin, and below it again somebody may. Those of the process's
+// other workloads count, too.
+func TestTooManyHandshakes(t *testing.T) {
+	var all Handshakes
+	e, at := accepting(t, Options{RetryAbove: 2 * maxBegun, Handshakes: &all})
+	acceptsWith(t, e, serverTLS(t), letBegin)
+	c, _ := caller(t)
+	for _, limit := range []struct {
+		begun *atomic.Int64
+		most  int64
+	}{{&e.begun, maxBegun}, {&all.begun, maxBegunAll}} {
+		limit.begun.Add(limit.most)
+		refusedAtOnce(t, c, at)
+		limit.begun.Add(-limit.most)
+		if _, _, err := c.Dial(t.Context(), at, clientTLS); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// stingy is a socket that sends one packet.
+type stingy struct {
+	net.PacketConn
+	sent atomic.Bool
+}
+
+func (s *stingy) WriteTo(b []byte, to net.Addr) (int, error) {
+	if s.sent.Swap(true) {
+		return len(b), nil
+	}
+	return s.PacketConn.WriteTo(b, to)
+}
+
+// TestHalfAHello: a peer that sends a part of its hello, and no more, has a place like any other: there are as many as may be
+// unfinished, each is one of its workload's tunnels, and goes in time.
+func TestHalfAHello(t *testing.T) {
+	account := budget.NewAccount(budget.Limits{}, budget.NewTurns(1))
+	e, at := accepting(t, Options{RetryAbove: 2 * maxBegun, Account: account, HandshakeTimeout: 2 * time.Second})
+	var hellos atomic.Int64
+	acceptsWith(t, e, serverTLS(t), func(context.Context, netip.AddrPort, netip.AddrPort) error {
+		hellos.Add(1)
+		return nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var dials sync.WaitGroup
+	t.Cleanup(func() { cancel(); dials.Wait() })
+	for range maxBegun {
+		c := patient.On(&stingy{PacketConn: udp(t)}, Socket{})
+		t.Cleanup(func() { c.Close() })
+		dials.Go(func() { _, _, _ = c.Dial(ctx, at, clientTLS) })
+	}
+	most := int64(0)
+	eventually(t, "all to have begun and ended", func() bool {
+		n := account.Counts().Used[budget.Tunnels]
+		most = max(most, n)
+		return most > 0 && n == 0 && e.begun.Load() == 0
+	})
+	if hellos.Load() != 0 {
+		t.Errorf("%d hellos were complete", hellos.Load())
+	}
+	c, _ := caller(t)
+	if _, _, err := c.Dial(t.Context(), at, clientTLS); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNoPlaceForATunnel: whose workload has as many as it may is refused at once, since there is a way over TCP.
+func TestNoPlaceForATunnel(t *testing.T) {
+	account := budget.NewAccount(budget.Limits{Tunnels: 1}, budget.NewTurns(1))
+	e, at := accepting(t, Options{Account: account})
+	acceptsWith(t, e, serverTLS(t), letBegin)
+	c, _ := caller(t)
+	tn, _, err := c.Dial(t.Context(), at, clientTLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusedAtOnce(t, c, at)
+	if account.Counts().Refused[budget.Tunnels] == 0 {
+		t.Error("no refusal is counted")
+	}
+	tn.Close()
+	eventually(t, "its place to be free", func() bool { return account.Counts().Used[budget.Tunnels] == 0 })
 	if _, _, err := c.Dial(t.Context(), at, clientTLS); err != nil {
 		t.Error(err)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // patient is a transport that notices no loss by itself for as long as a test lasts.
-var patient = New(Options{SilenceTimeout: time.Hour, IdleTimeout: time.Hour})
+var patient = New(Options{SilenceTimeout: time.Hour, IdleTimeout: time.Hour, HandshakeTimeout: hang})
 
 func udp(t testing.TB) *net.UDPConn {
 	t.Helper()

@@ -131,7 +131,7 @@ func overQUIC(c *tls.Config, begin func(*tls.ClientHelloInfo) error) *tls.Config
 // Serve accepts tunnels until accept ends, and returns when all have ended: in order after drain
 // ends, at once when cut does. begin and admit are called for each on a goroutine of its own.
 func (e *Endpoint) Serve(accept, drain, cut context.Context, c *tls.Config, begin tunnel.Begin, admit tunnel.Admit) error {
-	l, err := e.q.Listen(overQUIC(c, e.beginning(begin)), e.t.Config())
+	l, err := e.q.Listen(overQUIC(c, e.beginning(begin)), e.accepting())
 	if err != nil {
 		return err
 	}

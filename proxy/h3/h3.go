@@ -15,7 +15,7 @@ import (
 type Options struct {
 	StreamWindow     int           // bytes that a peer may send ahead of the reader, per stream; 192 KiB
 	MaxStreams       int           // streams that a peer may have open in one tunnel (server); 200
-	RetryAbove       int           // unfinished handshakes of an endpoint, from which on peers must show their addresses; 32
+	RetryAbove       int           // unfinished handshakes of an endpoint, from which on peers must show their addresses; 8
 	HandshakeTimeout time.Duration // for the peer's SETTINGS, and for the head of a request; 10 s
 	PingInterval     time.Duration // silence after which the peer is asked for a sign of life; 10 s
 	SilenceTimeout   time.Duration // dialling end with streams: packets were sent and none came back for so long; 2 s
@@ -25,6 +25,9 @@ type Options struct {
 	// FinalTimeout is how long a peer may take to say how long a stream was that was reset here, before it loses its
 	// tunnel (vanish.go); 5 s. Its process may stand still for a moment. Less while the workload has drowned.
 	FinalTimeout time.Duration
+
+	// Handshakes counts the unfinished ones of all endpoints of the process; nil: of this transport's.
+	Handshakes *Handshakes
 
 	// Account is charged with what streams may hold that was not read yet; nil: nobody's.
 	Account *budget.Account
@@ -37,13 +40,16 @@ type Options struct {
 func (o Options) resolved() Options {
 	o.StreamWindow = orDefault(o.StreamWindow, 192<<10)
 	o.MaxStreams = orDefault(o.MaxStreams, 200)
-	o.RetryAbove = orDefault(o.RetryAbove, 32)
+	o.RetryAbove = orDefault(o.RetryAbove, 8)
 	o.HandshakeTimeout = orDefault(o.HandshakeTimeout, 10*time.Second)
 	o.PingInterval = orDefault(o.PingInterval, 10*time.Second)
 	o.SilenceTimeout = orDefault(o.SilenceTimeout, 2*time.Second)
 	o.IdleTimeout = orDefault(o.IdleTimeout, 30*time.Second)
 	o.LingerTimeout = orDefault(o.LingerTimeout, time.Second)
 	o.FinalTimeout = orDefault(o.FinalTimeout, 5*time.Second)
+	if o.Handshakes == nil {
+		o.Handshakes = new(Handshakes)
+	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(any, []byte) {}
 	}

@@ -1,6 +1,7 @@
 package h3
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -56,6 +57,7 @@ func socket(t testing.TB) *quic.Transport {
 // loopback returns the two ends of a QUIC connection, and the socket of the client.
 func loopback(t testing.TB, o Options) (client, server *quic.Conn, from *quic.Transport) {
 	t.Helper()
+	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, hang)
 	at, from := socket(t), socket(t)
 	l, err := at.Listen(serverTLS(t), New(o).Config())
 	if err != nil {
@@ -108,6 +110,7 @@ func serve(o Options, q *quic.Conn, h tunnel.Handler) *served {
 // test ends.
 func pair(t testing.TB, o Options, h tunnel.Handler) (tn tunnel.Tunnel, s *served, from *quic.Transport) {
 	t.Helper()
+	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, hang)
 	cq, sq, from := loopback(t, o)
 	s = serve(o, sq, h)
 	o.Account = nil // it is the accepting end's

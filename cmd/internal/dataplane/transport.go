@@ -16,6 +16,9 @@ import (
 // Transport is how tunnels of one workload are made.
 func Transport(a *budget.Account) tunnel.Transport { return h2.New(h2.Options{Account: a}) }
 
+// handshakes are those over QUIC of all workloads of the process.
+var handshakes h3.Handshakes
+
 // Datagrams is how those over QUIC are.
 func Datagrams(a *budget.Account, pc net.PacketConn, d *cell.Datagrams) (proxy.Datagrams, error) {
 	// A line past our logs, of a limit that a cell cannot raise.
@@ -26,5 +29,5 @@ func Datagrams(a *budget.Account, pc net.PacketConn, d *cell.Datagrams) (proxy.D
 	if err != nil {
 		return nil, err
 	}
-	return h3.New(h3.Options{Account: a}).On(pc, h3.Socket{IDs: ids, Key: &d.Key}), nil
+	return h3.New(h3.Options{Account: a, Handshakes: &handshakes}).On(pc, h3.Socket{IDs: ids, Key: &d.Key}), nil
 }
