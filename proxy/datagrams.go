@@ -27,7 +27,7 @@ type Datagrams interface {
 // altSvc is what answers announce of the workload's datagrams. It is the placement's own port: nothing
 // redirects datagrams, since conntrack would lead new tunnels where older ones of the same peer go.
 func (w *Workload) altSvc() string {
-	if w.Datagrams == nil {
+	if w.Datagrams == nil || w.deaf.Load() {
 		return ""
 	}
 	return hbone.AltH3(w.Ports.HBONE)
@@ -35,6 +35,9 @@ func (w *Workload) altSvc() string {
 
 // dialDatagrams makes a tunnel over QUIC for the pool, to a peer that has announced it.
 func (w *Workload) dialDatagrams(ctx context.Context, k tunnel.Key) (tunnel.Tunnel, time.Time, error) {
+	if w.deaf.Load() {
+		return nil, time.Time{}, errDeaf
+	}
 	accept, err := acceptedIDs(k.Destination)
 	if err != nil {
 		return nil, time.Time{}, err
@@ -97,7 +100,11 @@ func (w *Workload) sourceIsOnly(k tunnel.Key) error {
 	return nil
 }
 
-// serveDatagrams accepts tunnels over QUIC, as the HBONE ear does over TCP.
+// errDeaf: what keeps the socket from accepting keeps it from dialling.
+var errDeaf = errors.New("the workload's UDP socket is of no use")
+
+// serveDatagrams accepts tunnels over QUIC, as the HBONE ear does over TCP. If it cannot, nothing is announced any
+// more: each peer would try again and again.
 func (w *Workload) serveDatagrams(accept, drain, cut context.Context) {
 	if w.Datagrams == nil {
 		return
@@ -106,6 +113,7 @@ func (w *Workload) serveDatagrams(accept, drain, cut context.Context) {
 		return w.admitTunnel(cut, a)
 	})
 	if err != nil {
+		w.deaf.Store(true)
 		w.Log.Error("no tunnels over QUIC", "workload", w.owner.UID, "error", err)
 	}
 }

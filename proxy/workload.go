@@ -91,6 +91,7 @@ type Workload struct {
 	open      register
 	cut       chan struct{} // closed by Cut
 	cutOnce   sync.Once
+	deaf      atomic.Bool    // Datagrams could not be served
 	last      atomic.Bool    // nobody accepts when Run's ctx has ended: see clear
 	drainFor  atomic.Int64   // in place of Config.Drain, ns; 0: that
 	severed   atomic.Int64   // connections that the end of the drain cut

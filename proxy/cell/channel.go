@@ -217,9 +217,7 @@ func assignment(s *Serve, files []*os.File) (*Assignment, error) {
 	}
 	a := &Assignment{Workload: w, View: s.view(), Ports: s.Ports, Budget: s.Budget, Tunnels: s.Tunnels, Patient: s.Patient, Listeners: map[string]*os.File{}}
 	if s.QUIC != nil {
-		if a.Datagrams, err = datagramsOf(s.QUIC); err != nil {
-			return nil, &MalformedError{err}
-		}
+		a.Datagrams = datagramsOf(s.QUIC)
 	}
 	for i, name := range s.Files {
 		switch {

@@ -21,6 +21,10 @@ func (s *cell) datagrams(ns *netns.Namespace, account *budget.Account, a *Assign
 		d.close()
 		return nil, nil
 	}
+	if d.err != nil {
+		d.close()
+		return nil, d.err
+	}
 	pc, err := d.packets(ns, a.Ports.HBONE)
 	if err != nil {
 		return nil, err
@@ -64,12 +68,13 @@ type socketed struct {
 
 func (s socketed) Close() error { return errors.Join(s.Datagrams.Close(), s.pc.Close()) }
 
-// datagramsOf checks what a Serve says of the socket that came with it.
-func datagramsOf(q *QUIC) (*Datagrams, error) {
+// datagramsOf checks what a Serve says of the socket that came with it. What is wrong costs the workload QUIC, and
+// not its cell: a keeper says the same to each successor.
+func datagramsOf(q *QUIC) *Datagrams {
 	d := &Datagrams{Slot: q.Slot}
 	if q.Slot >= steer.Slots || len(q.Key) != len(d.Key) {
-		return nil, fmt.Errorf("QUIC: slot %d of %d, key of %d bytes", q.Slot, steer.Slots, len(q.Key))
+		d.err = fmt.Errorf("slot %d of %d, key of %d bytes", q.Slot, steer.Slots, len(q.Key))
 	}
 	copy(d.Key[:], q.Key)
-	return d, nil
+	return d
 }

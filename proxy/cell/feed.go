@@ -56,6 +56,7 @@ type Datagrams struct {
 	Socket *os.File // nil: the cell makes it
 	Slot   uint8
 	Key    [32]byte
+	err    error // what the keeper said of it is of no use
 }
 
 // close gives back descriptors that will not be used.
