@@ -21,7 +21,8 @@
 //
 // With `tunnels: {quic: on}` each pod has UDP sockets beside its listeners, which the anchor holds
 // as well (datagrams.go). Two processes must not read the same one: each has a slot, and the
-// kernel leads packets by it (package steer).
+// kernel leads packets by it (package steer). A group that a process has spoiled is given up: that
+// pod has no QUIC any more.
 //
 // A cell that dies is started again after its delay, which doubles; one that dies again
 // and again is marked, and its workloads can be moved out meanwhile. What becomes of their
