@@ -29,8 +29,10 @@ type Account struct {
 	refused     [count]atomic.Uint64
 	waited      [count]atomic.Uint64
 
-	mu     sync.Mutex
-	newest *Place // of the connections that can be shed
+	mu       sync.Mutex
+	newest   *Place // of the connections that can be shed
+	stands   map[*Standing]struct{}
+	standing int64 // their charge
 }
 
 // NewAccount makes an account.

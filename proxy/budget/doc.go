@@ -23,6 +23,7 @@
 //	dials in flight         wait up to Patience, then refused
 //	bytes buffered          from half of the budget on windows and buffers are small;
 //	                        a stream whose bytes do not fit at all is reset
+//	tunnels over QUIC       may be charged a quarter of the bytes, then refused: their peers stay on TCP
 //
 // Waiting is the rule because it reaches the one who causes it: a connection that is
 // not accepted slows its client and nobody else. Refusing comes after that, since a

@@ -71,10 +71,10 @@ func (m *memory) used() int64 {
 }
 
 // relieve looks at the memory and sheds connections of the greediest workload while
-// nine tenths of it are used.
+// nine tenths of it are used; or ends its tunnels over QUIC, when accounts do not know who uses it.
 func (s *cell) relieve() {
 	limit := s.memory.limit()
-	if s.weight() < limit/8 {
+	if s.weight()+s.unseen() < limit/8 {
 		// Nothing that cutting would give back; and an idle cell, of which there are
 		// many, never pays for the tables that runtime/metrics builds when first read.
 		s.memory.timer.Reset(calm)
@@ -89,6 +89,9 @@ func (s *cell) relieve() {
 	if used <= limit/10*9 {
 		return
 	}
+	if s.weight() < used/2 && s.endUnseen(used, limit) {
+		return
+	}
 	uid, v := s.greediest()
 	if v == nil {
 		return
@@ -100,10 +103,37 @@ func (s *cell) relieve() {
 	runtime.GC() // or the next look would see what is gone already as alive
 }
 
+// endUnseen ends the tunnels over QUIC of the workload that has the most, and says whether there were any. Whose peer
+// it is that fills the memory is not known: the next workload's are ended if that was of no avail. Peers go on over TCP.
+func (s *cell) endUnseen(used, limit int64) bool {
+	var uid string
+	var most *served
+	for u, v := range s.served {
+		if v.unseen() > most.unseen() {
+			uid, most = u, v
+		}
+	}
+	if most == nil {
+		return false
+	}
+	n := most.account.Relieve()
+	s.Log.Warn("short of memory that no budget knows of: tunnels over QUIC are ended", "workload", uid, "tunnels", n, "used", used, "limit", limit)
+	runtime.GC()
+	return true
+}
+
 // weight is what all workloads of the cell hold.
 func (s *cell) weight() (sum int64) {
 	for _, v := range s.served {
 		sum += v.weight()
+	}
+	return sum
+}
+
+// unseen is what tunnels over QUIC may hold beside.
+func (s *cell) unseen() (sum int64) {
+	for _, v := range s.served {
+		sum += v.unseen()
 	}
 	return sum
 }
@@ -123,4 +153,11 @@ func (v *served) weight() int64 {
 		return 0
 	}
 	return v.account.Weight()
+}
+
+func (v *served) unseen() int64 {
+	if v == nil {
+		return 0
+	}
+	return v.account.Unseen()
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,49 @@ func TestTheGreediestIsShed(t *testing.T) {
 		t.Errorf("%d shed with memory to spare", n-10)
 	}
 	s.memory.stop()
+}
+
+// I4: memory that no account knows of is that of tunnels over QUIC: those of the workload that has most end, and no
+// connection is shed while there are any.
+func TestWhatNobodyKnowsOf(t *testing.T) {
+	turns := budget.NewTurns(1)
+	culprit, bystander := budget.NewAccount(budget.Limits{}, turns), budget.NewAccount(budget.Limits{}, turns)
+	p, err := bystander.Connection(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Leave()
+	theirs := p.Under(t.Context())
+	ended := make(chan string, 3)
+	for i, a := range []*budget.Account{culprit, culprit, bystander} {
+		s, err := a.Stand(1, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Ends(func(error) { ended <- []string{"culprit", "culprit", "bystander"}[i] })
+	}
+	s := &cell{
+		Config: Config{Log: slog.New(slog.DiscardHandler)},
+		served: map[string]*served{"a/culprit": {account: culprit}, "a/bystander": {account: bystander}, "a/off": {}},
+		memory: &memory{limit: func() int64 { return 1 }, timer: time.NewTimer(time.Hour)},
+	}
+	s.memory.samples = newSamples()
+	defer s.memory.stop()
+	runtime.GC() // something was found alive
+	s.relieve()
+	for range 2 {
+		if who := <-ended; who != "culprit" {
+			t.Errorf("the %s's were ended", who)
+		}
+	}
+	s.relieve()
+	if who := <-ended; who != "bystander" || theirs.Err() != nil {
+		t.Errorf("ended were the %s's; its connection: %v", who, theirs.Err())
+	}
+	s.relieve()
+	if theirs.Err() == nil {
+		t.Error("nothing was shed when there was nothing else")
+	}
 }
 
 func TestWithoutALimitNobodyLooks(t *testing.T) {

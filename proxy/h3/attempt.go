@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
@@ -31,15 +33,28 @@ const (
 // Handshakes counts the unfinished ones of a process, whosever they are.
 type Handshakes struct{ begun atomic.Int64 }
 
-var (
-	errBusy   = errors.New("h3: too many unfinished handshakes")
-	errNoRoom = errors.New("h3: no room for a tunnel")
-)
+var errBusy = errors.New("h3: too many unfinished handshakes")
+
+// tunnelCost is charged for each tunnel as long as it lives, for quic-go's connection and what nobody tells of it. It bounds
+// how many a workload has: others stay where they are, over TCP.
+const tunnelCost = 128 << 10
+
+// stand charges for a tunnel.
+func (e *Endpoint) stand() (*budget.Standing, error) {
+	s, err := e.t.o.Account.Stand(tunnelCost, e.t.o.window())
+	if err != nil {
+		return nil, noRoom(err)
+	}
+	return s, nil
+}
+
+func noRoom(err error) error { return fmt.Errorf("h3: no room for a tunnel: %w", err) }
 
 // attempt is a handshake that a peer has begun.
 type attempt struct {
-	conn context.Context // ends with the connection
-	over func()          // the handshake is no more one of the unfinished; the second time it does nothing
+	conn   context.Context // ends with the connection
+	charge *budget.Standing
+	over   func() // the handshake is no more one of the unfinished; the second time it does nothing
 }
 
 type attemptKey struct{}
@@ -52,14 +67,21 @@ func (e *Endpoint) arrive(ctx context.Context, _ *quic.ClientInfo) (context.Cont
 	place, err := e.t.o.Account.TryTunnel()
 	if err != nil {
 		e.end()
-		return nil, errors.Join(errNoRoom, err)
+		return nil, noRoom(err)
 	}
-	a := &attempt{over: sync.OnceFunc(e.end)}
+	charge, err := e.stand()
+	if err != nil {
+		e.end()
+		place.Leave()
+		return nil, err
+	}
+	a := &attempt{over: sync.OnceFunc(e.end), charge: charge}
 	ctx = context.WithValue(ctx, attemptKey{}, a)
 	a.conn = ctx
 	context.AfterFunc(ctx, func() {
 		a.over()
 		place.Leave()
+		charge.Leave()
 	})
 	return ctx, nil
 }

@@ -71,6 +71,9 @@ func (c *conn) fail(code uint64, err error) {
 	c.evictAll()
 }
 
+// relieve ends a tunnel since memory is short, for no reason that anybody knows.
+func (c *conn) relieve(err error) { c.fail(codeLoad, err) }
+
 // stopTimers leaves nothing that fires later.
 func (c *conn) stopTimers() {
 	c.mu.Lock()

@@ -93,12 +93,22 @@ func discard(q *quic.Transport) {
 
 // Dial makes a tunnel to an address.
 func (e *Endpoint) Dial(ctx context.Context, to netip.AddrPort, c *tls.Config) (tunnel.Tunnel, tls.ConnectionState, error) {
-	q, err := e.q.Dial(ctx, net.UDPAddrFromAddrPort(to), overQUIC(c, nil), e.t.Config())
+	charge, err := e.stand()
 	if err != nil {
 		return nil, tls.ConnectionState{}, err
 	}
+	q, err := e.q.Dial(ctx, net.UDPAddrFromAddrPort(to), overQUIC(c, nil), e.t.Config())
+	if err != nil {
+		charge.Leave()
+		return nil, tls.ConnectionState{}, err
+	}
+	context.AfterFunc(q.Context(), charge.Leave)
 	t, err := e.t.Client(ctx, q)
-	return t, q.ConnectionState().TLS, err
+	if err != nil {
+		return nil, q.ConnectionState().TLS, err
+	}
+	charge.Ends(t.(*conn).relieve)
+	return t, q.ConnectionState().TLS, nil
 }
 
 // overQUIC is a configuration for TLS with what differs: the protocol, and no tickets, so that nothing is
@@ -162,6 +172,7 @@ func (e *Endpoint) serve(drain, cut context.Context, q *quic.Conn, admit tunnel.
 	}
 	c := newConn(q, e.t.o, s.Handler)
 	c.place = place{at: a.Remote, moved: s.Moved}
+	attemptOf(q.Context()).charge.Ends(c.relieve)
 	c.runServer(drain)
 	s.Ended(c.verdict())
 }

@@ -13,8 +13,8 @@ import (
 
 // Options tune a transport; every zero is the default given beside it.
 type Options struct {
-	StreamWindow     int           // bytes that a peer may send ahead of the reader, per stream; 192 KiB
-	MaxStreams       int           // streams that a peer may have open in one tunnel (server); 200
+	StreamWindow     int           // bytes that a peer may send ahead of the reader, per stream, if it keeps up; half of it at first; 128 KiB
+	MaxStreams       int           // streams that a peer may have open in one tunnel (server); 100
 	RetryAbove       int           // unfinished handshakes of an endpoint, from which on peers must show their addresses; 8
 	HandshakeTimeout time.Duration // for the peer's SETTINGS, and for the head of a request; 10 s
 	PingInterval     time.Duration // silence after which the peer is asked for a sign of life; 10 s
@@ -38,8 +38,8 @@ type Options struct {
 }
 
 func (o Options) resolved() Options {
-	o.StreamWindow = orDefault(o.StreamWindow, 192<<10)
-	o.MaxStreams = orDefault(o.MaxStreams, 200)
+	o.StreamWindow = orDefault(o.StreamWindow, 128<<10)
+	o.MaxStreams = orDefault(o.MaxStreams, 100)
 	o.RetryAbove = orDefault(o.RetryAbove, 8)
 	o.HandshakeTimeout = orDefault(o.HandshakeTimeout, 10*time.Second)
 	o.PingInterval = orDefault(o.PingInterval, 10*time.Second)
@@ -75,15 +75,18 @@ const NextProto = "h3"
 // peerUniStreams are the peer's control stream, two of QPACK, and one that we do not know.
 const peerUniStreams = 4
 
+// window is that of a connection: no stream can take another's credit. (One that is smaller at first and grows would
+// stall the others when streams that have grown fall asleep.)
+func (o Options) window() int { return o.StreamWindow * (o.MaxStreams + peerUniStreams) }
+
 // Config is what connections given to Client and Serve must have been made with.
 func (t *Transport) Config() *quic.Config {
-	window := uint64(t.o.StreamWindow)
-	all := window * uint64(t.o.MaxStreams+peerUniStreams) // no stream can take another's credit
+	window, all := uint64(t.o.StreamWindow), uint64(t.o.window())
 	return &quic.Config{
 		HandshakeIdleTimeout:           t.o.HandshakeTimeout,
 		MaxIdleTimeout:                 t.o.IdleTimeout,
 		KeepAlivePeriod:                t.o.PingInterval,
-		InitialStreamReceiveWindow:     window,
+		InitialStreamReceiveWindow:     window / 2,
 		MaxStreamReceiveWindow:         window,
 		InitialConnectionReceiveWindow: all,
 		MaxConnectionReceiveWindow:     all,

@@ -75,7 +75,7 @@ func flood(t *testing.T, to net.Addr, streams int, b []byte) *quic.Conn {
 // TestWhatHasNoRoomIsGone: applications that read nothing, in streams that are full. Those without room are reset,
 // their relays end although they are stuck, and what they held is free and not only uncounted.
 func TestWhatHasNoRoomIsGone(t *testing.T) {
-	const tunnels, streams, limit, bound = 3, 100, 1 << 20, 16 << 20
+	const tunnels, streams, limit, bound = 3, 100, 2 << 20, 12 << 20
 	account := budget.NewAccount(budget.Limits{Bytes: limit}, budget.NewTurns(1))
 	e, at := accepting(t, Options{Account: account, IdleTimeout: time.Hour, HandshakeTimeout: hang})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -87,7 +87,7 @@ func TestWhatHasNoRoomIsGone(t *testing.T) {
 		})
 	}()
 	t.Cleanup(func() { cancel(); e.Close(); <-served })
-	b := make([]byte, patient.o.StreamWindow-4<<10) // all streams write the same
+	b := make([]byte, patient.o.StreamWindow) // all streams write the same
 	before := heap()
 	for range tunnels {
 		flood(t, net.UDPAddrFromAddrPort(at), streams, b)
