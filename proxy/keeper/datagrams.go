@@ -71,10 +71,13 @@ func (k *Keeper) makeDatagrams(p *pod) error {
 // adoptDatagrams makes up for what the last keeper did not get to, or was not configured to. It
 // comes after the duties: it writes the label anew.
 func (k *Keeper) adoptDatagrams(p *pod) {
-	if !k.config.Tunnels.QUIC.On || p.quic.there() {
+	if p.quic.there() {
 		return // off: lead gives them up when nobody reads them any more
 	}
 	k.dropDatagrams(p) // a part of a group is none
+	if !k.config.Tunnels.QUIC.On {
+		return
+	}
 	p.quic.key = newResetKey()
 	k.note(p)
 	k.holdDatagrams(p)

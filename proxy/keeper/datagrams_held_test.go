@@ -94,25 +94,39 @@ func (s *shelf) sockets() (n int) {
 	return n
 }
 
-// Wherever a keeper dies while it takes a pod in, the next has all that QUIC needs, and has noted it.
+// dieAmid has a keeper die after so many things that it holds of the pod.
+func dieAmid(t *testing.T, s *shelf, ns *netns.Namespace, last int) {
+	t.Helper()
+	k, _ := keeperOn(t, s)
+	s.last = last
+	defer func() {
+		if died := recover(); died != errDied {
+			t.Fatalf("after %d the keeper goes on: %v", last, died)
+		}
+	}()
+	_, _ = k.takePod(quicPod, ns)
+}
+
+// Wherever a keeper dies while it takes a pod in, the next has all that QUIC needs, and has noted it; or
+// nothing, if QUIC is off by then.
 func TestAKeeperDiesAmidThePodsSockets(t *testing.T) {
 	for last := 1; last <= 1+steer.Slots; last++ {
 		ns, s := quicNamespace(t), newShelf(t)
-		first, _ := keeperOn(t, s)
-		s.last = last
-		func() {
-			defer func() {
-				if died := recover(); died != errDied {
-					t.Fatalf("after %d the keeper goes on: %v", last, died)
-				}
-			}()
-			_, _ = first.takePod(quicPod, ns)
-		}()
+		dieAmid(t, s, ns, last)
 		next, _ := keeperOn(t, s)
 		next.adoptFrom(t, s)
 		p := next.pods[quicPod.UID]
 		if p == nil || !p.quic.there() || s.sockets() != steer.Slots || !bytes.Equal(s.label(t).ResetKey, p.quic.key) {
 			t.Errorf("after %d: %+v, %d sockets, label %+v", last, p, s.sockets(), s.label(t))
+		}
+		ns, s = quicNamespace(t), newShelf(t)
+		dieAmid(t, s, ns, last)
+		off, _ := keeperOn(t, s)
+		off.config.Tunnels.QUIC.On = false
+		off.adoptFrom(t, s)
+		off.lead(off.pods[quicPod.UID])
+		if s.sockets() != 0 {
+			t.Errorf("after %d, and off: %d sockets", last, s.sockets())
 		}
 	}
 }
