@@ -47,6 +47,7 @@ func (k *Keeper) taken(t *testing.T, ns *netns.Namespace) *pod {
 		t.Fatal(err)
 	}
 	p.cell = newCell("workload/" + p.UID)
+	p.cell.pods[p.UID] = p
 	k.pods[p.UID] = p
 	return p
 }
@@ -212,9 +213,20 @@ func TestASpoiledSocket(t *testing.T) {
 	if err := errors.Join(controlled, err); err != nil {
 		t.Fatal(err)
 	}
-	if d := k.duty(p, k.reader(p, 2)); d.slot != noSlot {
-		t.Errorf("slot %d of a spoiled group", d.slot)
-	}
+	p.cell.current = hostile.process
+	k.do(func() {
+		if d := k.duty(p, k.reader(p, 2)); d.slot != noSlot {
+			t.Errorf("slot %d of a spoiled group", d.slot)
+		}
+	})
+	eventually(t, "who announces QUIC is to be replaced", func() (err error) {
+		k.do(func() {
+			if !p.cell.again {
+				err = errors.New("it is not")
+			}
+		})
+		return err
+	})
 	if k.spoiled != 1 || s.sockets() != 0 || !strings.Contains(log.String(), "a UDP socket was damaged") {
 		t.Errorf("%d counted, %d sockets held, log %s", k.spoiled, s.sockets(), log)
 	}
