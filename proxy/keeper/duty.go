@@ -167,7 +167,7 @@ type podLabel struct {
 	// Slots are of the processes in By, those of what drains after the first. Noted before
 	// a process hears of its own: no other must have it.
 	Slots    map[string][]int `json:"slots,omitempty"`
-	Drops    map[string]int   `json:"drops,omitempty"` // not answered yet, of those that serve it again
+	Drops    map[string]int   `json:"drops,omitempty"` // not answered yet, by those that read slots of what drains and serve it again
 	ResetKey []byte           `json:"resetKey,omitempty"`
 }
 
@@ -185,7 +185,7 @@ func (k *Keeper) note(p *pod) {
 		if l.Slots != nil {
 			l.Slots[x.name()] = d.slots()
 		}
-		if !d.dropping && d.drops > 0 {
+		if !d.dropping && d.left != nil {
 			l.Drops[x.name()] = d.drops
 		}
 		if d.dropping {

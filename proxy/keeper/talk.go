@@ -179,7 +179,9 @@ func (k *Keeper) doneServing(x *process, m *cell.Done) {
 	case m.Dropped && d.drops > 0:
 		p.cut += max(0, m.Cut)
 		if d.drops--; d.drops > 0 {
-			k.note(p)
+			if d.left != nil {
+				k.note(p)
+			}
 			return
 		}
 		d.left = nil
