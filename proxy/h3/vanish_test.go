@@ -35,17 +35,19 @@ type blocked struct {
 func (b *blocked) Write([]byte) (int, error) { <-b.reset; return 0, io.ErrClosedPipe }
 func (b *blocked) cut(error)                 { b.once.Do(func() { close(b.reset) }) }
 
-// relayed is what proxy.Relay does with a stream and such an application.
-func relayed(in tunnel.Incoming) {
-	s, err := in.Accept(hbone.Header{})
-	if err != nil {
-		return
+// relayed is what proxy.Relay does with a stream and such an application: it is told by OnBreak, or by the end of ctx.
+func relayed(ctx context.Context) tunnel.Handler {
+	return func(in tunnel.Incoming) {
+		s, err := in.Accept(hbone.Header{})
+		if err != nil {
+			return
+		}
+		app := &blocked{reset: make(chan struct{})}
+		stop := context.AfterFunc(ctx, func() { app.cut(nil) })
+		defer stop()
+		s.(tunnel.Breaking).OnBreak(app.cut)
+		_, _ = s.(io.WriterTo).WriteTo(app)
 	}
-	app := &blocked{reset: make(chan struct{})}
-	stop := context.AfterFunc(in.Context(), func() { app.cut(nil) }) // the end of the test
-	defer stop()
-	s.(tunnel.Breaking).OnBreak(app.cut)
-	_, _ = s.(io.WriterTo).WriteTo(app)
 }
 
 // flood opens streams in a tunnel of its own and writes to all as much as they take.
@@ -83,7 +85,7 @@ func TestWhatHasNoRoomIsGone(t *testing.T) {
 	c := serverTLS(t)
 	go func() {
 		served <- e.Serve(ctx, ctx, ctx, c, letBegin, func(tunnel.Accepted) (tunnel.Served, error) {
-			return tunnel.Served{Ended: func(error) {}, Handler: relayed}, nil
+			return tunnel.Served{Ended: func(error) {}, Handler: relayed(ctx)}, nil
 		})
 	}()
 	t.Cleanup(func() { cancel(); e.Close(); <-served })
@@ -149,5 +151,29 @@ func TestAPeerThatWithholdsTheEnd(t *testing.T) {
 	}
 	if n := account.Buffered(); n != 0 {
 		t.Errorf("%d bytes are charged after the end", n)
+	}
+}
+
+// TestATunnelIsLostWhileItOwes: a stream without room whose relay is stuck ends with its tunnel, too: nobody would
+// look at it any more.
+func TestATunnelIsLostWhileItOwes(t *testing.T) {
+	const limit = 1 << 20
+	account := budget.NewAccount(budget.Limits{Bytes: limit}, budget.NewTurns(1))
+	account.Take(limit)
+	client, server, _ := loopback(t, Options{Account: account})
+	s := serve(Options{Account: account}, server, relayed(t.Context()))
+	t.Cleanup(s.drain)
+	q, err := client.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := q.Write(append(append(appendRequest(nil, target), appendFrameHead(nil, frameData, 100)...), make([]byte, 100)...)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it to owe", func() bool { return account.Owed() > 0 || account.Counts().Refused[budget.Bytes] > 0 })
+	_ = client.CloseWithError(codeNo, "")
+	_ = s.wait(t)
+	if account.Owed() != 0 || account.Buffered() != limit {
+		t.Errorf("owed are %d bytes, charged %d", account.Owed(), account.Buffered())
 	}
 }
