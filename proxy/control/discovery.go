@@ -76,14 +76,18 @@ func updateMesh(s *xds.Server, snapshot *mesh.Snapshot, e mesh.Effect) {
 	for key := range e.EachService() {
 		if v, ok := snapshot.Service(key); ok {
 			addresses = append(addresses, Service(&v))
-		} else if _, other := snapshot.Workload(key); !other { // the two have their names in common
+		} else if w, other := snapshot.Workload(key); other { // the two have their names in common
+			addresses = append(addresses, Workload(&w))
+		} else {
 			noAddresses = append(noAddresses, key)
 		}
 	}
 	for uid := range e.EachWorkload() {
 		if w, ok := snapshot.Workload(uid); ok {
 			addresses = append(addresses, Workload(&w))
-		} else if _, other := snapshot.Service(uid); !other {
+		} else if v, other := snapshot.Service(uid); other {
+			addresses = append(addresses, Service(&v))
+		} else {
 			noAddresses = append(noAddresses, uid)
 		}
 	}

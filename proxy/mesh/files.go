@@ -50,7 +50,10 @@ func (f *files) look(now time.Time) (news bool, err error) {
 	}
 	// Files that were renamed into a directory change it. Those that were written in place do
 	// not, and for them alone thousands need not be looked at that often.
-	dir := generation(f.path)
+	dir, err := generation(f.path)
+	if err != nil {
+		return false, err
+	}
 	if info, err = os.Stat(dir); err != nil {
 		return false, err
 	}
@@ -68,14 +71,40 @@ func (f *files) look(now time.Time) (news bool, err error) {
 	return news, err
 }
 
+// BesideError means that a directory with a link ..data has a mesh file of its own, which would
+// not be read: whoever put it there believes that it is in force.
+type BesideError struct{ Path string }
+
+func (e *BesideError) Error() string {
+	return e.Path + ": it would not be read, since beside ..data only links through it count: move it into that generation, or remove ..data"
+}
+
 // generation is the directory that a volume of Kubernetes shows as it is now: its files are
 // links through ..data, which is exchanged in one step. Read through the links, some could be
 // of before and some of after.
-func generation(dir string) string {
-	if current, err := filepath.EvalSymlinks(filepath.Join(dir, "..data")); err == nil {
-		return current
+func generation(dir string) (string, error) {
+	current, err := filepath.EvalSymlinks(filepath.Join(dir, "..data"))
+	if err != nil {
+		return dir, nil
 	}
-	return dir
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		if !isMesh(e.Name()) {
+			continue
+		}
+		// A link that leads nowhere is left from a generation before.
+		if to, err := os.Readlink(filepath.Join(dir, e.Name())); err != nil || !strings.HasPrefix(to, "..data"+string(filepath.Separator)) {
+			return "", &BesideError{filepath.Join(dir, e.Name())}
+		}
+	}
+	return current, nil
+}
+
+func isMesh(name string) bool {
+	return !strings.HasPrefix(name, ".") && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name))
 }
 
 func meshFiles(dir string) (paths []string, err error) {
@@ -84,8 +113,8 @@ func meshFiles(dir string) (paths []string, err error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if name := e.Name(); !strings.HasPrefix(name, ".") && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name)) {
-			paths = append(paths, filepath.Join(dir, name))
+		if isMesh(e.Name()) {
+			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
 	}
 	if len(paths) == 0 {

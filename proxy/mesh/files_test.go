@@ -173,6 +173,8 @@ func TestDirectoryOfAConfigMap(t *testing.T) {
 	if web := s.known.workloads.at("a/web"); web.Addresses[0].String() != "10.0.0.7" || s.known.workloads.at("a/db") != db {
 		t.Errorf("after the exchange: %+v", web)
 	}
+	s.write("b.yaml", "trustDomain: td\n")
+	s.wants("b.yaml", "beside ..data")
 }
 
 // However a file is laid out, its pieces say what the whole says.
@@ -199,6 +201,31 @@ func TestSplit(t *testing.T) {
 	for _, text := range []string{
 		"workloads:\n- {uid: a}\nworkloads:\n- {uid: b}\n", "workloads:\n- {uid: \"a\n- b\"}\n", "workloads:\n- a\n  b: c\n - d\n", "trustDomain: a\n- b\n", "workloads:\n\t- {uid: a}\n",
 	} {
+		if _, err := (*document)(nil).read("", []byte(text)); err == nil {
+			t.Errorf("%q was taken", text)
+		}
+	}
+}
+
+// What a parser of YAML would see where split does not look, or leave where it does: each is a
+// policy that nobody enforces.
+func TestSplitRefuses(t *testing.T) {
+	deny := "policies:\n- {name: d, namespace: a, scope: namespace, action: DENY, rules: [{namespaces: ['*']}]}\n"
+	for want, texts := range map[error][]string{
+		errBreaks: {"# c\r" + deny, "# c\u0085" + deny, "# c\u2028" + deny, "# c\u2029" + deny, "policies:\n# c\r- {name: d}\n- {name: e}\n", "\ufeff\ufeff" + deny, "\xff" + deny},
+		errDocuments: {
+			"---\n---\n" + deny, "---\r\ntrustDomain: td\r\n---\r\n" + deny, "\ufefftrustDomain: td\n---\n" + deny, "--- # one\ntrustDomain: td\n---\n" + deny,
+			"\"trustDomain\": td\n---\n" + deny, "{\"trustDomain\": td}\n---\n" + deny, "%YAML 1.1\n---\n" + deny, "...\n" + deny, "trustDomain: td\n...\n" + deny,
+		},
+		errTwice: {deny + deny, deny + "Policies: []\n", deny + "workloads: []\nPOLICIES: []"},
+	} {
+		for _, text := range texts {
+			if got, err := split([]byte(text)); !errors.Is(err, want) {
+				t.Errorf("%q: %d pieces, %v; want %v", text, len(got), err, want)
+			}
+		}
+	}
+	for _, text := range []string{"\v\n" + deny, "\u00a0\n" + deny} { // no blank lines
 		if _, err := (*document)(nil).read("", []byte(text)); err == nil {
 			t.Errorf("%q was taken", text)
 		}
@@ -242,6 +269,8 @@ func allOf(all ...said) (out []string) {
 		for _, p := range s.policies {
 			out = append(out, fmt.Sprintf("%+v", p.raw))
 		}
+	}
+	for _, s := range all {
 		for _, p := range s.peers {
 			out = append(out, fmt.Sprintf("%+v", p))
 		}
@@ -255,6 +284,8 @@ func allOf(all ...said) (out []string) {
 func FuzzSplit(f *testing.F) {
 	f.Add("trustDomain: td\n" + twoWorkloads + oneService)
 	f.Add("workloads:\n  - uid: a\n    hostname: |\n      - b\n\n  # c\n  - {uid: \"d\n  - e\"}\n")
+	f.Add("# c\u2028policies: [{name: p}]\nworkloads:\n")
+	f.Add("policies:\n# c\r- {name: p}\n- {name: q}\n")
 	f.Add("policies:\n- name: p\n  rules:\n  - namespaces: ['*']\n")
 	f.Add(meshFile)
 	f.Fuzz(samePieces)
