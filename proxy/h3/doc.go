@@ -33,7 +33,7 @@
 //
 // An [Endpoint] whose [Socket] has the key of its dead predecessor answers what was meant for that one
 // with a stateless reset, by which the peer knows at once that the connection is gone. IDs that begin with a
-// byte of their own let several processes have a socket each at one address: see [Endpoint.Bury].
+// byte of their own let several processes have a socket each at one address (package steer).
 //
 // # A peer that moves
 //

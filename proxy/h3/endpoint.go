@@ -27,20 +27,15 @@ type Socket struct {
 // Endpoint is one UDP socket, from which tunnels are dialled and at which they are accepted:
 // QUIC tells connections apart by their IDs. Its maker closes it, and the socket after it.
 type Endpoint struct {
-	t      *Transport
-	socket Socket
-	q      *quic.Transport
+	t *Transport
+	q *quic.Transport
 
 	begun atomic.Int64 // handshakes that are not over
-
-	mu     sync.Mutex
-	closed bool
-	buried []*quic.Transport
 }
 
 // On uses a socket, which nobody else may read.
 func (t *Transport) On(pc net.PacketConn, s Socket) *Endpoint {
-	e := &Endpoint{t: t, socket: s, q: s.on(pc)}
+	e := &Endpoint{t: t, q: s.on(pc)}
 	e.q.ConnContext = e.arrive
 	e.q.VerifySourceAddress = e.mustShowAddress
 	return e
@@ -54,42 +49,8 @@ func (s Socket) on(pc net.PacketConn) *quic.Transport {
 	return q
 }
 
-// Close ends all tunnels of the socket at once. It leaves the sockets open.
-func (e *Endpoint) Close() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.closed = true
-	err := errors.Join(e.q.Close(), cutUp(e.q.Conn))
-	for _, q := range e.buried {
-		err = errors.Join(err, q.Close(), cutUp(q.Conn))
-	}
-	e.buried = nil
-	return err
-}
-
-// Bury reads the socket of a predecessor that is dead, too, with IDs of the same length and the same
-// key: whoever still sends there is told at once that its connection is lost. Nothing can be
-// dialled or accepted there.
-func (e *Endpoint) Bury(pc net.PacketConn) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return
-	}
-	q := e.socket.on(pc)
-	e.buried = append(e.buried, q)
-	go discard(q)
-}
-
-// discard has quic-go read a socket at which there are no connections and no listener: what is
-// left for it to do is to answer with resets.
-func discard(q *quic.Transport) {
-	for {
-		if _, _, err := q.ReadNonQUICPacket(context.Background(), nil); err != nil {
-			return // closed
-		}
-	}
-}
+// Close ends all tunnels of the socket at once. It leaves the socket open.
+func (e *Endpoint) Close() error { return errors.Join(e.q.Close(), cutUp(e.q.Conn)) }
 
 // Dial makes a tunnel to an address.
 func (e *Endpoint) Dial(ctx context.Context, to netip.AddrPort, c *tls.Config) (tunnel.Tunnel, tls.ConnectionState, error) {
