@@ -120,18 +120,29 @@ func (k *Keeper) beginDrain(p *pod, limit time.Duration) (admin.Drained, error) 
 	for x := range p.duties {
 		d.Open += x.now[p.UID].StillOpen()
 	}
-	was := p.drained
+	was, placed := p.drained, p.placed
 	p.drained, p.drain, p.cut = true, limit, 0
-	k.note(p)
-	if err := p.rules.change(p, planOf("", Closed)); err != nil {
-		p.drained = was
+	if err := k.shut(p); err != nil {
+		p.drained, p.placed = was, placed
 		k.note(p)
-		return d, fmt.Errorf("rules of %s: %w", p.UID, err)
+		return d, err
 	}
 	k.log.Info("workload is drained", "workload", p.UID, "cell", p.cell.group, "open", d.Open, "deadline", limit)
+	return d, nil
+}
+
+// shut has the rules of a drained pod refuse what is new, wherever it belongs, and then its
+// processes let go. It is noted as placed nowhere: those of an isolation outside would let
+// connections past.
+func (k *Keeper) shut(p *pod) error {
+	p.placed = ""
+	k.note(p)
+	if err := p.rules.change(p, planOf("", Closed)); err != nil {
+		return fmt.Errorf("rules of %s: %w", p.UID, err)
+	}
 	k.releaseOthers(p, nil)
 	k.turnAway(p)
-	return d, nil
+	return nil
 }
 
 // undrain serves pods again: their processes first, then the rules, so that nobody waits.

@@ -95,17 +95,30 @@ func (k *Keeper) place(p *pod, i Isolation) error {
 }
 
 // checkPlaces tries again what could not be done: a pod whose sidecar did not listen
-// when the configuration sent it there, or whose rules did not change.
+// when the configuration sent it there, or whose rules did not change, those of a drained
+// one among them.
 func (k *Keeper) checkPlaces() {
 	for _, p := range k.pods {
 		group, d := k.config.Group(p.Pod), p.duties[p.cell.current]
 		switch {
 		case group != p.cell.group && p.canLeave(isolationOf(group)) == nil:
 			k.assign(p)
+		case p.drained:
+			k.checkShut(p)
 		case p.cell.outside() && p.placed != isolationOf(p.cell.group):
 			k.leave(p)
 		case !p.cell.outside() && p.placed.outside() && d != nil && d.ready:
 			k.serving(d)
 		}
+	}
+}
+
+// checkShut has the rules of a drained pod refuse what is new, if they do not yet.
+func (k *Keeper) checkShut(p *pod) {
+	if p.rules.follows(planOf("", Closed)) {
+		return
+	}
+	if err := k.shut(p); err != nil {
+		k.log.Error("rules of a drained pod not changed, tried again", "workload", p.UID, "error", err)
 	}
 }

@@ -177,6 +177,8 @@ type drainedAt struct {
 
 // stays undoes what a rollback noted of a pod that it did not let go. One that was drained is
 // drained again, and back where it was if it had got to none: it would take new connections there.
+// That may be none or sidecar, by a configuration that changed meanwhile; it is refused there, too.
+// Where its rules do not change it is drained nevertheless, and checkPlaces tries again.
 func (k *Keeper) stays(p *pod, was drainedAt) error {
 	if p.dropped != nil || !was.drained {
 		if !p.placed.outside() { // what still drains there keeps its deadline
@@ -184,16 +186,12 @@ func (k *Keeper) stays(p *pod, was drainedAt) error {
 		}
 		return nil
 	}
+	p.drained, p.drain = true, was.drain // first, or its cell would serve it meanwhile
 	if p.Isolation == None {
-		p.Isolation, p.drained = was.isolation, true // or its cell would serve it meanwhile
+		p.Isolation = was.isolation
 		k.assign(p)
-		p.placed = "" // as of any pod that can be drained; the drain has its rules follow
 	}
-	if p.cell.outside() {
-		return nil
-	}
-	_, err := k.beginDrain(p, was.drain)
-	return err
+	return k.shut(p)
 }
 
 // awaitUncaptured waits for connections that no process of the node serves, those of a

@@ -2,18 +2,22 @@ package keeper
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/remains"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
+	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
 )
 
 // remaining is what the search finds of this node. Other tests run nodes on the same machine,
@@ -210,16 +214,18 @@ func TestARollbackThatIsGivenUpLeavesTheDrained(t *testing.T) {
 	drain, undo := context.WithCancel(t.Context())
 	defer undo()
 	go func() { drained <- n.callIn(drain, "POST", "/drain", `{"workloads":["a/server"],"seconds":600}`) }()
-	isDrained := func() error {
-		if c, w := shares(t, n.who(t), "a/server"); !w.Drained || c.Name != "workload/a/server" {
-			return fmt.Errorf("in %s, drained %t", c.Name, w.Drained)
+	isDrained := func(at string) func() error {
+		return func() error {
+			if c, w := shares(t, n.who(t), "a/server"); !w.Drained || c.Name != at {
+				return fmt.Errorf("in %s, drained %t", c.Name, w.Drained)
+			}
+			if err := n.roundTrip(); err == nil {
+				return errors.New("a new connection is served")
+			}
+			return nil
 		}
-		if err := n.roundTrip(); err == nil {
-			return errors.New("a new connection is served")
-		}
-		return nil
 	}
-	eventually(t, "it is drained", isDrained)
+	eventually(t, "it is drained", isDrained("workload/a/server"))
 	ctx, leave := context.WithCancel(t.Context())
 	given := make(chan error, 1)
 	go func() { given <- n.callIn(ctx, "POST", "/rollback", `{"seconds":600,"force":true}`) }()
@@ -233,7 +239,8 @@ func TestARollbackThatIsGivenUpLeavesTheDrained(t *testing.T) {
 	if err := <-given; err == nil {
 		t.Error("it is over while a connection is open")
 	}
-	eventually(t, "it is drained again", isDrained)
+	eventually(t, "it is drained again", isDrained("workload/a/server"))
+	n.giveUpRollbackOfDrainedOutside(t, isDrained("none/a/server"))
 	if err := say(open, "still"); err != nil {
 		t.Errorf("what is open: %v", err)
 	}
@@ -244,4 +251,76 @@ func TestARollbackThatIsGivenUpLeavesTheDrained(t *testing.T) {
 	eventually(t, "it is served again", n.roundTrip)
 	undo()
 	<-drained
+}
+
+// giveUpRollbackOfDrainedOutside: a drained pod that the configuration put in none meanwhile is
+// refused there, too, when a rollback of it is given up, and by the next keeper. The node's
+// file is then as before.
+func (n *node) giveUpRollbackOfDrainedOutside(t *testing.T, isDrained func() error) {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join(n.dir, "node.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.write(t, "node.yaml", string(file)+"overrides: {workloads: {a/server: none}}\n")
+	eventually(t, "it is in none, drained", isDrained)
+	ctx, leave := context.WithCancel(t.Context())
+	given := make(chan error, 1)
+	go func() { given <- n.callIn(ctx, "POST", "/rollback", `{"seconds":600,"force":true}`) }()
+	eventually(t, "new connections go direct", n.roundTrip)
+	leave()
+	if err := <-given; err == nil {
+		t.Error("it is over while a connection is open")
+	}
+	eventually(t, "it is refused again in none", isDrained)
+	pid := n.keeperPID(t)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the keeper is gone", func() error { // or it would say that it is ready
+		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("pid %d: %v", pid, err)
+		}
+		return nil
+	})
+	n.ready(t)
+	if err := isDrained(); err != nil {
+		t.Errorf("under the next keeper: %v", err)
+	}
+	n.write(t, "node.yaml", string(file))
+	eventually(t, "it belongs to its cell again", func() error {
+		if at := n.place(t, "a/server"); at != "workload/a/server" {
+			return errors.New("it is in " + at)
+		}
+		return nil
+	})
+}
+
+// Where the rules of a drained pod do not change when its rollback is given up, it is drained
+// nevertheless, and they are tried again.
+func TestTheRulesOfADrainedPodAreTriedAgain(t *testing.T) {
+	k, _, _ := newTalkingKeeper(t)
+	k.holder = newShelf(t)
+	pair, gone := sandbox.NewPair(t), sandbox.NewPair(t).A
+	if err := gone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p := newPod(Pod{UID: "a/own", Namespace: "a", Isolation: None}, gone)
+	k.config.Isolation = None
+	p.cell, p.placed, p.rules.plan = newCell("none/a/own"), None, planOf(None, "")
+	k.do(func() {
+		k.pods["a/own"] = p
+		if err := k.stays(p, drainedAt{drained: true}); err == nil || !p.drained {
+			t.Errorf("drained %t, %v", p.drained, err)
+		}
+		p.netns = pair.A
+		k.checkPlaces()
+	})
+	if err := rules.Verify(pair.A, planOf("", Closed)); err != nil {
+		t.Error(err)
+	}
+	var l podLabel
+	if err := json.Unmarshal(k.holder.(*shelf).held[heldNetns+"a/own"].Label, &l); err != nil || !l.Drained || l.Placed != "" {
+		t.Errorf("the next keeper is told %+v, %v", l, err)
+	}
 }
