@@ -38,6 +38,7 @@ var config = &quic.Config{
 func Client(ctx context.Context, l net.Listener, next, name string, f xnet.Files) error {
 	c, roots, err := f.Config(protocol)
 	if err != nil {
+		l.Close()
 		return err
 	}
 	c.RootCAs, c.ServerName = roots, name

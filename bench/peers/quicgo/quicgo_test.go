@@ -3,6 +3,7 @@ package quicgo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -26,13 +27,47 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
+// listenForQUIC is listen at a port number that is free in UDP as well, where the server binds
+// it: the kernel looks at TCP alone when it chooses one.
+func listenForQUIC(t *testing.T) net.Listener {
+	t.Helper()
+	var err error
+	for range 100 {
+		l := listen(t)
+		var c net.PacketConn
+		if c, err = net.ListenPacket("udp", l.Addr().String()); err == nil {
+			c.Close()
+			return l
+		}
+		l.Close()
+	}
+	t.Fatal(err)
+	return nil
+}
+
+// TestNoFiles: who cannot read his files has closed the listener, too.
+func TestNoFiles(t *testing.T) {
+	for name, run := range map[string]func(net.Listener) error{
+		"client": func(l net.Listener) error { return Client(t.Context(), l, "127.0.0.1:1", "", xnet.Files{}) },
+		"server": func(l net.Listener) error { return Server(t.Context(), l, "127.0.0.1:1", xnet.Files{}) },
+	} {
+		l := listen(t)
+		if err := run(l); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s: the listener was open: %v", name, err)
+		}
+	}
+}
+
 // TestBothEnds: many connections at once come back whole, half-close included, and nothing is left at the end.
 func TestBothEnds(t *testing.T) {
 	client, server, err := peers.Issue(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, far, near := listen(t), listen(t), listen(t)
+	app, far, near := listen(t), listenForQUIC(t), listen(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	t.Cleanup(func() { cancel(); app.Close(); all.Wait() })
