@@ -76,18 +76,14 @@ func updateMesh(s *xds.Server, snapshot *mesh.Snapshot, e mesh.Effect) {
 	for key := range e.EachService() {
 		if v, ok := snapshot.Service(key); ok {
 			addresses = append(addresses, Service(&v))
-		} else if w, other := snapshot.Workload(key); other { // the two have their names in common
-			addresses = append(addresses, Workload(&w))
-		} else {
+		} else if _, other := snapshot.Workload(key); !other { // the two have their names in common
 			noAddresses = append(noAddresses, key)
 		}
 	}
 	for uid := range e.EachWorkload() {
 		if w, ok := snapshot.Workload(uid); ok {
 			addresses = append(addresses, Workload(&w))
-		} else if v, other := snapshot.Service(uid); other {
-			addresses = append(addresses, Service(&v))
-		} else {
+		} else if _, other := snapshot.Service(uid); !other {
 			noAddresses = append(noAddresses, uid)
 		}
 	}

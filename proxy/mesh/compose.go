@@ -77,7 +77,7 @@ func (c *composition) addWorkload(m member) error {
 	}
 	for _, a := range m.raw.Addresses {
 		if other, dup := c.owners[a]; dup {
-			return fmt.Errorf("address %s belongs to %s already%s", a, c.workloads[other].raw.UID, at(c.workloads[other].place))
+			return fmt.Errorf("address %s belongs to %s already%s", a, c.workloads[other].raw.UID, placed(c.workloads[other].place))
 		}
 		c.owners[a] = i
 	}
@@ -86,10 +86,10 @@ func (c *composition) addWorkload(m member) error {
 
 // twice is of what may be in a mesh once.
 func twice(what string, first place) error {
-	return fmt.Errorf("%s appears twice%s", what, at(first))
+	return fmt.Errorf("%s appears twice%s", what, placed(first))
 }
 
-func at(first place) string {
+func placed(first place) string {
 	if first == (place{}) {
 		return ""
 	}
@@ -184,6 +184,9 @@ func (c *composition) addService(v *writtenService, at place) error {
 	}
 	if first, dup := c.services[key]; dup {
 		return twice(key, first)
+	}
+	if i, dup := c.byUID[key]; dup { // over xDS the two are resources of one type, by name
+		return fmt.Errorf("%s is the UID of a workload as well%s: give one of them another name", key, placed(c.workloads[i].place))
 	}
 	c.services[key] = at
 	made, err := v.make()

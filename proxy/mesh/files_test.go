@@ -135,6 +135,8 @@ func TestDirectoryRefuses(t *testing.T) {
 	s.wants("")
 	s.write("c.yaml", oneService)
 	s.wants("c.yaml:2: service \"db\": a/db.a.svc.cluster.local appears twice", "b.yaml:2")
+	s.write("c.yaml", "services:\n- {name: namesake, hostname: db, namespace: a, addresses: [10.96.0.9], ports: [{port: 80, target: 8080}], endpoints: [a/web]}\n")
+	s.wants("c.yaml:2: service \"namesake\": a/db is the UID of a workload as well", "a.yaml:")
 	if err := os.Remove(filepath.Join(s.dir, "c.yaml")); err != nil {
 		t.Fatal(err)
 	}
