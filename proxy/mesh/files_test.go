@@ -289,6 +289,8 @@ func FuzzSplit(f *testing.F) {
 	f.Add("# c\u2028policies: [{name: p}]\nworkloads:\n")
 	f.Add("policies:\n# c\r- {name: p}\n- {name: q}\n")
 	f.Add("policies:\n- name: p\n  rules:\n  - namespaces: ['*']\n")
+	f.Add("\t")
+	f.Add("#\x0e\n")
 	f.Add(meshFile)
 	f.Fuzz(samePieces)
 }

@@ -23,7 +23,7 @@ var (
 	errTwice     = errors.New("it has a key twice")
 	// errBreaks is of a file whose lines are not where they seem to be: a parser of YAML ends a line, and
 	// a comment, at more than a line feed, and what an editor shows as a comment could be a policy, or the other way round.
-	errBreaks = errors.New("it is not UTF-8 with lines that end in LF or CRLF: no CR alone, no U+0085, U+2028, U+2029 or U+FEFF (in a string they can be escaped)")
+	errBreaks = errors.New("it is not plain UTF-8 with lines that end in LF or CRLF: no CR alone, no control characters, no U+2028, U+2029 or U+FEFF (in a string they can be escaped)")
 )
 
 // blank is what a parser of YAML skips at both ends of a line.
@@ -35,7 +35,7 @@ const blank = " \t\r\n"
 // pieces are refused. A file that is not laid out like that is one piece. Nothing but blank lines and comments is in no piece.
 func split(text []byte) ([]piece, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	if !plainBreaks(text) {
+	if !plain(text) {
 		return nil, errBreaks
 	}
 	s := splitter{seen: map[string]bool{}}
@@ -66,12 +66,25 @@ func split(text []byte) ([]piece, error) {
 	return s.done, nil
 }
 
-// plainBreaks says that lines end for a parser of YAML where they end for split.
-func plainBreaks(text []byte) bool {
-	if !utf8.Valid(text) || bytes.ContainsAny(text, "\u0085\u2028\u2029\ufeff") {
+// plain says that lines end for a parser of YAML where they end for split, and that it
+// would read all of them.
+func plain(text []byte) bool {
+	if !utf8.Valid(text) || bytes.Count(text, []byte("\r")) != bytes.Count(text, []byte("\r\n")) {
 		return false
 	}
-	return bytes.Count(text, []byte("\r")) == bytes.Count(text, []byte("\r\n"))
+	return bytes.IndexFunc(text, special) < 0
+}
+
+// special are the characters that a parser of YAML refuses (YAML 1.2, 5.1), and those at which
+// it alone ends a line.
+func special(r rune) bool {
+	switch r {
+	case '\t', '\n', '\r':
+		return false
+	case '\u2028', '\u2029', '\ufeff', '\ufffe', '\uffff':
+		return true
+	}
+	return r < ' ' || r >= 0x7f && r < 0xa0
 }
 
 // splitter is between two lines.
@@ -92,10 +105,10 @@ func (s *splitter) take(line, text []byte, at int) bool {
 	rest := bytes.TrimLeft(line, " ")
 	column, words := len(line)-len(rest), bytes.Trim(rest, blank)
 	switch {
+	case len(rest) > 0 && rest[0] == '\t': // an error for a parser, in some places also where nothing follows
+		return false
 	case len(words) == 0 || words[0] == '#':
 		return true
-	case rest[0] == '\t':
-		return false
 	case column == 0 && words[0] != '-':
 		return s.begin(line, words, text, at)
 	case s.key != nil && (s.column < 0 || s.column == column) && words[0] == '-' && (len(words) == 1 || words[1] == ' '):
