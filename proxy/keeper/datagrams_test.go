@@ -60,9 +60,6 @@ func (n *node) once() error {
 
 // Two real cells go over to QUIC; and again after each of what may happen to a process.
 func TestQUICOfRealCells(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
 	for _, isolation := range []string{"workload", "shared"} {
 		t.Run(isolation, func(t *testing.T) {
 			n := startNode(t, "isolation: "+isolation+"\n"+quicOn)
@@ -110,9 +107,6 @@ func (n *node) configure(t *testing.T, old, changed string) {
 // The node's file says on, and off again. What runs goes on as it was; what is started has QUIC as the file
 // says, whoever dies meanwhile.
 func TestQUICIsTurnedOnAndOffInTheFile(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
 	const off = "tunnels: {quic: off}\n"
 	n := startNode(t, "isolation: shared\n"+off)
 	n.echo(t)
@@ -160,9 +154,6 @@ func TestQUICIsTurnedOnAndOffInTheFile(t *testing.T) {
 
 // A cell that died over QUIC: what speaks to it fails at once, and goes on over QUIC once it is back.
 func TestACrashOverQUIC(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
 	n := startNode(t, "isolation: workload\n"+quicOn)
 	n.echo(t)
 	n.overQUIC(t)
@@ -189,9 +180,6 @@ func TestACrashOverQUIC(t *testing.T) {
 // A successor answers for the dead: an accepting end has no other way to notice before its idle
 // timeout, since it is the dialling end that watches for silence.
 func TestASuccessorResetsWhatItDoesNotKnow(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
 	n := startNode(t, "isolation: workload\n"+quicOn)
 	n.echo(t)
 	n.overQUIC(t)
@@ -255,9 +243,6 @@ func (n *node) lineHas(parts ...string) bool {
 // A drain over QUIC: what is open may go on until the deadline, and is cut then; undone in between,
 // QUIC is there again.
 func TestADrainOverQUIC(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
 	n := startNode(t, "isolation: workload\n"+quicOn)
 	n.echo(t)
 	n.overQUIC(t)
@@ -312,9 +297,6 @@ func TestADrainOverQUIC(t *testing.T) {
 // A pod's own sidecar announces its own port, and peers follow a move there and back, while
 // what was open goes on in the cell that it was opened in.
 func TestQUICFollowsAMoveToASidecar(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
 	n := startNode(t, "isolation: shared\ndrain: 10m\n"+quicOn)
 	n.echo(t)
 	n.overQUIC(t)
@@ -348,9 +330,6 @@ func TestQUICFollowsAMoveToASidecar(t *testing.T) {
 // Where UDP passes no more, what was open over QUIC is cut, the next connection goes over HTTP/2 at
 // once, and later ones over QUIC again when UDP is back.
 func TestQUICIsBlocked(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
 	n := startNode(t, "isolation: workload\n"+quicOn)
 	n.echo(t)
 	n.overQUIC(t)

@@ -75,9 +75,6 @@ var damages = map[string]func(fd int) error{
 // A listener that a holder has damaged is found, made anew, and served: at the end of
 // the process, and while it lives.
 func TestADamagedListenerIsMadeAnew(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
 	for name, damage := range damages {
 		for _, dies := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/dies %t", name, dies), func(t *testing.T) {

@@ -37,6 +37,17 @@ services:
 // pour serves a port of the server with bytes without end.
 func (n *node) pour(t *testing.T, port uint16) {
 	t.Helper()
+	n.application(t, port, func(c net.Conn) {
+		b, err := make([]byte, 64<<10), error(nil)
+		for err == nil {
+			_, err = c.Write(b)
+		}
+	})
+}
+
+// application serves a port of the server, each connection until serve returns.
+func (n *node) application(t *testing.T, port uint16, serve func(net.Conn)) {
+	t.Helper()
 	l, err := n.B.Listen(netns.ListenOptions{Port: port})
 	if err != nil {
 		t.Fatal(err)
@@ -50,9 +61,7 @@ func (n *node) pour(t *testing.T, port uint16) {
 			}
 			open.Go(func() {
 				defer c.Close()
-				for b := make([]byte, 64<<10); err == nil; {
-					_, err = c.Write(b)
-				}
+				serve(c)
 			})
 		}
 	})

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -42,27 +41,12 @@ func transferSize(t *testing.T) int64 {
 // hashing is the application of the server pod.
 func (n *node) hashing(t *testing.T) {
 	t.Helper()
-	l, err := n.B.Listen(netns.ListenOptions{Port: transferPort})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var open sync.WaitGroup
-	open.Go(func() {
-		for {
-			c, err := l.AcceptTCP()
-			if err != nil {
-				return
-			}
-			open.Go(func() {
-				defer c.Close()
-				sum := sha256.New()
-				if _, err := io.Copy(sum, c); err == nil {
-					_, _ = c.Write(sum.Sum(nil))
-				}
-			})
+	n.application(t, transferPort, func(c net.Conn) {
+		sum := sha256.New()
+		if _, err := io.Copy(sum, c); err == nil {
+			_, _ = c.Write(sum.Sum(nil))
 		}
 	})
-	t.Cleanup(func() { l.Close(); open.Wait() })
 }
 
 // transfer is one connection that goes on until it is told to end, and has carried enough.
@@ -122,9 +106,6 @@ func (x *transfer) finish(t *testing.T) {
 // I5, I6: a transfer over QUIC loses no byte while its workloads are regrouped, moved and
 // replaced around it, and the keeper dies.
 func TestATransferOverQUICOutlivesEverything(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
 	n := startNode(t, "isolation: shared\ndrain: 10m\n"+quicOn)
 	n.echo(t)
 	n.hashing(t)
