@@ -59,9 +59,12 @@ type transfer struct {
 	sent  int64
 }
 
-func (n *node) transfer(t *testing.T) *transfer {
+func (n *node) transfer(t *testing.T) *transfer { return n.transferFrom(t, netip.Addr{}) }
+
+// transferFrom has the client's application speak from an address of its pod.
+func (n *node) transferFrom(t *testing.T, source netip.Addr) *transfer {
 	t.Helper()
-	c, err := n.A.Dial(t.Context(), netns.DialOptions{Remote: netip.AddrPortFrom(n.B4, transferPort)})
+	c, err := n.A.Dial(t.Context(), netns.DialOptions{Remote: netip.AddrPortFrom(n.B4, transferPort), Source: source})
 	if err != nil {
 		t.Fatal(err)
 	}

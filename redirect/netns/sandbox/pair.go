@@ -42,3 +42,13 @@ func newNamespace(t testing.TB) *netns.Namespace {
 	t.Cleanup(func() { n.Close() })
 	return n
 }
+
+// Readdress gives A another IPv4 address of the same network in place of its own, as when a pod is moved. The new one
+// is there before the old one goes, and so is a way to B.
+func (p *Pair) Readdress(t testing.TB, to netip.Addr) {
+	t.Helper()
+	if err := p.A.Do(func() error { return readdress(p.A4, to) }); err != nil {
+		t.Fatal("sandbox: another address: ", err)
+	}
+	p.A4 = to
+}
