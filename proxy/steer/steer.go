@@ -40,9 +40,41 @@ type To struct {
 	Begins uint8
 }
 
+// receiveBuffer is what a socket may hold that its process has not read yet, in the kernel's count, of which half is packets:
+// what a process that does not run for some hundredths of a second is sent. It is as much as quic-go wants, which
+// sets whatever is less anew, to what its process may have: 416 KiB on most machines. The memory is used only by what
+// waits: a process that stands still can have as much of its pod's packets waiting, and the other three sockets have none.
+const receiveBuffer = 7 << 20
+
 // Open makes a pod's sockets; the place of each is its slot.
 func Open(ns *netns.Namespace, port uint16, mark int) ([]*os.File, error) {
-	return ns.ListenUDPGroup(port, mark, Slots)
+	group, err := ns.ListenUDPGroup(port, mark, Slots)
+	for _, f := range group {
+		err = errors.Join(err, widen(f))
+	}
+	if err != nil {
+		for _, f := range group {
+			f.Close()
+		}
+		return nil, err
+	}
+	return group, nil
+}
+
+// widen gives a socket its buffer; who may not go past the machine's limit (in a user namespace nobody may) has what it allows.
+func widen(f *os.File) error {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	const half = receiveBuffer / 2 // the kernel doubles what it is told
+	controlled := c.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, half)
+		if errors.Is(err, unix.EPERM) {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, half)
+		}
+	})
+	return errors.Join(controlled, err)
 }
 
 // SpoiledError says that a socket is not in its group as it was made: whoever had it has connected

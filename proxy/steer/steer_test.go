@@ -115,6 +115,30 @@ func TestTheKernelDoesSo(t *testing.T) {
 	}
 }
 
+// A socket has the buffer that quic-go wants, where the maker may give it, and else as much as the machine allows.
+func TestSocketsHaveRoom(t *testing.T) {
+	own, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(own)
+	want := receiveBuffer
+	if errors.Is(unix.SetsockoptInt(own, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 1<<20), unix.EPERM) {
+		if err := unix.SetsockoptInt(own, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer/2); err != nil {
+			t.Fatal(err)
+		}
+		if want, err = unix.GetsockoptInt(own, unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d KiB", want>>10)
+	for slot, f := range open(t) {
+		if got, err := unix.GetsockoptInt(int(f.Fd()), unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil || got != want {
+			t.Errorf("slot %d: %d bytes, %v, want %d", slot, got, err, want)
+		}
+	}
+}
+
 // What a process does to one socket of a group shows, also when it undoes it.
 func TestASpoiledGroup(t *testing.T) {
 	connect := func(fd int) error { return unix.Connect(fd, &unix.SockaddrInet6{Port: 9, Addr: [16]byte{15: 1}}) }
