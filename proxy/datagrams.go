@@ -49,19 +49,18 @@ func (w *Workload) dialDatagrams(ctx context.Context, k tunnel.Key) (tunnel.Tunn
 	defer cancel()
 	place, err := w.Account.Tunnel(ctx)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, time.Time{}, w.stays(&tunnel.CrowdedError{Err: err})
 	}
 	if err := w.Account.Begin(ctx); err != nil {
 		place.Leave()
-		return nil, time.Time{}, err
+		return nil, time.Time{}, w.stays(err)
 	}
 	begun := time.Now()
 	t, state, err := w.Datagrams.Dial(ctx, k.Address, w.inTurns(ctx, w.clientTLS(accept)))
 	w.Counters.Handshake.Since(begun)
 	if err != nil {
 		place.Leave()
-		w.Counters.Losses[tunnel.Unreachable].Add(1)
-		return nil, time.Time{}, &HandshakeError{k.Address, err}
+		return nil, time.Time{}, w.stays(&HandshakeError{k.Address, err})
 	}
 	w.Counters.Upgrades.Add(1)
 	go func() {
@@ -72,6 +71,16 @@ func (w *Workload) dialDatagrams(ctx context.Context, k tunnel.Key) (tunnel.Tunn
 		}
 	}()
 	return t, identity.Until(w.Source, state), nil
+}
+
+// stays counts why a peer's tunnel stays on HTTP/2.
+func (w *Workload) stays(err error) error {
+	why := tunnel.Unreachable
+	if crowded := (*tunnel.CrowdedError)(nil); errors.As(err, &crowded) {
+		why = tunnel.Crowded
+	}
+	w.Counters.Losses[why].Add(1)
+	return err
 }
 
 // overQUIC says whether a stream of the pool is in such a tunnel.

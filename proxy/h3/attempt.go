@@ -50,6 +50,16 @@ func (e *Endpoint) stand() (*budget.Standing, error) {
 
 func noRoom(err error) error { return fmt.Errorf("h3: no room for a tunnel: %w", err) }
 
+// crowded makes known that a tunnel was refused for want of room. The peer's refusal has no other reason: where
+// nobody listens, nobody answers.
+func crowded(err error) error {
+	var refused *quic.TransportError
+	if errors.As(err, &refused) && refused.Remote && refused.ErrorCode == quic.ConnectionRefused {
+		return &tunnel.CrowdedError{Err: err}
+	}
+	return err
+}
+
 // attempt is a handshake that a peer has begun.
 type attempt struct {
 	conn   context.Context // ends with the connection

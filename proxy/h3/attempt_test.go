@@ -104,7 +104,8 @@ func refusedAtOnce(t *testing.T, c *Endpoint, at netip.AddrPort) {
 	t.Helper()
 	_, _, err := c.Dial(t.Context(), at, clientTLS)
 	var refused *quic.TransportError
-	if !errors.As(err, &refused) || refused.ErrorCode != quic.ConnectionRefused {
+	var crowded *tunnel.CrowdedError
+	if !errors.As(err, &refused) || refused.ErrorCode != quic.ConnectionRefused || !errors.As(err, &crowded) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -224,7 +225,8 @@ func TestNoRoomForATunnel(t *testing.T) {
 		}
 	}
 	var over *budget.Error
-	if _, _, err := c.Dial(t.Context(), at, clientTLS); !errors.As(err, &over) || over.Resource != budget.Bytes {
+	var crowded *tunnel.CrowdedError
+	if _, _, err := c.Dial(t.Context(), at, clientTLS); !errors.As(err, &over) || over.Resource != budget.Bytes || !errors.As(err, &crowded) {
 		t.Errorf("got %v", err)
 	}
 	other, _ := caller(t)

@@ -56,12 +56,12 @@ func (e *Endpoint) Close() error { return errors.Join(e.q.Close(), cutUp(e.q.Con
 func (e *Endpoint) Dial(ctx context.Context, to netip.AddrPort, c *tls.Config) (tunnel.Tunnel, tls.ConnectionState, error) {
 	charge, err := e.stand()
 	if err != nil {
-		return nil, tls.ConnectionState{}, err
+		return nil, tls.ConnectionState{}, &tunnel.CrowdedError{Err: err}
 	}
 	q, err := e.q.Dial(ctx, net.UDPAddrFromAddrPort(to), overQUIC(c, nil), e.t.Config())
 	if err != nil {
 		charge.Leave()
-		return nil, tls.ConnectionState{}, err
+		return nil, tls.ConnectionState{}, crowded(err)
 	}
 	context.AfterFunc(q.Context(), charge.Leave)
 	t, err := e.t.Client(ctx, q)

@@ -29,6 +29,13 @@ type RefusedError struct{ Reason Reason }
 
 func (e *RefusedError) Error() string { return "tunnel: stream refused: " + string(e.Reason) }
 
+// CrowdedError is a tunnel that was not made since one of the ends has no room for another: a place becomes
+// free when another has been idle for long, so that trying again soon is of no use.
+type CrowdedError struct{ Err error }
+
+func (e *CrowdedError) Error() string { return fmt.Sprintf("tunnel: no room for another: %v", e.Err) }
+func (e *CrowdedError) Unwrap() error { return e.Err }
+
 // ResetError ends a stream whose peer reset it, or whose tunnel was lost.
 type ResetError struct {
 	Code uint32 // of the transport's RST_STREAM; 0 when the tunnel was lost

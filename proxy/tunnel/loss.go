@@ -11,10 +11,11 @@ const (
 	Restarted               // the peer does not know of the tunnel any more
 	TimedOut                // nothing came for as long as an idle tunnel may be silent
 	Broken                  // an error of protocol at either end
+	Crowded                 // no tunnel was made, since one of the ends has no room for another
 	Losses                  // how many there are
 )
 
-var losses = [Losses]string{"kept", "unreachable", "silent", "restarted", "timed-out", "broken"}
+var losses = [Losses]string{"kept", "unreachable", "silent", "restarted", "timed-out", "broken", "crowded"}
 
 func (l Loss) String() string { return losses[l] }
 

@@ -28,6 +28,7 @@ const (
 	minLife      = time.Second            // a tunnel with less to live is not replaced: its successor would end with it
 	minRetry     = time.Second            // after a failed dial, doubling
 	maxRetry     = time.Minute
+	crowdedRetry = 10 * time.Minute // the same while one of the ends has no room
 )
 
 // succession is when a tunnel needs a successor. It belongs to the tunnel's keep.
@@ -74,9 +75,14 @@ func (s *succession) wants() {
 	s.upgrade.Reset(spread(goAwaySpread, 0, 1))
 }
 
-// pause is how long to wait after a failed dial.
-func (s *succession) pause() time.Duration {
-	d := spread(min(minRetry<<min(s.failures, 10), maxRetry), 0.75, 1.25)
+// pause is how long to wait after a dial that failed with err. Who finds no room begins as soon as others: it may
+// be for the moment only, as when all peers of a workload come back at once.
+func (s *succession) pause(err error) time.Duration {
+	longest := maxRetry
+	if crowded := (*CrowdedError)(nil); errors.As(err, &crowded) {
+		longest = crowdedRetry
+	}
+	d := spread(min(minRetry<<min(s.failures, 10), longest), 0.75, 1.25)
 	s.failures++
 	return d
 }
@@ -90,7 +96,7 @@ func (p *Pool) succeed(t *pooled, s *succession) {
 			return
 		}
 		if err != nil {
-			s.timer.Reset(s.pause())
+			s.timer.Reset(s.pause(err))
 			return
 		}
 		p.release(heir) // it waits for the next stream

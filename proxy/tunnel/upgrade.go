@@ -59,7 +59,7 @@ func (p *Pool) upgrade(t *pooled, s *succession) {
 		}
 		p.mu.Unlock()
 		if err != nil {
-			s.upgrade.Reset(s.pause())
+			s.upgrade.Reset(s.pause(err))
 			return
 		}
 		p.join(t.key, better, until)

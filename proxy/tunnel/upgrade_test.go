@@ -69,6 +69,26 @@ func TestATransportThatDoesNotPassHarmsNobody(t *testing.T) {
 	})
 }
 
+// Who finds no room at the other end asks ever more rarely, and all the same goes over once there is some.
+func TestACrowdedPeerIsLeftAlone(t *testing.T) {
+	d, better := &dialer{limit: 100}, &dialer{limit: 100, err: &CrowdedError{errDial}}
+	upgrading(t, d, better, func(t *testing.T, p *Pool) {
+		s := mustOpen(t, p, key(1))
+		close(d.tunnels[0].better)
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if better.dials < 8 || better.dials > 30 {
+			t.Errorf("%d attempts in two hours", better.dials)
+		}
+		better.mu.Lock()
+		better.err = nil
+		better.mu.Unlock()
+		time.Sleep(2 * crowdedRetry)
+		wantTunnels(t, better, 1)
+		s.Close()
+	})
+}
+
 // A better tunnel that is lost is replaced by what passes, and the peer is heard again.
 func TestALostUpgradeFallsBack(t *testing.T) {
 	d, better := &dialer{limit: 100}, &dialer{limit: 100}
