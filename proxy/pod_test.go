@@ -46,6 +46,7 @@ type two struct {
 	drain    time.Duration
 	impostor identity.ID // they have this identity and not their own
 	quic     bool        // they have it beside TCP
+	h3       h3.Options  // of that
 }
 
 // pod is one workload with its data path in this process.
@@ -194,7 +195,7 @@ func (w *two) datagrams(t testing.TB, ns *netns.Namespace) proxy.Datagrams {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { pc.Close() })
-	return h3.New(h3.Options{}).On(pc, h3.Socket{})
+	return h3.New(w.h3).On(pc, h3.Socket{})
 }
 
 // issue makes an identity's SVIDs with the test's CA until the test ends.

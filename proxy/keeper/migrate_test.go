@@ -6,10 +6,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/vishvananda/netlink"
-
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
-	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
 )
 
 // elsewhere is the address that the client's pod gets; settled is one that it keeps, from which its application
@@ -34,9 +31,9 @@ func TestAPodsAddressChanges(t *testing.T) {
 			n.write(t, "mesh.yaml", n.meshFile()+c.policies)
 			n.echo(t)
 			n.hashing(t)
-			n.settle(t)
+			n.Settle(t, settled)
 			x := n.transferOverQUIC(t)
-			n.Readdress(t, elsewhere)
+			n.Readdress(t, elsewhere, nil)
 			n.write(t, "mesh.yaml", n.meshFile()+c.policies)
 			eventually(t, "the server's cell says so", func() error {
 				if !n.lineHas(c.said...) {
@@ -51,21 +48,6 @@ func TestAPodsAddressChanges(t *testing.T) {
 			}
 			eventually(t, "a connection from the new address", n.once)
 		})
-	}
-}
-
-// settle gives the client's pod the address that it keeps.
-func (n *node) settle(t *testing.T) {
-	t.Helper()
-	err := n.A.Do(func() error {
-		lo, err := netlink.LinkByName("lo")
-		if err != nil {
-			return err
-		}
-		return sandbox.AddAddress(lo, settled, 32)
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

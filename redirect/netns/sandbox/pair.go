@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/vishvananda/netlink"
+
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
@@ -43,11 +45,42 @@ func newNamespace(t testing.TB) *netns.Namespace {
 	return n
 }
 
-// Readdress gives A another IPv4 address of the same network in place of its own, as when a pod is moved. The new one
-// is there before the old one goes, and so is a way to B.
-func (p *Pair) Readdress(t testing.TB, to netip.Addr) {
+// Settle gives A an address that is not the wire's: an application that speaks from there keeps what it has open when the
+// wire has another address.
+func (p *Pair) Settle(t testing.TB, own netip.Addr) {
 	t.Helper()
-	if err := p.A.Do(func() error { return readdress(p.A4, to) }); err != nil {
+	err := p.A.Do(func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		return AddAddress(lo, own, own.BitLen())
+	})
+	if err != nil {
+		t.Fatal("sandbox: an address of lo: ", err)
+	}
+}
+
+// Readdress gives A another IPv4 address of the same network in place of its own, as when a pod is moved. The new one
+// is there before the old one goes, and so is a way to B. Given something to do between, it is the other way round, and
+// that is done while A has neither.
+func (p *Pair) Readdress(t testing.TB, to netip.Addr, between func()) {
+	t.Helper()
+	err := p.A.Do(func() error {
+		if between == nil {
+			return takeOver(p.A4, to)
+		}
+		if err := removeAddress(p.A4); err != nil {
+			return err
+		}
+		between()
+		link, err := wireUp()
+		if err != nil {
+			return err
+		}
+		return address(link, to, p.B4, 24, "0.0.0.0/0")
+	})
+	if err != nil {
 		t.Fatal("sandbox: another address: ", err)
 	}
 	p.A4 = to

@@ -132,9 +132,9 @@ func address(link netlink.Link, own, far netip.Addr, bits int, all string) error
 	return nil
 }
 
-// readdress runs inside the namespace. The kernel would take the new address away with the first of its
+// takeOver runs inside the namespace. The kernel would take the new address away with the first of its
 // network, unless it is told to let it take over.
-func readdress(from, to netip.Addr) error {
+func takeOver(from, to netip.Addr) error {
 	if err := os.WriteFile("/proc/sys/net/ipv4/conf/all/promote_secondaries", []byte("1"), 0); err != nil {
 		return err
 	}
@@ -145,9 +145,18 @@ func readdress(from, to netip.Addr) error {
 	if err := AddAddress(link, to, 24); err != nil {
 		return err
 	}
-	old := &netlink.Addr{IPNet: &net.IPNet{IP: from.AsSlice(), Mask: net.CIDRMask(24, 32)}}
+	return removeAddress(from)
+}
+
+// removeAddress takes an IPv4 address off the wire's end in this namespace.
+func removeAddress(own netip.Addr) error {
+	link, err := netlink.LinkByName(wire)
+	if err != nil {
+		return err
+	}
+	old := &netlink.Addr{IPNet: &net.IPNet{IP: own.AsSlice(), Mask: net.CIDRMask(24, 32)}}
 	if err := netlink.AddrDel(link, old); err != nil {
-		return fmt.Errorf("remove address %v: %w", from, err)
+		return fmt.Errorf("remove address %v: %w", own, err)
 	}
 	return nil
 }
