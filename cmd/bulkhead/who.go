@@ -80,7 +80,7 @@ func writeWho(w io.Writer, all []admin.Node, now time.Time) error {
 		if i > 0 {
 			fmt.Fprintln(t)
 		}
-		fmt.Fprintf(t, "NODE %s: isolation %s, keeper %d up %s, mesh version %d%s\n", n.Node, n.Isolation, n.PID, ago(now, n.Since), n.Mesh.Version, heldFor(now, n.Mesh.Since))
+		fmt.Fprintf(t, "NODE %s: isolation %s, keeper %d up %s, mesh version %d%s from %s\n", n.Node, n.Isolation, n.PID, ago(now, n.Since), n.Mesh.Version, heldFor(now, n.Mesh.Since), orNone(n.Mesh.Source))
 		if n.Mesh.Error != "" {
 			fmt.Fprintf(t, "mesh: nothing newer is heard for %s: %s\n", ago(now, n.Mesh.Heard), n.Mesh.Error)
 		}

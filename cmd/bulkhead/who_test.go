@@ -43,7 +43,7 @@ func TestWhoForPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"NODE node-1: isolation shared, keeper 4 up 1h0m0s, mesh version 3 for 1m0s",
+		"NODE node-1: isolation shared, keeper 4 up 1h0m0s, mesh version 3 for 1m0s from ",
 		"CELL shared (pid 9): up for 1h0m0s, well, restarts 1",
 		"survival budget: 30m0s without CA or control (the SVID of spiffe://c/ns/a/sa/one ends first)",
 		"PLAINTEXT, NO POLICY", "the mesh does not know it", "b/three", "TALKS WITH",

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
@@ -21,7 +22,7 @@ type Node struct {
 type Mesh struct {
 	Version uint64    `json:"version"`        // of its snapshot; 0: none yet
 	Since   time.Time `json:"since,omitzero"` // of that
-	Source  string    `json:"source"`         // where it comes from
+	Source  string    `json:"source"`         // where it comes from; of several replicas the one that was heard last
 
 	Error    string    `json:"error,omitempty"`    // why nothing newer is heard
 	Heard    time.Time `json:"heard,omitzero"`     // it is heard from, or with an error is not, since then
@@ -31,6 +32,7 @@ type Mesh struct {
 
 // Stands says how it stands with the mesh's source.
 func (m *Mesh) Stands(s mesh.Standing) {
+	m.Source = cmp.Or(s.Server, m.Source)
 	m.Error, m.Heard, m.Answered, m.Refused = s.Error, s.Since, s.Answered.Seconds(), s.Refused
 }
 

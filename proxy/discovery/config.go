@@ -2,6 +2,8 @@ package discovery
 
 import (
 	"fmt"
+	"reflect"
+	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -11,18 +13,32 @@ import (
 
 // Config is `discovery:` in the file of a node or a sidecar. The zero value is none.
 type Config struct {
-	Address  string `json:"address"`            // unix:///path, or host:port
-	Token    string `json:"token"`              // file of the bearer token
-	Roots    string `json:"roots,omitempty"`    // PEM file that the server's certificate must lead to; for host:port
-	OnDemand bool   `json:"onDemand,omitempty"` // ask for what is talked to, instead of everything; see package docs
+	Address   string   `json:"address,omitempty"`   // unix:///path, or host:port
+	Addresses []string `json:"addresses,omitempty"` // of several that serve the same, in place of it
+	Token     string   `json:"token"`               // file of the bearer token
+	Roots     string   `json:"roots,omitempty"`     // PEM file that the server's certificate must lead to; for host:port
+	OnDemand  bool     `json:"onDemand,omitempty"`  // ask for what is talked to, instead of everything; see package docs
 
 	Experimental bool `json:"experimental,omitempty"` // with OnDemand: its limits are known
 }
 
 // Check says what is wrong.
 func (c Config) Check() error {
-	if err := c.target().Check(); err != nil {
-		return fmt.Errorf("discovery: %w", err)
+	if c.Address != "" && len(c.Addresses) > 0 {
+		return fmt.Errorf("discovery: address and addresses are both there: keep one")
+	}
+	seen := map[string]bool{}
+	for _, t := range c.targets() {
+		if err := t.Check(); err != nil {
+			if c.Address == "" && t.Address != "" {
+				return fmt.Errorf("discovery: %s: %w", t.Address, err)
+			}
+			return fmt.Errorf("discovery: %w", err)
+		}
+		if seen[t.Address] {
+			return fmt.Errorf("discovery: %s is there twice: a replica is named once", t.Address)
+		}
+		seen[t.Address] = true
 	}
 	if c.OnDemand != c.Experimental {
 		return fmt.Errorf("discovery: onDemand and experimental go together: one workload that calls very many addresses uses up what its node may ask for, " +
@@ -31,16 +47,35 @@ func (c Config) Check() error {
 	return nil
 }
 
-func (c Config) target() bearer.Target {
-	return bearer.Target{Address: c.Address, Roots: c.Roots, Token: c.Token}
+// None says that the file has no discovery.
+func (c Config) None() bool { return reflect.DeepEqual(c, Config{}) }
+
+// targets are the replicas, in the order of the file; one at least, which may be wrong.
+func (c Config) targets() (all []bearer.Target) {
+	addresses := c.Addresses
+	if len(addresses) == 0 {
+		addresses = []string{c.Address}
+	}
+	for _, a := range addresses {
+		all = append(all, bearer.Target{Address: a, Roots: c.Roots, Token: c.Token})
+	}
+	return all
+}
+
+// String is where the mesh is from, for operators.
+func (c Config) String() string {
+	if c.Address != "" {
+		return c.Address
+	}
+	return strings.Join(c.Addresses, ", ")
 }
 
 // From says which of the two sources a file names: exactly one must be.
 func From(mesh string, c Config) error {
 	switch {
-	case mesh == "" && c == Config{}:
+	case mesh == "" && c.None():
 		return fmt.Errorf("mesh or discovery is required: the mesh file, or who serves the mesh")
-	case mesh != "" && c != Config{}:
+	case mesh != "" && !c.None():
 		return fmt.Errorf("mesh and discovery are both there: keep one")
 	case mesh != "":
 		return nil

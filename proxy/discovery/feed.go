@@ -7,9 +7,6 @@ import (
 	"net/netip"
 	"sync"
 
-	"google.golang.org/grpc"
-
-	"github.com/bulkhead-mesh/bulkhead/identity/bearer"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/wds"
 	"github.com/bulkhead-mesh/bulkhead/proxy/xds"
@@ -41,11 +38,11 @@ func New(c Config, name, onNode string, log *slog.Logger) (*Feed, error) {
 	f := &Feed{onDemand: c.OnDemand, asked: map[string]netip.Addr{}, known: map[string]uint64{}, served: map[string]bool{}}
 	f.snapshot, _ = f.snapshot.With(mesh.Change{}, 0)
 	f.client = xds.NewClient(xds.ClientConfig{
-		Dial:    func() (*grpc.ClientConn, error) { return bearer.Dial(c.target()) },
-		Node:    node(name, onNode),
-		Types:   []xds.Subscription{{Type: wds.PolicyType}, {Type: wds.AddressType, OnDemand: c.OnDemand}},
-		Handler: handler{f},
-		Log:     log,
+		Replicas: replicas(c, name),
+		Node:     node(name, onNode),
+		Types:    []xds.Subscription{{Type: wds.PolicyType}, {Type: wds.AddressType, OnDemand: c.OnDemand}},
+		Handler:  handler{f},
+		Log:      log,
 	})
 	return f, nil
 }

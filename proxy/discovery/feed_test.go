@@ -30,6 +30,8 @@ policies:
 - {name: only-web, namespace: a, scope: workload, workloads: [a/db], action: ALLOW, rules: [{namespaces: [a]}]}
 `
 
+var tokens = []bearer.Grant{{Token: "n1", Node: "n1"}, {Token: "n2", Node: "n2"}}
+
 // world is a control and what it reads.
 type world struct {
 	t      *testing.T
@@ -47,7 +49,7 @@ func newWorld(t *testing.T, change func(*control.Config)) *world {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	w := &world{t: t, dir: dir, config: control.Config{
 		TrustDomain: "td", Socket: filepath.Join(dir, "sock"), Mesh: filepath.Join(dir, "mesh.yaml"),
-		Tokens: []bearer.Grant{{Token: "n1", Node: "n1"}, {Token: "n2", Node: "n2"}},
+		Tokens: tokens,
 	}}
 	if change != nil {
 		change(&w.config)
@@ -106,7 +108,12 @@ type news struct {
 
 func (w *world) feed(token string, onDemand bool) *seen {
 	w.t.Helper()
-	f, err := discovery.New(discovery.Config{Address: "unix://" + w.config.Socket, Token: filepath.Join(w.dir, token), OnDemand: onDemand, Experimental: onDemand}, "keeper", token, slog.New(slog.DiscardHandler))
+	return w.feedOf(discovery.Config{Address: "unix://" + w.config.Socket, Token: filepath.Join(w.dir, token), OnDemand: onDemand, Experimental: onDemand}, "keeper", token)
+}
+
+func (w *world) feedOf(c discovery.Config, name, node string) *seen {
+	w.t.Helper()
+	f, err := discovery.New(c, name, node, slog.New(slog.DiscardHandler))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -251,6 +258,14 @@ func TestConfig(t *testing.T) {
 		"on demand":             {"", discovery.Config{Address: good.Address, Token: "/token", OnDemand: true}, "experimental"},
 		"on demand, knowingly":  {"", discovery.Config{Address: good.Address, Token: "/token", OnDemand: true, Experimental: true}, ""},
 		"experiment of nothing": {"", discovery.Config{Address: good.Address, Token: "/token", Experimental: true}, "go together"},
+		"several":               {"", discovery.Config{Addresses: []string{"unix:///a", "unix:///b"}, Token: "/token"}, ""},
+		"several over TLS":      {"", discovery.Config{Addresses: []string{"a:15012", "b:15012"}, Token: "/token", Roots: "/r"}, ""},
+		"one and several":       {"", discovery.Config{Address: "unix:///a", Addresses: []string{"unix:///b"}, Token: "/token"}, "keep one"},
+		"one twice":             {"", discovery.Config{Addresses: []string{"unix:///a", "unix:///a"}, Token: "/token"}, "unix:///a is there twice"},
+		"one of none":           {"", discovery.Config{Addresses: []string{"unix:///a", ""}, Token: "/token"}, "address is missing"},
+		"one without a port":    {"", discovery.Config{Addresses: []string{"a:15012", "b"}, Token: "/token", Roots: "/r"}, "discovery: b: address: want unix:///path or host:port"},
+		"socket and address":    {"", discovery.Config{Addresses: []string{"a:15012", "unix:///b"}, Token: "/token", Roots: "/r"}, "unix:///b: roots are for host:port"},
+		"several and a file":    {"mesh.yaml", discovery.Config{Addresses: []string{"unix:///a"}}, "keep one"},
 		"no scheme":             {"", discovery.Config{Address: "/run/x", Token: "/token", Roots: "/r"}, "unix:///path or host:port"},
 	} {
 		err := discovery.From(c.mesh, c.c)

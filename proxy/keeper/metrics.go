@@ -12,7 +12,7 @@ import (
 
 // metrics serves what cells have counted, and what the keeper knows of them.
 func (k *Keeper) metrics() http.Handler {
-	return istio.Handler(k.log, &collector{keeper: k}, k.series, &k.failures)
+	return istio.Handler(k.log, &collector{keeper: k}, k.series, &k.failures, istio.Standing(k.mesh.Standing))
 }
 
 // collector reads the keeper's state at every scrape. Counters are those of all

@@ -171,10 +171,10 @@ func (n *node) awaitMesh(t *testing.T) {
 	t.Helper()
 	target := bearer.Target{Address: "unix://" + filepath.Join(n.dir, "control.sock"), Token: filepath.Join(n.dir, "token")}
 	client := xds.NewClient(xds.ClientConfig{
-		Dial:    func() (*grpc.ClientConn, error) { return bearer.Dial(target) },
-		Types:   []xds.Subscription{{Type: wds.PolicyType}},
-		Handler: indifferent{},
-		Log:     slog.New(slog.DiscardHandler),
+		Replicas: []xds.Replica{{Name: target.Address, Dial: func() (*grpc.ClientConn, error) { return bearer.Dial(target) }}},
+		Types:    []xds.Subscription{{Type: wds.PolicyType}},
+		Handler:  indifferent{},
+		Log:      slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), scalePatience)
 	defer cancel()

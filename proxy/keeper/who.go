@@ -34,7 +34,7 @@ func (k *Keeper) getWho(w http.ResponseWriter, r *http.Request) {
 }
 
 func (k *Keeper) meshStatus(s *mesh.Snapshot) admin.Mesh {
-	m := admin.Mesh{Source: cmp.Or(k.config.Mesh, k.config.Discovery.Address), Since: k.meshSince}
+	m := admin.Mesh{Source: cmp.Or(k.config.Mesh, k.config.Discovery.String()), Since: k.meshSince}
 	if s != nil {
 		m.Version = s.Version()
 	}

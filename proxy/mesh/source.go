@@ -33,6 +33,7 @@ type Standing struct {
 	Error    string        // why it hears nothing; empty: it does
 	Answered time.Duration // how long the last sign of life took; zero: nobody is asked for one
 	Refused  string        // what of the newest is not used, and why
+	Server   string        // who was heard last, of several who say the same; empty: nobody was
 }
 
 // Has says whether the mesh has a workload or service at an address, in any network.

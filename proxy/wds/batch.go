@@ -64,8 +64,10 @@ func (b *Batch) address(name string, value []byte) error {
 		}
 		if err != nil {
 			b.rejectWorkload(name, t.Workload)
+			return err
 		}
-		return err
+		b.Change.RemoveService(name) // the type is the same for both: what had the name before is not there any more
+		return nil
 	case *workloadapi.Address_Service:
 		v, err := b.service(t.Service)
 		err = cmp.Or(err, sameName(name, v.Key()))
@@ -74,8 +76,10 @@ func (b *Batch) address(name string, value []byte) error {
 		}
 		if err != nil {
 			b.rejectService(name, t.Service)
+			return err
 		}
-		return err
+		b.Change.RemoveWorkload(name)
+		return nil
 	}
 	return fmt.Errorf("an address that is neither a workload nor a service: %w", ErrLost)
 }

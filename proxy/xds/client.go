@@ -5,19 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"google.golang.org/grpc"
-)
-
-// Between two streams.
-const (
-	firstDelay = 10 * time.Millisecond
-	lastDelay  = 15 * time.Second
 )
 
 // Handler takes what the server says. Only one call is made at a time.
@@ -46,11 +39,17 @@ type Subscription struct {
 
 // ClientConfig is all that a client needs.
 type ClientConfig struct {
-	Dial    func() (*grpc.ClientConn, error) // a connection for each stream: so a new one is tried when we say, not when gRPC does
-	Node    *corev3.Node
-	Types   []Subscription // in order
-	Handler Handler
-	Log     *slog.Logger
+	Replicas []Replica // at least one; the first is tried first
+	Node     *corev3.Node
+	Types    []Subscription // in order
+	Handler  Handler
+	Log      *slog.Logger
+}
+
+// Replica is one of several servers that say the same.
+type Replica struct {
+	Name string                           // for operators
+	Dial func() (*grpc.ClientConn, error) // a connection for each stream: so a new one is tried when we say, not when gRPC does
 }
 
 // Client keeps a stream to a server. Run makes it work.
@@ -120,38 +119,34 @@ func (c *Client) demands(typ string, all bool) []string {
 	return out
 }
 
-// Run keeps a stream until ctx ends.
+// Run keeps a stream, to one replica at a time, until ctx ends.
 func (c *Client) Run(ctx context.Context) {
-	for delay := time.Duration(0); ctx.Err() == nil; {
-		began := time.Now()
-		heard, err := c.session(ctx)
+	turns := newTurns(len(c.config.Replicas))
+	i, wait := turns.next()
+	for c.pause(ctx, wait) {
+		to, began := c.config.Replicas[i], time.Now()
+		heard, err := c.session(ctx, to, turns.patience())
 		if ctx.Err() != nil {
 			return
 		}
 		c.standing.lost(time.Now(), err.Error())
-		delay = delayAfter(delay, heard, time.Since(began))
-		wait := jitter(delay)
-		c.config.Log.Warn("discovery: stream ended", "error", err, "again_in", wait.Round(time.Millisecond))
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
+		turns.ended(i, heard, time.Since(began))
+		i, wait = turns.next()
+		c.config.Log.Warn("discovery: stream ended", "server", to.Name, "error", err, "next", c.config.Replicas[i].Name, "in_at_most", wait)
 	}
 }
 
-// delayAfter is how long to wait before the next stream, after a wait and a stream. One
-// answer does not make a stream good: a server that dies of what we say to its answer would
-// be asked a hundred times a second, by every proxy.
-func delayAfter(last time.Duration, heard bool, lived time.Duration) time.Duration {
-	if heard && lived >= lastDelay {
-		return firstDelay
+// pause says whether there is something to do after it.
+func (c *Client) pause(ctx context.Context, wait time.Duration) bool {
+	if wait == 0 {
+		return ctx.Err() == nil
 	}
-	return min(max(2*last, firstDelay), lastDelay)
-}
-
-// jitter is d, give or take a fifth: proxies that lost one server must not come back as one.
-func jitter(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+	select {
+	case <-time.After(spread(wait)):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // subscription is what the client knows of a type over all streams, and on this one.

@@ -239,26 +239,6 @@ func TestOnDemand(t *testing.T) {
 	}
 }
 
-func TestDelay(t *testing.T) {
-	for name, c := range map[string]struct {
-		last  time.Duration
-		heard bool
-		lived time.Duration
-		want  time.Duration
-	}{
-		"the first":                {0, false, 0, firstDelay},
-		"again":                    {firstDelay, false, 0, 2 * firstDelay},
-		"an answer, and the end":   {firstDelay, true, time.Millisecond, 2 * firstDelay},
-		"it keeps dying of us":     {lastDelay, true, time.Second, lastDelay},
-		"a good one":               {lastDelay, true, lastDelay, firstDelay},
-		"a long one, that is mute": {time.Second, false, time.Hour, 2 * time.Second},
-	} {
-		if got := delayAfter(c.last, c.heard, c.lived); got != c.want {
-			t.Errorf("%s: %s, want %s", name, got, c.want)
-		}
-	}
-}
-
 func TestDemandIsBounded(t *testing.T) {
 	c := NewClient(ClientConfig{})
 	for i := range maxDemanded {

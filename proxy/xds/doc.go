@@ -11,12 +11,14 @@
 // reasons, and their versions are not echoed after a reconnect, so that the server sends
 // them again. What was known of them before stays known.
 //
-// Nothing that was known is given up when the stream ends. The client connects again,
-// after 10 ms at first and 15 s at most, with jitter, and says what it has
-// (initial_resource_versions). [Client.Ready] is closed when each type has been
+// Nothing that was known is given up when the stream ends. The client connects again, to
+// the next of its replicas at once, and when all were tried after 10 ms at first and 5 s at
+// most, with jitter; it says what it has (initial_resource_versions), which a replica that
+// has the same versions does not send again. Where there is another replica, one that leaves
+// questions unanswered, or sends no mesh, is given up as well (see turns and knocking). [Client.Ready] is closed when each type has been
 // acknowledged once; a first response that had to be rejected does not count.
 //
-// [Client.Standing] says whether the server is heard, since when, and what was rejected. Not
+// [Client.Standing] says which server is heard, since when, and what was rejected. Not
 // heard is one whose stream ended, or that does not answer a question beside it
 // (grpc.health.v1; any answer will do).
 //

@@ -3,6 +3,7 @@ package xds
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"google.golang.org/grpc"
@@ -19,20 +20,45 @@ const (
 	// Mesh is the service of grpc.health.v1 that says whether the server has the newest mesh
 	// that it was given. Servers that know neither answer as well, by refusing.
 	Mesh = "bulkhead.mesh"
+	// muteAfter is how many times as many questions are asked of one that answers them, and
+	// sends nothing: a control that has not read its mesh.
+	muteAfter = 4
 )
 
-// knocking asks for signs of life until ctx ends.
-func (c *Client) knocking(ctx context.Context, conn grpc.ClientConnInterface) {
+// SilentError is a stream that was given up: it is open, and whoever is behind it says nothing.
+type SilentError struct{ Why string }
+
+func (e *SilentError) Error() string { return e.Why }
+
+// knocking asks for signs of life until ctx ends, or so many are missing that another
+// replica should be tried; 0: never. That a connection was made is no sign of life: the
+// kernel accepts it for a process that stands still.
+func (s *session) knocking(ctx context.Context, conn grpc.ClientConnInterface, patience int) error {
+	unanswered, asked := 0, 0
 	for ctx.Err() == nil {
-		c.knock(ctx, conn)
-		select {
-		case <-time.After(jitter(knockEvery)): // out of step with whatever the server does at intervals
-		case <-ctx.Done():
+		asked++
+		if s.knock(ctx, conn) {
+			unanswered = 0
+			select {
+			case <-time.After(jitter(knockEvery)): // out of step with whatever the server does at intervals
+			case <-ctx.Done():
+			}
+		} else {
+			unanswered++ // the question took its time
+		}
+		switch {
+		case patience == 0:
+		case unanswered >= patience:
+			return &SilentError{fmt.Sprintf("the stream is open, and %d questions in a row were not answered within %v", unanswered, knockTimeout)}
+		case asked >= muteAfter*patience && !s.heard.Load():
+			return &SilentError{"it answers questions, and nothing of the mesh comes"}
 		}
 	}
+	return nil
 }
 
-func (c *Client) knock(ctx context.Context, conn grpc.ClientConnInterface) {
+// knock says false when there was no answer in time.
+func (c *Client) knock(ctx context.Context, conn grpc.ClientConnInterface) bool {
 	limit, cancel := context.WithTimeout(ctx, knockTimeout)
 	defer cancel()
 	asked := time.Now()
@@ -41,7 +67,14 @@ func (c *Client) knock(ctx context.Context, conn grpc.ClientConnInterface) {
 	case ctx.Err() != nil, code == codes.Unavailable, code == codes.Unauthenticated, code == codes.PermissionDenied: // the stream's end will say why
 	case code == codes.DeadlineExceeded:
 		c.standing.lost(asked, fmt.Sprintf("the stream is open, and a question was not answered within %v", knockTimeout))
+		return false
 	default:
 		c.standing.alive(time.Since(asked), r.GetStatus() == healthpb.HealthCheckResponse_NOT_SERVING)
 	}
+	return true
+}
+
+// jitter is d, give or take a fifth.
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }

@@ -2,11 +2,13 @@ package xds
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	statuspb "google.golang.org/genproto/googleapis/rpc/status"
@@ -25,14 +27,17 @@ const (
 // session is one stream of a client.
 type session struct {
 	*Client
+	server string
 	stream discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesClient
+	heard  atomic.Bool // the server answered
 }
 
-// session runs until the stream ends; heard says whether the server ever answered.
-func (c *Client) session(ctx context.Context) (heard bool, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	conn, err := c.config.Dial()
+// session runs until the stream to a replica ends, or it is silent for longer than the
+// patience; heard says whether the server ever answered.
+func (c *Client) session(ctx context.Context, to Replica, patience int) (heard bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	conn, err := to.Dial()
 	if err != nil {
 		return false, err
 	}
@@ -43,15 +48,24 @@ func (c *Client) session(ctx context.Context) (heard bool, err error) {
 	}
 	responses, ended := make(chan *discoveryv3.DeltaDiscoveryResponse), make(chan error, 1)
 	go receive(ctx, stream.Recv, responses, ended)
-	s := session{c, stream}
+	s := &session{Client: c, server: to.Name, stream: stream}
 	var knocking sync.WaitGroup
-	knocking.Go(func() { c.knocking(ctx, conn) })
+	knocking.Go(func() {
+		if err := s.knocking(ctx, conn, patience); err != nil {
+			cancel(err)
+		}
+	})
 	if err := s.begin(); err == nil {
-		heard = s.serve(ctx, responses)
+		s.serve(ctx, responses)
 	}
-	cancel()
+	cancel(nil)
 	knocking.Wait()
-	return heard, <-ended
+	err = <-ended
+	var silent *SilentError
+	if errors.As(context.Cause(ctx), &silent) {
+		err = silent
+	}
+	return s.heard.Load(), err
 }
 
 // receive passes on what arrives until the stream ends.
@@ -72,7 +86,7 @@ func receive[M any](ctx context.Context, recv func() (M, error), to chan<- M, en
 }
 
 // begin subscribes to the first type, or to all after one that was answered before.
-func (s session) begin() error {
+func (s *session) begin() error {
 	s.standing.begin()
 	for i, t := range s.types {
 		t.asked = false
@@ -86,28 +100,28 @@ func (s session) begin() error {
 }
 
 // serve handles responses and demands until the stream ends, which its reader says.
-func (s session) serve(ctx context.Context, responses <-chan *discoveryv3.DeltaDiscoveryResponse) (heard bool) {
+func (s *session) serve(ctx context.Context, responses <-chan *discoveryv3.DeltaDiscoveryResponse) {
 	for {
 		var err error
 		select {
 		case r := <-responses:
-			heard = true
-			s.standing.heard()
+			s.heard.Store(true)
+			s.standing.heard(s.server)
 			err = s.take(r)
 		case <-s.demand:
 			err = s.ask()
 		case <-s.stream.Context().Done():
-			return heard
+			return
 		case <-ctx.Done():
-			return heard
+			return
 		}
 		if err != nil {
-			return heard
+			return
 		}
 	}
 }
 
-func (s session) subscribe(t *subscription) error {
+func (s *session) subscribe(t *subscription) error {
 	t.asked = true
 	r := &discoveryv3.DeltaDiscoveryRequest{Node: s.config.Node, TypeUrl: t.Type, InitialResourceVersions: t.known()}
 	if t.OnDemand { // to nothing, and to what has been demanded
@@ -118,7 +132,7 @@ func (s session) subscribe(t *subscription) error {
 }
 
 // ask sends the demands that came since.
-func (s session) ask() error {
+func (s *session) ask() error {
 	for _, t := range s.types {
 		if !t.OnDemand || !t.asked {
 			continue
@@ -133,7 +147,7 @@ func (s session) ask() error {
 }
 
 // take uses a response and answers it.
-func (s session) take(m *discoveryv3.DeltaDiscoveryResponse) error {
+func (s *session) take(m *discoveryv3.DeltaDiscoveryResponse) error {
 	i := slices.IndexFunc(s.types, func(t *subscription) bool { return t.Type == m.TypeUrl })
 	answer := &discoveryv3.DeltaDiscoveryRequest{TypeUrl: m.TypeUrl, ResponseNonce: m.Nonce}
 	if i < 0 {
@@ -176,7 +190,7 @@ func read(m *discoveryv3.DeltaDiscoveryResponse) (Response, map[string]error) {
 }
 
 // answered notes the first answer of a type that says of all whom it is about.
-func (s session) answered(t *subscription, rejected map[string]error) {
+func (s *session) answered(t *subscription, rejected map[string]error) {
 	if t.answered || slices.ContainsFunc(slices.Collect(maps.Values(rejected)), lost) {
 		return
 	}

@@ -13,6 +13,7 @@ type Standing struct {
 	Error    string        // why it hears nothing; empty: it does
 	Answered time.Duration // how long the server's last sign of life took; zero: there was none
 	Refused  string        // what of the newest is not used, and why
+	Server   string        // the replica that was heard last; empty: none was
 }
 
 // standing is what a client remembers of that. The zero value is not ready.
@@ -34,10 +35,11 @@ func (s *standing) begin() {
 	clear(s.refused)
 }
 
-// heard notes an answer of any kind.
-func (s *standing) heard() {
+// heard notes an answer of a replica, of any kind.
+func (s *standing) heard(server string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.now.Server = server
 	s.hear()
 }
 

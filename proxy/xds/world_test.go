@@ -138,8 +138,13 @@ func (h *holder) awaitGone(t *testing.T, name string) {
 
 func startClient(t *testing.T, p *port, h Handler, onDemand bool) *Client {
 	t.Helper()
+	return startClientOf(t, h, onDemand, Replica{"the only one", p.dial})
+}
+
+func startClientOf(t *testing.T, h Handler, onDemand bool, replicas ...Replica) *Client {
+	t.Helper()
 	c := NewClient(ClientConfig{
-		Dial: p.dial, Node: &corev3.Node{Id: "ztunnel~10.0.0.1~n1"}, Handler: h, Log: slog.New(slog.DiscardHandler),
+		Replicas: replicas, Node: &corev3.Node{Id: "ztunnel~10.0.0.1~n1"}, Handler: h, Log: slog.New(slog.DiscardHandler),
 		Types: []Subscription{{Type: policy}, {Type: address, OnDemand: onDemand}},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
