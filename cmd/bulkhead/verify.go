@@ -20,7 +20,7 @@ import (
 const verifyTimeout = time.Minute
 
 // errFound is the end of a verification that found something, all of which is printed.
-var errFound = errors.New("identity or policy is not enforced as it must be: see the findings")
+var errFound = errors.New("something is not as it must be: see the findings")
 
 func newVerifyCommand() *cobra.Command {
 	var n nodes

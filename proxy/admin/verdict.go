@@ -32,7 +32,8 @@ const (
 	CheckPlaintext = "plaintext" // plaintext is refused where mTLS is strict, and served where not
 	CheckPolicy    = "policy"    // cell and keeper judge by the same policies
 	CheckSVID      = "svid"      // the workload's SVID has more than a quarter of its life left
+	CheckQUIC      = "quic"      // the pod's UDP sockets are as they were made; only where the node's file has QUIC on
 )
 
 // Checks are all of them, in the order in which they are made.
-var Checks = []string{CheckRules, CheckIdentity, CheckAllow, CheckDeny, CheckForgery, CheckStranger, CheckPlaintext, CheckPolicy, CheckSVID}
+var Checks = []string{CheckRules, CheckIdentity, CheckAllow, CheckDeny, CheckForgery, CheckStranger, CheckPlaintext, CheckPolicy, CheckSVID, CheckQUIC}

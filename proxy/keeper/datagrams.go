@@ -27,6 +27,7 @@ type datagrams struct {
 	held [steer.Slots]bool // by the anchor
 	key  []byte            // of stateless resets; in the label before there are sockets
 	led  steer.To          // how packets are led
+	lost error             // why there are none, though the node's file says on
 	// noted are podLabel.Slots, until they are adopted.
 	noted map[string][]int
 }
@@ -49,6 +50,7 @@ func newResetKey() []byte {
 func (k *Keeper) holdDatagrams(p *pod) {
 	if err := k.makeDatagrams(p); err != nil {
 		k.dropDatagrams(p)
+		p.quic.lost = err
 		k.log.Error("no QUIC", "workload", p.UID, "error", err)
 	}
 }
@@ -114,6 +116,15 @@ func (k *Keeper) lead(p *pod) {
 	}
 }
 
+// quicLost looks at a pod's sockets, and says why it has none.
+func (k *Keeper) quicLost(p *pod) (why error) {
+	k.do(func() {
+		k.lead(p)
+		why = p.quic.lost
+	})
+	return why
+}
+
 func (k *Keeper) leadTo(p *pod, to steer.To) error {
 	var group []*os.File
 	defer func() { closeAll(group) }()
@@ -134,6 +145,7 @@ func (k *Keeper) giveUpDatagrams(p *pod, why error) {
 	k.log.Error("a UDP socket was damaged: the workload has no QUIC any more", "workload", p.UID, "damage", why)
 	k.spoiled++
 	k.dropDatagrams(p)
+	p.quic.lost = why
 	for x, d := range p.duties {
 		if d.slot == noSlot || x.cell.current != x {
 			continue

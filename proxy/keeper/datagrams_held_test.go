@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/steer"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
@@ -199,16 +201,7 @@ func TestASpoiledSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	raw, err := f.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	controlled := raw.Control(func(fd uintptr) {
-		err = unix.Connect(int(fd), &unix.SockaddrInet6{Port: 9, Addr: [16]byte{15: 1}})
-	})
-	if err := errors.Join(controlled, err); err != nil {
-		t.Fatal(err)
-	}
+	connected(t, f)
 	p.cell.current = hostile.process
 	k.do(func() {
 		if d := k.duty(p, k.reader(p, 2)); d.slot != noSlot {
@@ -230,6 +223,60 @@ func TestASpoiledSocket(t *testing.T) {
 	next.adoptFrom(t, s)
 	if next.pods[quicPod.UID].quic.there() {
 		t.Error("sockets beside the spoiled one")
+	}
+}
+
+// A process that connects its socket and lives on, in a pod in which nothing else happens: the periodic look finds it,
+// whatever the custody of listeners, and so does a verification.
+func TestASpoiledSocketIsFoundInTime(t *testing.T) {
+	for name, look := range map[string]func(k *Keeper, p *pod){
+		"looking":   func(k *Keeper, _ *pod) { k.do(k.inspectAll) },
+		"verifying": func(k *Keeper, p *pod) { _, _ = k.verify(t.Context(), p.UID) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ns, s := quicNamespace(t), newShelf(t)
+			k, _ := keeperOn(t, s)
+			k.config.Custody = CustodyCell
+			p := k.taken(t, ns)
+			p.placed = None // where verify asks nobody else
+			_, f, err := k.socket(k.duty(p, k.reader(p, 1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			connected(t, f)
+			look(k, p)
+			eventually(t, "it is given up", func() (err error) {
+				k.do(func() {
+					if k.spoiled != 1 || p.quic.there() {
+						err = errors.New("it is not")
+					}
+				})
+				return err
+			})
+			v, err := k.verify(t.Context(), p.UID)
+			found := func(f admin.Finding) bool {
+				return f.Check == admin.CheckQUIC && strings.Contains(f.Found, "left the group")
+			}
+			if err != nil || !slices.ContainsFunc(v.Findings, found) {
+				t.Errorf("%+v, %v", v, err)
+			}
+		})
+	}
+}
+
+// connected is what spoils a socket.
+func connected(t *testing.T, f *os.File) {
+	t.Helper()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	controlled := raw.Control(func(fd uintptr) {
+		err = unix.Connect(int(fd), &unix.SockaddrInet6{Port: 9, Addr: [16]byte{15: 1}})
+	})
+	if err := errors.Join(controlled, err); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 
 // A listening socket is shared by anchor and cells, so that what one holder does to
 // it happens to all: connect(2) to AF_UNSPEC ends listening, and no filter of system calls
-// can tell it from other connects. The keeper looks, and makes anew what is damaged.
+// can tell it from other connects. The keeper looks, and makes anew what is damaged. The UDP sockets of QUIC
+// are looked at with them, and given up when they are (datagrams.go).
 
 // inspections are the looks at listeners that are due, and those that were.
 type inspections struct {
@@ -68,7 +69,7 @@ func (k *Keeper) turnAway(p *pod) {
 // inspect has the goroutine look, which is started when there is none. It knocks only where
 // somebody accepts: elsewhere each knock would stay in the backlog.
 func (k *Keeper) inspect(p *pod, knock bool) {
-	if k.config.Custody != CustodyAnchor || k.config.Liveness.Off {
+	if k.config.Liveness.Off {
 		return
 	}
 	i := &k.listeners
@@ -97,6 +98,10 @@ func (k *Keeper) inspecting() {
 			return
 		}
 		for p, knock := range due {
+			k.do(func() { k.lead(p) }) // looks at the UDP sockets
+			if k.config.Custody != CustodyAnchor {
+				continue
+			}
 			for _, l := range listenPorts {
 				if err := k.check(p, l.name, l.port, knock); err != nil {
 					k.do(func() { k.mend(p, l.name, l.port, err) })

@@ -107,6 +107,9 @@ func (e *examination) check(name string, wrong error) bool {
 func (k *Keeper) examine(ctx context.Context, t *target) *examination {
 	e := &examination{target: t}
 	e.check(admin.CheckRules, t.pod.rules.drift(t.pod))
+	if k.config.Tunnels.QUIC.On {
+		e.check(admin.CheckQUIC, k.quicLost(t.pod))
+	}
 	if t.placed == None || t.drained {
 		return e
 	}

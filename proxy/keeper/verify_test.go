@@ -45,7 +45,7 @@ const strict = "peerAuthentications: [{namespace: a, workloads: [a/server], name
 func TestVerifyFindsNothingWrong(t *testing.T) {
 	for _, isolation := range []string{"shared", "workload"} {
 		t.Run(isolation, func(t *testing.T) {
-			n := startNode(t, "isolation: "+isolation)
+			n := startNode(t, "isolation: "+isolation+"\n"+quicOn)
 			n.echo(t)
 			v := n.verify(t)
 			only(t, v)

@@ -43,7 +43,7 @@ func (k *Keeper) verifying(ctx context.Context) {
 			seen.findings[f.Check]++
 			line := f.Workload + "/" + f.Check
 			if now[line] = true; !said[line] {
-				k.log.Error("identity or policy is not enforced as it must be", "workload", f.Workload, "cell", f.Cell, "check", f.Check, "found", f.Found)
+				k.log.Error("a workload is not as it must be", "workload", f.Workload, "cell", f.Cell, "check", f.Check, "found", f.Found)
 			}
 		}
 		for line := range said {
