@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -155,7 +156,7 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	if err != nil {
 		return err
 	}
-	feed := cell.NewAlone(c.Workload, source, c.Budgets, c.Tunnels, ids.signer, log, served)
+	feed := cell.NewAlone(c.Workload, source, c.Budgets, c.Tunnels, c.resetKey(log), ids.signer, log, served)
 	operators = sidecar.New(c.Workload, feed, source, ids.signing, log)
 	endAnswers := answer(operators, c.Admin, log)
 	endOrders := func() {}
@@ -176,6 +177,20 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 	stop()
 	<-ended
 	return err
+}
+
+// resetKey is kept beside the admin socket. Without one it ends with the process, and peers of one that died
+// notice by its silence.
+func (c sidecarConfig) resetKey(log *slog.Logger) (key [32]byte) {
+	if c.Admin == "" || !c.Tunnels.QUIC.On {
+		_, _ = rand.Read(key[:]) // never fails
+		return key
+	}
+	key, err := sidecar.ResetKey(c.Admin)
+	if err != nil {
+		log.Error("peers will hear late of this sidecar's death", "error", err)
+	}
+	return key
 }
 
 // takeOrders passes orders of faults on to the feed until the function that it

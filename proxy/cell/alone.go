@@ -2,7 +2,6 @@ package cell
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -25,18 +24,16 @@ type Alone struct {
 	mesh     mesh.Source
 	budgets  budget.Config
 	tunnels  tunnel.Config
-	quic     [32]byte // the key of stateless resets
+	reset    [32]byte // the key of stateless resets
 	log      *slog.Logger
 	snapshot atomic.Pointer[mesh.Snapshot]
 	events   chan Event
 	serving  func(error) // called when the workload is served, or cannot be
 }
 
-// NewAlone makes the feed for one workload of a mesh.
-func NewAlone(uid string, m mesh.Source, budgets budget.Config, tunnels tunnel.Config, s issuer.Signer, log *slog.Logger, serving func(error)) *Alone {
-	a := &Alone{Signer: s, uid: uid, mesh: m, budgets: budgets, tunnels: tunnels, log: log, events: make(chan Event, 4), serving: serving}
-	_, _ = rand.Read(a.quic[:]) // never fails
-	return a
+// NewAlone makes the feed for one workload of a mesh. Its key of stateless resets should be that of the process before.
+func NewAlone(uid string, m mesh.Source, budgets budget.Config, tunnels tunnel.Config, reset [32]byte, s issuer.Signer, log *slog.Logger, serving func(error)) *Alone {
+	return &Alone{Signer: s, uid: uid, mesh: m, budgets: budgets, tunnels: tunnels, reset: reset, log: log, events: make(chan Event, 4), serving: serving}
 }
 
 // Events implements Feed.
@@ -73,7 +70,7 @@ func (a *Alone) datagrams() *Datagrams {
 	if !a.tunnels.QUIC.On {
 		return nil
 	}
-	return &Datagrams{Key: a.quic}
+	return &Datagrams{Key: a.reset}
 }
 
 // Strike passes on the order of a fault.

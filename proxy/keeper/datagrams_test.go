@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -202,6 +203,45 @@ func TestASuccessorResetsWhatItDoesNotKnow(t *testing.T) {
 		return nil
 	})
 	n.overQUIC(t)
+}
+
+// A sidecar that was killed and is started again answers for the dead one, whose key it has: an accepting end that is not
+// told has only its idle timeout.
+func TestAStartedSidecarResetsWhatItDoesNotKnow(t *testing.T) {
+	n := startNode(t, "isolation: workload\n"+quicOn)
+	n.echo(t)
+	file := n.caLine() + "\nadmin: " + filepath.Join(n.dir, "sidecar.sock") + "\n" + quicOn
+	first := n.sidecarOf(t, "a/client", n.A, file)
+	died := sync.OnceFunc(func() { _ = first.Process.Kill(); _ = first.Wait() })
+	t.Cleanup(died)
+	n.sidecarReady(t, "a/client")
+	n.move(t, "a/client", Sidecar)
+	eventually(t, "the sidecar's connections go over QUIC", func() error {
+		if err := n.once(); err != nil {
+			return err
+		}
+		if !n.lineHas(`"cell":"sidecar/a/client"`, `"transport":"quic"`) {
+			return errors.New("over HTTP/2 so far")
+		}
+		return nil
+	})
+	n.chatter(t)
+	c, err := n.dialTo(netip.AddrPortFrom(n.B4, chatterPort))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	died()
+	n.startSidecarOf(t, "a/client", n.A, file)
+	eventually(t, "the server's end of it is on record", func() error {
+		if !n.lineHas(`"direction":"inbound"`, `"transport":"quic"`, "stateless reset") {
+			return errors.New("no line of a stateless reset")
+		}
+		return nil
+	})
 }
 
 // chatterPort is where the server pod talks on, whether anybody answers or not.

@@ -42,6 +42,21 @@ func (n *node) startSidecarBy(t *testing.T, svid string) (stop func()) {
 // startSidecarOf is that of any pod; rest is its file but for workload, mesh and ready.
 func (n *node) startSidecarOf(t *testing.T, uid string, ns *netns.Namespace, rest string) (stop func()) {
 	t.Helper()
+	c := n.sidecarOf(t, uid, ns, rest)
+	stop = sync.OnceFunc(func() {
+		_ = c.Process.Signal(syscall.SIGTERM)
+		if err := c.Wait(); err != nil {
+			t.Errorf("the sidecar ended with %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	n.sidecarReady(t, uid)
+	return stop
+}
+
+// sidecarOf starts a pod's sidecar, which is its caller's to end.
+func (n *node) sidecarOf(t *testing.T, uid string, ns *netns.Namespace, rest string) *exec.Cmd {
+	t.Helper()
 	bin, err := executables()
 	if err != nil {
 		t.Fatal(err)
@@ -55,18 +70,15 @@ func (n *node) startSidecarOf(t *testing.T, uid string, ns *netns.Namespace, res
 	if err := ns.Do(c.Start); err != nil {
 		t.Fatal(err)
 	}
-	stop = sync.OnceFunc(func() {
-		_ = c.Process.Signal(syscall.SIGTERM)
-		if err := c.Wait(); err != nil {
-			t.Errorf("the sidecar ended with %v", err)
-		}
-	})
-	t.Cleanup(stop)
+	return c
+}
+
+func (n *node) sidecarReady(t *testing.T, uid string) {
+	t.Helper()
 	eventually(t, "the sidecar is ready", func() error {
-		_, err := os.Stat(ready)
+		_, err := os.Stat(filepath.Join(n.dir, strings.ReplaceAll(uid, "/", "-")+".ready"))
 		return err
 	})
-	return stop
 }
 
 func (n *node) place(t *testing.T, uid string) string {
