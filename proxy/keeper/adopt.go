@@ -47,7 +47,7 @@ func (k *Keeper) adopt(inv *anchor.Inventory) {
 	for _, c := range k.cells {
 		k.tidy(c)
 	}
-	k.replaceForeign()
+	k.replaceOutdated()
 }
 
 // adoptCells makes each cell's newest process its current one.

@@ -105,8 +105,8 @@ func (n *node) configure(t *testing.T, old, changed string) {
 	n.write(t, "node.yaml", strings.Replace(string(text), old, changed, 1))
 }
 
-// The node's file says on, and off again. What runs goes on as it was; what is started has QUIC as the file
-// says, whoever dies meanwhile.
+// The node's file says on, and off again. The next keeper replaces what was started otherwise, whoever dies
+// meanwhile.
 func TestQUICIsTurnedOnAndOffInTheFile(t *testing.T) {
 	const off = "tunnels: {quic: off}\n"
 	n := startNode(t, "isolation: shared\n"+off)
@@ -116,12 +116,10 @@ func TestQUICIsTurnedOnAndOffInTheFile(t *testing.T) {
 	}
 	n.configure(t, off, quicOn)
 	n.nextKeeper(t)
-	n.nextKeeper(t) // before anything is written down for the pods' sake
-	n.run(t, "replace")
+	n.nextKeeper(t) // amid that
 	n.overQUIC(t)
 	n.configure(t, quicOn, off)
 	n.nextKeeper(t)
-	n.run(t, "replace")
 	eventually(t, "nobody has the UDP sockets", func() error {
 		c, err := n.B.ListenUDP(redirect.NodePorts.HBONE, 0)
 		if err == nil {

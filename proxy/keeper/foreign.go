@@ -9,13 +9,21 @@ import (
 // So it is not spoken with: it goes on with what it knows, policies included, while its
 // successor is started at once, and it drains when that serves.
 
-// replaceForeign has successors started for adopted processes of another version.
-func (k *Keeper) replaceForeign() {
+// replaceOutdated has successors started for adopted processes of another version, and for those whose jail is not as
+// the node's file says now: only a process that is started with QUIC on may speak it.
+func (k *Keeper) replaceOutdated() {
 	for _, c := range k.cells {
-		if c.current != nil && c.current.foreign {
-			k.log.Warn("cell of another version is replaced", "cell", c.group, "pid", c.current.pid, "version", cell.ProtocolVersion)
-			k.replace(c)
+		switch x := c.current; {
+		case x == nil:
+			continue
+		case x.foreign:
+			k.log.Warn("cell of another version is replaced", "cell", c.group, "pid", x.pid, "version", cell.ProtocolVersion)
+		case x.datagrams != k.config.Tunnels.QUIC.On:
+			k.log.Info("cell is replaced, since the node's file has turned QUIC on or off", "cell", c.group, "pid", x.pid, "quic", k.config.Tunnels.QUIC)
+		default:
+			continue
 		}
+		k.replace(c)
 	}
 }
 
