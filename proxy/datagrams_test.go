@@ -11,6 +11,7 @@ import (
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
@@ -77,6 +78,21 @@ func TestOnlyOneHasQUIC(t *testing.T) {
 	}
 	if strings.Contains(w.client.lines.String(), "transport=quic") {
 		t.Error("something went over QUIC")
+	}
+}
+
+// TestNoRoomForATunnelOverQUIC: who finds none stays on HTTP/2, where nobody notices, and it is counted.
+func TestNoRoomForATunnelOverQUIC(t *testing.T) {
+	w := newTwoWith(t, func(w *two) {
+		w.quic, w.h3.Account = true, budget.NewAccount(budget.Limits{Bytes: 1}, budget.NewTurns(1))
+	})
+	w.server.serve(t, 8080, echoApp)
+	eventually(t, "the refusal to be counted", func() bool {
+		w.hello(t)
+		return w.client.work.Counters.Counts().Losses[tunnel.Crowded] > 0
+	})
+	if n := w.client.work.Counters.Counts().Losses[tunnel.Unreachable]; n > 0 || strings.Contains(w.client.lines.String(), "transport=quic") {
+		t.Errorf("%d counted as unreachable; or something went over QUIC:\n%s", n, w.client.lines)
 	}
 }
 

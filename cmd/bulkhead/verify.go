@@ -33,7 +33,8 @@ func newVerifyCommand() *cobra.Command {
 peers do, on a port that is reserved for that: an allowed identity must be served, a denied one must be told 401 by the policy, an
 SVID that another CA signed and one of another trust domain must fail in the handshake, plaintext must be refused where mTLS is strict
 and served where it is not. Besides, the policies that the workload is judged by must be those that the keeper knows, its SVID
-must have been rotated in time, and its capture rules, read back from the kernel, must be what they should be.
+must have been rotated in time, and its capture rules, read back from the kernel, must be what they should be; with QUIC on,
+so must the pod's UDP sockets.
 
 Exit code 0: all of it is so. 1: it is not, and each finding says what was found where.
 
