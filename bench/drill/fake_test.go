@@ -59,6 +59,8 @@ func (l *fakeLab) AdminSockets() []string { return nil }
 
 func (l *fakeLab) Issue(context.Context, time.Duration) error { return nil }
 
+func (l *fakeLab) Replicate(context.Context, bool) error { return nil }
+
 const pid = 4711
 
 func (l *fakeLab) now() int64 { return int64(time.Since(l.base)) + int64(time.Hour) }

@@ -74,6 +74,12 @@ type Placement interface {
 	// Control is the process of a part of control; Revive starts it where it has ended.
 	Control(part string) []lab.Proc
 	Revive(ctx context.Context, part string) error
+	// Replicate has two serve the mesh of what is placed next, or one.
+	Replicate(ctx context.Context, two bool) error
+	// Misstate has the mesh's server say policies that no proxy can use.
+	Misstate(ctx context.Context, wrong bool) error
+	// Hearings are what proxies say of who serves their mesh.
+	Hearings(ctx context.Context) ([]lab.Hearing, error)
 	// Overhear looks for the load's bytes on every wire.
 	Overhear() (*lab.Sniff, error)
 	// Replace replaces every cell of every node and says how that went.

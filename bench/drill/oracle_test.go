@@ -151,14 +151,14 @@ func TestRestartDelays(t *testing.T) {
 // Control and what it refuses reach nobody; what every proxy is told reaches every flow
 // of the mesh, and nobody without a data plane.
 func TestPredictControl(t *testing.T) {
-	if fault.PartCA != lab.CA || fault.PartDiscovery != lab.Discovery {
+	if fault.PartCA != lab.CA || fault.PartDiscovery != lab.Discovery || fault.PartReplica != lab.Replica {
 		t.Error("a fault and the lab call the parts of control differently")
 	}
 	for _, isolation := range []string{lab.None, lab.Sidecar, lab.PerWorkload, lab.Shared} {
 		s, _ := lab.SubjectOf(isolation, lab.Kubelet(0.1))
 		run := plan(testParams(s), lab.Default(), "x", time.Now())
 		for _, f := range []fault.Fault{
-			fault.ControlDown, fault.ControlSlow, fault.ControlStale, fault.CADown, fault.RootRotation, fault.ClockJump, fault.BadPush, fault.EndpointsGone,
+			fault.ControlDown, fault.ControlSlow, fault.ControlStale, fault.ControlPartial, fault.TypeRejected, fault.CADown, fault.RootRotation, fault.ClockJump, fault.BadPush, fault.EndpointsGone,
 		} {
 			if got := foretell(run, s, f); len(got.Must)+len(got.Waiting) > 0 {
 				t.Errorf("%s, %s: %+v, want nobody", f.Name(), isolation, got)

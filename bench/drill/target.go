@@ -114,6 +114,17 @@ func (c control) Processes(part string) ([]fault.Process, error) {
 }
 func (c control) Revive(ctx context.Context, part string) error { return c.lab.Revive(ctx, part) }
 
+func (c control) Misstate(ctx context.Context, wrong bool) error { return c.lab.Misstate(ctx, wrong) }
+
+func (c control) Hearings(ctx context.Context) ([]fault.Hearing, error) {
+	said, err := c.lab.Hearings(ctx)
+	var all []fault.Hearing
+	for _, h := range said {
+		all = append(all, fault.Hearing(h))
+	}
+	return all, err
+}
+
 // throttle is only where there are cgroups.
 func (t *turn) throttle(share float64) (note string, restore func() error, err error) {
 	note, restore, err = t.lab.Throttle(t.p.Culprit, share)

@@ -63,6 +63,10 @@ func (t *turn) drill(ctx context.Context) (err error) {
 	if err := t.lab.Issue(ctx, svidLife(t.p.Fault)); err != nil {
 		return err
 	}
+	_, two := t.p.Fault.(fault.Replicated)
+	if err := t.lab.Replicate(ctx, two); err != nil {
+		return err
+	}
 	if err := t.lab.Place(ctx, t.subject); err != nil {
 		return err
 	}

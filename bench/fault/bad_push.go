@@ -17,6 +17,9 @@ type badPush struct{ lasts, every time.Duration }
 type Pushes interface {
 	// PushBroken pushes what is wrong in the n-th of some ways, and says how.
 	PushBroken(n int) (how string, err error)
+	// PushNotice pushes what decides nothing, another in each round, and returns the
+	// generation of every workload's policies with it.
+	PushNotice(round int) (generations map[string]string, err error)
 	// PushDenial denies everything to everybody.
 	PushDenial() error
 	// PushStrangers adds workloads that nobody asks, others in each round, and returns

@@ -162,7 +162,7 @@ func All() []Fault {
 		KeeperCrash, AnchorCrash{}, Replace, Upgrade, NodeRestart{},
 		Partition, Latency, Loss, MTU, Flap,
 		RulesFlushed, Spoof, PolicyFlip,
-		ControlDown, ControlSlow, ControlStale, CADown, SVIDExpiry, RootRotation, ClockJump, BadPush, EndpointsGone, DenyAll, BigPush,
+		ControlDown, ControlSlow, ControlStale, ControlPartial, TypeRejected, CADown, SVIDExpiry, RootRotation, ClockJump, BadPush, EndpointsGone, DenyAll, BigPush,
 		Drain, Regroup, Rollback,
 		Null{},
 	}

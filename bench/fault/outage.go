@@ -11,8 +11,9 @@ import (
 
 // Parts of the control plane.
 const (
-	PartDiscovery = "control" // what the mesh is
-	PartCA        = "ca"      // who is who
+	PartDiscovery = "control"   // what the mesh is
+	PartReplica   = "control-2" // the same, where there are two
+	PartCA        = "ca"        // who is who
 )
 
 // reach is which parts fail.
@@ -56,6 +57,11 @@ type ControlPlane interface {
 	Processes(part string) ([]Process, error)
 	// Revive starts a part where it has ended, and returns when it answers.
 	Revive(ctx context.Context, part string) error
+	// Misstate has the mesh's server say policies in a form that no proxy can use; false: as
+	// it should.
+	Misstate(ctx context.Context, wrong bool) error
+	// Hearings are what all proxies say of who serves their mesh; none where there are none.
+	Hearings(ctx context.Context) ([]Hearing, error)
 }
 
 // Name is part of Fault.

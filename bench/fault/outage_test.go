@@ -14,15 +14,17 @@ import (
 type plane struct {
 	gate // what is pushed
 
-	mu      sync.Mutex
-	sent    []syscall.Signal
-	revived int
-	loses   bool // what was pushed while it was away
-	dated   []time.Duration
-	tired   bool     // SVIDs are not renewed
-	roots   []string // that are trusted
-	says    int      // how often a word is in the logs
-	failed  int64    // when the first request failed; 0: none did
+	mu        sync.Mutex
+	sent      []syscall.Signal
+	revived   int
+	loses     bool // what was pushed while it was away
+	dated     []time.Duration
+	tired     bool     // SVIDs are not renewed
+	roots     []string // that are trusted
+	says      int      // how often a word is in the logs
+	failed    int64    // when the first request failed; 0: none did
+	misstated []bool
+	hears     func() []Hearing // what proxies say
 }
 
 func (*plane) Processes(part string) ([]Process, error) { return []Process{{part, 5}}, nil }
@@ -32,6 +34,20 @@ func (p *plane) Revive(context.Context, string) error {
 	defer p.mu.Unlock()
 	p.revived++
 	return nil
+}
+
+func (p *plane) Misstate(_ context.Context, wrong bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.misstated = append(p.misstated, wrong)
+	return nil
+}
+
+// Hearings are of two proxies, each from a part until that one is stopped or killed.
+func (p *plane) Hearings(context.Context) ([]Hearing, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hears(), nil
 }
 
 // Survival is what a fresh SVID has, unless it is tired.

@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 // pushes writes down what is pushed.
 type pushes struct {
 	broken, strangers, denials, lifted int
+	notices                            int // the last one
 	fail                               error
 }
 
@@ -21,6 +23,10 @@ func (p *pushes) PushBroken(n int) (string, error) {
 	}
 	p.broken++
 	return "half", p.fail
+}
+func (p *pushes) PushNotice(round int) (map[string]string, error) {
+	p.notices = round
+	return map[string]string{"a/x": fmt.Sprint(round)}, p.fail
 }
 func (p *pushes) PushDenial() error { p.denials++; return p.fail }
 func (p *pushes) LiftPush() error   { p.lifted++; return nil }

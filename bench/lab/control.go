@@ -25,6 +25,9 @@ const (
 	CA        = "ca"      // who is who
 )
 
+// Replica is the second control that serves the mesh, where one was asked for.
+const Replica = "control-2"
+
 // Parts is both, in the order in which they start.
 var Parts = []string{CA, Discovery}
 

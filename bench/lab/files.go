@@ -83,14 +83,14 @@ func (l *Lab) writeFiles() error {
 	if l.grants, err = l.writeTokens(); err != nil {
 		return err
 	}
-	return errors.Join(l.writeCA(svidLife), l.writeDiscovery())
+	return errors.Join(l.writeCA(svidLife), l.writeDiscovery(Discovery), l.writeDiscovery(Replica))
 }
 
-// writeDiscovery writes control's file. Nobody asks it for an SVID, so it has none of the
+// writeDiscovery writes the file of one that serves the mesh. Nobody asks it for an SVID, so it has none of the
 // CA's keys.
-func (l *Lab) writeDiscovery() error {
-	return l.writeYAML(Discovery+".yaml", control.Config{
-		TrustDomain: l.topology.TrustDomain, Socket: l.socketOf(Discovery), Mesh: filepath.Dir(l.path(meshFile)), Tokens: l.grants,
+func (l *Lab) writeDiscovery(part string) error {
+	return l.writeYAML(part+".yaml", control.Config{
+		TrustDomain: l.topology.TrustDomain, Socket: l.socketOf(part), Mesh: filepath.Dir(l.path(meshFile)), Tokens: l.grants,
 		SocketMode: 0o666, // a sidecar has another uid; tokens guard it
 	})
 }

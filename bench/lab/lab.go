@@ -84,6 +84,7 @@ type Lab struct {
 	mu      sync.Mutex
 	control map[string]*process // of each part the last one that was started
 	life    time.Duration       // of SVIDs
+	doubled bool                // the mesh is served by two
 	plane   *dataPlane          // nil: none
 	noise   []*process          // a crowd, its sink first; nil: none
 }
@@ -203,7 +204,7 @@ func (l *Lab) Down() error {
 	ending.Wait()
 	l.readers.Wait()
 	close(l.records)
-	for _, part := range Parts {
+	for _, part := range append([]string{Replica}, Parts...) {
 		if c := l.controller(part); c != nil {
 			c.stop(controlGrace)
 		}

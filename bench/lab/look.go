@@ -48,6 +48,7 @@ func (l *Lab) Applications() []Proc {
 func (l *Lab) Secrets() map[string][]string {
 	files := map[string][]string{
 		Discovery: {l.path(Discovery + ".yaml")},
+		Replica:   {l.path(Replica + ".yaml")},
 		CA:        {l.path(CA + ".yaml"), l.path(issuedFile), l.path(caDir)},
 	}
 	for _, n := range l.topology.Nodes {

@@ -37,13 +37,23 @@ type caConfig struct {
 
 // discoveryConfig is where a data plane has its mesh from.
 type discoveryConfig struct {
-	Address string `json:"address"`
-	Token   string `json:"token"`
+	Address   string   `json:"address,omitempty"` // of one; older builds know nothing else
+	Addresses []string `json:"addresses,omitempty"`
+	Token     string   `json:"token"`
 }
 
 // discovery is that of a node or of a pod's sidecar: control, as on a cluster.
 func (l *Lab) discovery(owner string) *discoveryConfig {
-	return &discoveryConfig{Address: "unix://" + l.socketOf(Discovery), Token: l.tokenFile(owner)}
+	c := &discoveryConfig{Token: l.tokenFile(owner)}
+	servers := l.servers()
+	if len(servers) == 1 {
+		c.Address = l.addressOf(servers[0])
+		return c
+	}
+	for _, part := range servers {
+		c.Addresses = append(c.Addresses, l.addressOf(part))
+	}
+	return c
 }
 
 func (l *Lab) planSidecars(d *dataPlane) {

@@ -84,6 +84,28 @@ func (l *Lab) PushStrangers(n, round int) (int64, error) {
 	})
 }
 
+// PushNotice adds a policy to the mesh that is of everybody and decides nothing, another one
+// for each n, and returns the generations of all pods' policies with it: no other push has
+// them.
+func (l *Lab) PushNotice(n int) (generations map[string]string, err error) {
+	p := denyAll
+	p.Name, p.DryRun = fmt.Sprintf("notice-%d", n), true
+	var file mesh.File
+	if _, err := l.ChangeMesh(func(f *mesh.File) { f.Policies = append(f.Policies, p); file = *f }); err != nil {
+		return nil, err
+	}
+	s, err := mesh.New(file, 1)
+	if err != nil {
+		return nil, at("push", p.Name, err)
+	}
+	generations = map[string]string{}
+	for _, pod := range l.topology.Pods {
+		w, _ := s.Workload(pod.Name())
+		generations[pod.Name()] = s.Policies(w).Generation
+	}
+	return generations, nil
+}
+
 // LiftPush has the mesh be that of the topology again.
 func (l *Lab) LiftPush() error {
 	_, err := l.ChangeMesh(func(*mesh.File) {})

@@ -18,6 +18,7 @@ import (
 func newControlCommand() *cobra.Command {
 	var path string
 	var ahead time.Duration
+	var misstate bool
 	c := &cobra.Command{
 		Use:   "control --config FILE",
 		Short: "Serve the mesh to its nodes: discovery and the embedded CA over gRPC",
@@ -50,15 +51,17 @@ The file is strict YAML:
   - token: s3cret-of-n1
     node: n1                # good for the identities of the workloads that run there`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runControl(cmd, path, ahead) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runControl(cmd, path, ahead, misstate) },
 	}
 	c.Flags().StringVar(&path, "config", "", "the file (required)")
 	c.Flags().DurationVar(&ahead, "clock-ahead", 0, "date SVIDs as if the clock were so far ahead: for drills")
+	c.Flags().BoolVar(&misstate, "misstate-policies", false, "say policies in a form that no proxy can use: for drills")
 	_ = c.Flags().MarkHidden("clock-ahead") // it fails for a flag that is not there
+	_ = c.Flags().MarkHidden("misstate-policies")
 	return c
 }
 
-func runControl(cmd *cobra.Command, path string, ahead time.Duration) error {
+func runControl(cmd *cobra.Command, path string, ahead time.Duration, misstate bool) error {
 	if path == "" {
 		return usageError{errors.New("control: --config is missing")}
 	}
@@ -70,6 +73,10 @@ func runControl(cmd *cobra.Command, path string, ahead time.Duration) error {
 	if ahead != 0 {
 		log.Warn("the CA dates SVIDs wrong, as it was told to", "ahead", ahead)
 		cfg.Now = func() time.Time { return time.Now().Add(ahead) }
+	}
+	if misstate {
+		log.Warn("policies are said in a form that no proxy can use, as it was told to")
+		cfg.Misstate = true
 	}
 	served, err := control.New(cfg, log)
 	if err != nil {

@@ -31,6 +31,7 @@ type Config struct {
 	Tokens      []bearer.Grant   `json:"tokens"`
 	Issued      string           `json:"issued,omitempty"` // file that gets a line for each SVID: identity, public key, end; empty: none
 	Now         func() time.Time `json:"-"`                // the CA's clock; nil: time.Now
+	Misstate    bool             `json:"-"`                // say policies in a form that no proxy can use: for drills
 }
 
 // defaultTTL is an hour: what is stolen with a key is worth no more than that.

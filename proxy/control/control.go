@@ -113,10 +113,14 @@ func (c *Control) Run(ctx context.Context) error {
 // use takes a snapshot of the mesh.
 func (c *Control) use(s *mesh.Snapshot, e mesh.Effect) {
 	c.placement.take(s, e)
+	form := policy
+	if c.cfg.Misstate {
+		form = misstated
+	}
 	if e.All() {
-		serveMesh(c.discovery, s)
+		serveMesh(c.discovery, s, form)
 	} else {
-		updateMesh(c.discovery, s, e)
+		updateMesh(c.discovery, s, e, form)
 	}
 }
 

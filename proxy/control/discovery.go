@@ -46,8 +46,11 @@ func (v Views) of(ctx context.Context, _ *corev3.Node) (xds.View, error) {
 	}, nil
 }
 
+// policyForm is how a policy is said.
+type policyForm func(*mesh.Policy) xds.Resource
+
 // serveMesh makes a snapshot what discovery says.
-func serveMesh(s *xds.Server, snapshot *mesh.Snapshot) {
+func serveMesh(s *xds.Server, snapshot *mesh.Snapshot, policy policyForm) {
 	var policies, addresses []xds.Resource
 	for p := range snapshot.EveryPolicy() {
 		policies = append(policies, policy(p))
@@ -63,7 +66,7 @@ func serveMesh(s *xds.Server, snapshot *mesh.Snapshot) {
 }
 
 // updateMesh makes what changed in a snapshot what discovery says.
-func updateMesh(s *xds.Server, snapshot *mesh.Snapshot, e mesh.Effect) {
+func updateMesh(s *xds.Server, snapshot *mesh.Snapshot, e mesh.Effect, policy policyForm) {
 	var policies, addresses []xds.Resource
 	var noPolicies, noAddresses []string
 	for key := range e.EachPolicy() {
@@ -91,8 +94,20 @@ func updateMesh(s *xds.Server, snapshot *mesh.Snapshot, e mesh.Effect) {
 	s.Update(wds.AddressType, addresses, noAddresses)
 }
 
-func policy(p *mesh.Policy) xds.Resource {
-	r := resource(p.Key(), wds.Policy(p))
+func policy(p *mesh.Policy) xds.Resource { return scoped(p, wds.Policy(p)) }
+
+// laterAction is one that no proxy knows.
+const laterAction = 99
+
+// misstated is a policy as a newer control may say it, which proxies of today refuse.
+func misstated(p *mesh.Policy) xds.Resource {
+	m := wds.Policy(p)
+	m.Action = laterAction
+	return scoped(p, m)
+}
+
+func scoped(p *mesh.Policy, m proto.Message) xds.Resource {
+	r := resource(p.Key(), m)
 	if p.Scope == mesh.ScopeNamespace {
 		r.Scope = p.Namespace
 	}

@@ -60,6 +60,9 @@ func (k *Keeper) who(c *keptCell, s *mesh.Snapshot) admin.Cell {
 		if known, ok := workloadOf(s, uid); ok {
 			w.Identity = known.Identity.String()
 		}
+		if c.current != nil {
+			w.Generation = c.current.views[uid]
+		}
 		for _, x := range c.processes() {
 			w.Open += x.now[uid].StillOpen()
 		}

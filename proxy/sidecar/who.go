@@ -19,6 +19,7 @@ func (s *Sidecar) getWho(w http.ResponseWriter, _ *http.Request) {
 		n.Mesh.Version = m.Version()
 		if known, ok := m.Workload(s.uid); ok {
 			own, served.Identity = known.Identity, known.Identity.String()
+			served.Generation = m.Policies(known).Generation
 		}
 	}
 	n.Mesh.Stands(s.source.Standing())
