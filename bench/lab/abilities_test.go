@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,5 +65,28 @@ func checkQuota(t *testing.T, l *Lab, pod string) {
 	}
 	if _, now, err := l.quota(procs[0]); err != nil || now != 2*cut {
 		t.Errorf("%v cores while cut to the half, %v afterwards, %v", cut, now, err)
+	}
+}
+
+// Every proxy says who serves its mesh, and by what it judges whom it serves. A second
+// server is there where it was asked for, and nowhere else.
+func checkHearings(t *testing.T, l *Lab, two bool) {
+	t.Helper()
+	if there := len(l.Control(Replica)) > 0; there != two {
+		t.Errorf("a second control runs: %v", there)
+	}
+	all, err := l.Hearings(t.Context())
+	if err != nil || len(all) != len(l.AdminSockets()) {
+		t.Errorf("%d hearings: %v", len(all), err)
+	}
+	for _, h := range all {
+		if !slices.Contains(l.servers(), h.From) || h.Refused != "" || len(h.Generations) == 0 {
+			t.Errorf("%+v", h)
+		}
+		for pod, generation := range h.Generations {
+			if generation == "" {
+				t.Errorf("%s says nothing of the policies of %s", h.Proxy, pod)
+			}
+		}
 	}
 }

@@ -196,7 +196,8 @@ func TestIsolations(t *testing.T) {
 	}
 	for _, s := range subjects {
 		t.Run(s.Name, func(t *testing.T) {
-			if err := l.Place(t.Context(), s); err != nil {
+			two := s.Isolation == Shared
+			if err := errors.Join(l.Replicate(t.Context(), two), l.Place(t.Context(), s)); err != nil {
 				t.Fatal(err)
 			}
 			sniff, err := l.Sniff([]byte(l.Marker()))
@@ -214,6 +215,7 @@ func TestIsolations(t *testing.T) {
 				asksByName(t, l)
 				checkUsage(t, l, s)
 				checkAbilities(t, l)
+				checkHearings(t, l, two)
 			}
 			if err := l.Displace(t.Context()); err != nil {
 				t.Error(err)

@@ -47,6 +47,7 @@ var truths = map[string][]triage.Finding{
 	"control-down":      {of(triage.KindControl, triage.Stale), of(triage.KindCA, triage.Silent)},
 	"control-slow":      {of(triage.KindControl, triage.Slow)},
 	"control-stale":     {of(triage.KindControl, triage.Stale)},
+	"control-partial":   {of(triage.KindControl, triage.Stale)}, // until every proxy has gone on to the other replica
 	"type-rejected":     {of(triage.KindControl, triage.Rejected)},
 	"ca-down":           {of(triage.KindCA, triage.Silent)},
 	"svid-expiry":       {of(triage.KindCA, triage.Silent), of(triage.KindControl, triage.Stale), ofCell(triage.Expired)},
@@ -56,13 +57,12 @@ var truths = map[string][]triage.Finding{
 // operations are drills in which nothing is wrong, and what may be said of them all the same.
 // Whatever else is said is a false alarm.
 var operations = map[string][]triage.Finding{
-	"big-push":        {},
-	"control-partial": {of(triage.KindControl, triage.Stale), of(triage.KindControl, triage.Slow)}, // until a proxy has gone on to the other replica
-	"drain":           {},
-	"regroup":         {ofCell(triage.Replaced)},
-	"rollback":        {ofCell(triage.Replaced)},
-	"root-rotation":   {},
-	"upgrade":         {ofCell(triage.Replaced), of(triage.KindKeeper, triage.Replaced)},
+	"big-push":      {},
+	"drain":         {},
+	"regroup":       {ofCell(triage.Replaced)},
+	"rollback":      {ofCell(triage.Replaced)},
+	"root-rotation": {},
+	"upgrade":       {ofCell(triage.Replaced), of(triage.KindKeeper, triage.Replaced)},
 }
 
 // IsOperation says whether a drill is an operation in which nothing is wrong.

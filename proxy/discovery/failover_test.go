@@ -99,16 +99,18 @@ func (r *replica) stopped() error {
 	return err
 }
 
-// heardFrom waits until the feed hears one of them.
-func (s *seen) heardFrom(r *replica) {
+// hears waits until the feed hears one of them, and returns it.
+func (s *seen) hears(of ...*replica) *replica {
 	s.t.Helper()
 	for end := time.Now().Add(hang); ; time.Sleep(time.Millisecond) {
 		x := s.feed.Standing()
-		if x.Server == r.address && x.Error == "" {
-			return
+		for _, r := range of {
+			if x.Server == r.address && x.Error == "" {
+				return r
+			}
 		}
 		if time.Now().After(end) {
-			s.t.Fatalf("%s is not heard: %+v", r.address, x)
+			s.t.Fatalf("none of them is heard: %+v", x)
 		}
 	}
 }
@@ -127,10 +129,6 @@ func TestFailOver(t *testing.T) {
 	}
 	s := w.feedOf(discovery.Config{Addresses: []string{both[0].address, both[1].address}, Token: filepath.Join(w.dir, "n1")}, "n1", "n1")
 	s.next()
-	first, second := both[0], both[1]
-	if s.feed.Standing().Server == second.address {
-		first, second = second, first
-	}
 	push := func(address string) {
 		t.Helper()
 		w.write("mesh.yaml", strings.Replace(twoTenants, "10.0.0.3", address, 1))
@@ -141,15 +139,17 @@ func TestFailOver(t *testing.T) {
 			t.Errorf("what was known is %v", k)
 		}
 	}
-	s.heardFrom(first)
+	other := map[*replica]*replica{both[0]: both[1], both[1]: both[0]}
 	push("10.0.0.4")
-	first.end()
+	killed := s.hears(both[:]...) // whichever it is: a loaded machine may have had it change already
+	killed.end()
 	push("10.0.0.5")
-	s.heardFrom(second)
-	first.start()
-	second.halt()
+	s.hears(other[killed])
+	killed.start()
+	halted := s.hears(both[:]...)
+	halted.halt()
 	push("10.0.0.6")
-	s.heardFrom(first)
+	s.hears(other[halted])
 }
 
 // A proxy that starts while one of two stands still has its mesh from the other.
@@ -169,6 +169,6 @@ func TestStartBesideAReplicaThatStandsStill(t *testing.T) {
 	}
 	for _, s := range all {
 		s.next()
-		s.heardFrom(&replica{address: "unix://" + w.config.Socket})
+		s.hears(&replica{address: "unix://" + w.config.Socket})
 	}
 }

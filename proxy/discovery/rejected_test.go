@@ -3,6 +3,7 @@ package discovery_test
 import (
 	"log/slog"
 	"net"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -48,5 +49,34 @@ func TestOneResourceThatCannotBeUsed(t *testing.T) {
 	s.Update(wds.AddressType, nil, []string{bigService(1).Key()})
 	if !n.next().Touches(vip) || n.kind(web.UID, vip.String()+":80") != mesh.NotMesh {
 		t.Errorf("the service is gone: effect %+v", n.last.Effect)
+	}
+}
+
+// Control says every policy in a form that nobody can use: the policies that are known stay
+// in force, workloads go on changing, the refusal is told, and over when control is right.
+func TestOneTypeThatCannotBeUsed(t *testing.T) {
+	w := newWorld(t, nil)
+	w.write("mesh.yaml", twoTenants)
+	w.start()
+	s := w.feed("n1", false)
+	db, _ := s.next().Workload("a/db")
+	inForce := s.last.Policies(db)
+	w.stop()
+	w.config.Misstate = true
+	w.start()
+	s.stands("policies are refused", func(x mesh.Standing) bool { return strings.HasPrefix(x.Refused, "a/only-web: ") })
+	w.write("mesh.yaml", strings.Replace(strings.Replace(twoTenants, "10.0.0.3", "10.0.0.4", 1), "ALLOW", "DENY", 1))
+	for s.kind("a/web", "10.0.0.4:80") != mesh.Mesh {
+		s.next()
+	}
+	if got := s.last.Policies(db); len(got.Policies) != 1 || got.Generation != inForce.Generation {
+		t.Errorf("judged by %+v, want %+v", got, inForce)
+	}
+	w.stop()
+	w.config.Misstate = false
+	w.start()
+	s.stands("nothing is refused", func(x mesh.Standing) bool { return x.Error == "" && x.Refused == "" })
+	for s.last.Policies(db).Generation == inForce.Generation {
+		s.next()
 	}
 }

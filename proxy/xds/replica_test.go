@@ -63,9 +63,7 @@ func TestVersionsAtAnotherReplica(t *testing.T) {
 	if got := h.named(); !slices.Equal(got, []string{"b", "d"}) {
 		t.Errorf("sent again: %v", got)
 	}
-	if x := c.Standing(); x.Server != "second" || x.Error != "" {
-		t.Errorf("it hears %+v", x)
-	}
+	stands(t, c, "the second is heard", func(x Standing) bool { return x.Server == "second" && x.Error == "" })
 }
 
 // answering is a connection to a server that answers the questions of which it says so, in order,
