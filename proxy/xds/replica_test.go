@@ -29,12 +29,13 @@ func (n *namer) Apply(r Response) map[string]error {
 	return n.holder.Apply(r)
 }
 
-// named takes what came since it was asked last.
+// named takes what came since it was asked last, in order: a server has none.
 func (n *namer) named() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	all := n.all
 	n.all = nil
+	slices.Sort(all)
 	return all
 }
 
