@@ -38,15 +38,21 @@ func transferSize(t *testing.T) int64 {
 	return int64(mib) << 20
 }
 
-// hashing is the application of the server pod.
-func (n *node) hashing(t *testing.T) {
+// hashing is the application of the server pod. What it returns hears of each connection of which a byte has come.
+func (n *node) hashing(t *testing.T) (begun <-chan struct{}) {
 	t.Helper()
+	first := make(chan struct{}, 16)
 	n.application(t, transferPort, func(c net.Conn) {
 		sum := sha256.New()
+		if _, err := io.CopyN(sum, c, 1); err != nil {
+			return
+		}
+		first <- struct{}{}
 		if _, err := io.Copy(sum, c); err == nil {
 			_, _ = c.Write(sum.Sum(nil))
 		}
 	})
+	return first
 }
 
 // transfer is one connection that goes on until it is told to end, and has carried enough.
