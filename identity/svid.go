@@ -95,11 +95,14 @@ func (e *DatedError) Error() string {
 func (e *DatedError) Reason() string { return "svid-dated-elsewhere" }
 
 // Off is how far the clocks are apart, at least.
-func (e *DatedError) Off() time.Duration {
+func (e *DatedError) Off() time.Duration { return e.Ahead().Abs() }
+
+// Ahead is how far the CA's clock is ahead of this machine's, at least; below 0 it is behind.
+func (e *DatedError) Ahead() time.Duration {
 	if e.Now.Before(e.NotBefore) {
 		return e.NotBefore.Sub(e.Now)
 	}
-	return e.Now.Sub(e.NotAfter)
+	return e.NotAfter.Sub(e.Now)
 }
 
 // Dated returns a *DatedError when a fresh SVID is not valid now. That it ends is no news of a fresh one.

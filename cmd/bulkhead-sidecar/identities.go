@@ -57,7 +57,7 @@ func (a *agent) CA() vitals.CA {
 		return vitals.CA{}
 	}
 	taken, outage := s.Taken()
-	ca := vitals.CA{Signed: taken}
+	ca := vitals.CA{Signed: taken, Dates: s.Dates()}
 	if outage != nil {
 		ca.Failing, ca.Since, ca.Error = outage.Attempts, outage.Since, outage.Err.Error()
 	}

@@ -35,7 +35,8 @@ type Source struct {
 	svid    atomic.Pointer[identity.SVID] // written by Run
 	outage  atomic.Pointer[Outage]        // written by Run; nil: there is none
 	pushes  atomic.Uint64
-	ready   chan struct{} // closed by Run
+	dates   atomic.Pointer[identity.Dates] // written by Run; nil: nothing was pushed
+	ready   chan struct{}                  // closed by Run
 }
 
 // Outage is that an agent gives nothing that can be used.
@@ -78,6 +79,14 @@ func (s *Source) NotAfter() time.Time {
 // Taken says how many SVIDs were taken, and what is wrong with the agent now; nil: nothing.
 func (s *Source) Taken() (uint64, *Outage) { return s.pushes.Load(), s.outage.Load() }
 
+// Dates are what those of the pushed SVIDs say of the agent's clock.
+func (s *Source) Dates() identity.Dates {
+	if c := s.dates.Load(); c != nil {
+		return *c
+	}
+	return identity.Dates{}
+}
+
 // failed adds one attempt to the outage.
 func (s *Source) failed(err error) {
 	o := Outage{Since: time.Now()}
@@ -115,6 +124,8 @@ const again = time.Second
 // OnX509ContextUpdate implements go-spiffe's watcher.
 func (s *Source) OnX509ContextUpdate(c *workloadapi.X509Context) {
 	fresh, err := s.take(c)
+	dates := s.Dates().Seen(err)
+	s.dates.Store(&dates)
 	if err != nil {
 		s.failed(err)
 		s.log.Warn("SVID of the workload API not used", "identity", s.id, "error", err)

@@ -81,6 +81,18 @@ func TestSource(t *testing.T) {
 		_, o := src.Taken()
 		return err == nil && now != first && o == nil
 	})
+	ahead, err := ca.New(ca.Options{TrustDomain: "td", Now: func() time.Time { return time.Now().Add(24 * time.Hour) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Push(t, ahead, id)
+	eventually(t, "what is dated for tomorrow is counted", func() bool {
+		d := src.Dates()
+		_, o := src.Taken()
+		return d.Refused > 0 && d.Ahead > 22*time.Hour && o != nil
+	})
+	a.Push(t, authority, id)
+	eventually(t, "the clocks agree again", func() bool { d := src.Dates(); return d.Refused > 0 && d.Ahead == 0 })
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("Run ended with %v", err)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry/istio"
@@ -12,7 +13,7 @@ import (
 
 // metrics serves what cells have counted, and what the keeper knows of them.
 func (k *Keeper) metrics() http.Handler {
-	return istio.Handler(k.log, &collector{keeper: k}, k.series, &k.failures, istio.Standing(k.mesh.Standing))
+	return istio.Handler(k.log, &collector{keeper: k}, k.series, &k.failures, istio.Standing(k.mesh.Standing), istio.Clock(func() identity.Dates { return k.signing.CA().Dates }))
 }
 
 // collector reads the keeper's state at every scrape. Counters are those of all

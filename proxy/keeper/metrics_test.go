@@ -117,6 +117,11 @@ func TestIstiosMetricsOfARealConnection(t *testing.T) {
 	if got := resp.Header.Get("Content-Type"); !strings.HasPrefix(got, "application/openmetrics-text") || !strings.HasSuffix(text, "# EOF\n") {
 		t.Errorf("content type %q of what ends with %q", got, text[max(0, len(text)-20):])
 	}
+	for _, want := range []string{"\nbulkhead_svid_dated_elsewhere_total 0", "\nbulkhead_ca_clock_ahead_seconds 0"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q", want)
+		}
+	}
 	resp, text = n.scrape(t, "Accept-Encoding", "gzip")
 	z, err := gzip.NewReader(strings.NewReader(text))
 	if err != nil || resp.Header.Get("Content-Encoding") != "gzip" {

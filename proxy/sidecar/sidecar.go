@@ -88,7 +88,7 @@ func (s *Sidecar) routes() http.Handler {
 	m.HandleFunc("GET /pods", s.getPods)
 	m.HandleFunc("GET /vitals", s.getVitals)
 	m.HandleFunc("GET /who", s.getWho)
-	metrics := istio.Handler(s.log, &collector{s}, s.series, &s.failures, istio.Standing(s.source.Standing))
+	metrics := istio.Handler(s.log, &collector{s}, s.series, &s.failures, istio.Standing(s.source.Standing), istio.Clock(func() identity.Dates { return s.signing.CA().Dates }))
 	m.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		_ = s.ping(r.Context()) // series are as of the last pong; that there is none is a metric
 		metrics.ServeHTTP(w, r)

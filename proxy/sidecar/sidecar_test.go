@@ -130,6 +130,8 @@ func TestMetricsAreWhatTheCellCounted(t *testing.T) {
 			`bulkhead_panics_total{cell="sidecar/a/web",workload="a/web"} 1`,
 			`bulkhead_cell_access_lines_dropped{cell="sidecar/a/web"} 7`,
 			`bulkhead_cell_up{cell="sidecar/a/web"} 1`,
+			`bulkhead_svid_dated_elsewhere_total 0`,
+			`bulkhead_ca_clock_ahead_seconds 0`,
 			`bulkhead_connection_failures_total{cell="sidecar/a/web",direction="outbound",peer="",reason="lost",stage="tunnel",workload="a/web"} 2`,
 			`istio_tcp_sockets_open{reporter="source"} 12`,
 			`source_workload="web",source_workload_namespace="a",source_zone=""} 12`,

@@ -16,6 +16,8 @@ type CA struct {
 	Failing int       `json:"failing"`         // attempts in a row
 	Since   time.Time `json:"since,omitzero"`  // of the first of those
 	Error   string    `json:"error,omitempty"` // of the last
+
+	Dates identity.Dates `json:"dates,omitzero"` // of what it signed
 }
 
 // Signer has CSRs signed; issuer.Signer is one.
@@ -50,9 +52,10 @@ func (s *Signing) Sign(ctx context.Context, id identity.ID, csr []byte) (chain, 
 func (s *Signing) note(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ca.Dates = s.ca.Dates.Seen(err)
 	switch {
 	case err == nil:
-		s.ca = CA{Signed: s.ca.Signed + 1}
+		s.ca = CA{Signed: s.ca.Signed + 1, Dates: s.ca.Dates}
 	case errors.Is(err, context.Canceled): // whoever asked has gone
 	default:
 		if s.ca.Failing == 0 {

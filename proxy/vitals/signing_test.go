@@ -72,5 +72,8 @@ func TestSigningSeesWrongDates(t *testing.T) {
 		if got := s.CA(); got.Failing != failing || strings.Contains(got.Error, "clock") != (failing > 0) {
 			t.Errorf("%v ahead: %+v", ahead, got)
 		}
+		if got := s.CA().Dates; got.Refused != uint64(failing) || got.Ahead.Truncate(time.Hour) != ahead/2 { // each has an hour in which it is valid
+			t.Errorf("%v ahead: %+v", ahead, got)
+		}
 	}
 }
