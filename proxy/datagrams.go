@@ -131,16 +131,20 @@ func (w *Workload) serveDatagrams(accept, drain, cut context.Context) {
 func (w *Workload) beginTunnel(ctx context.Context, remote, local netip.AddrPort) error {
 	err := w.Account.Begin(ctx)
 	if err != nil {
-		w.refuseTunnel(peer{remote: remote, local: local}, err)
+		w.refuseTunnel(peer{remote: remote, local: local, quic: true}, err)
 	}
 	return err
 }
 
 // admitTunnel is serveTunnel for a tunnel that is there already.
-func (w *Workload) admitTunnel(cut context.Context, a tunnel.Accepted) (tunnel.Served, error) {
+func (w *Workload) admitTunnel(cut context.Context, a tunnel.Accepted) (s tunnel.Served, err error) {
 	p := peer{remote: a.Remote, local: a.Local, quic: true}
+	defer func() {
+		if panicked := w.recoveredTunnel(p, recover()); panicked != nil {
+			err = panicked
+		}
+	}()
 	hazard.Connection(cut, w.owner.UID)
-	var err error
 	if p.id, err = identity.PeerID(a.TLS); err != nil {
 		w.refuseTunnel(p, err)
 		return tunnel.Served{}, err
@@ -181,8 +185,9 @@ func (w *Workload) followPeer(p peer, to netip.AddrPort) error {
 func (w *Workload) recordedTLS() *tls.Config {
 	c := w.serverTLS.Clone()
 	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		p := peer{remote: addrOf(hello.Conn.RemoteAddr()), local: addrOf(hello.Conn.LocalAddr())}
+		p := peer{remote: addrOf(hello.Conn.RemoteAddr()), local: addrOf(hello.Conn.LocalAddr()), quic: true}
 		one := w.inTurns(hello.Context(), w.serverTLS.Clone())
+		one.ClientAuth = tls.RequestClientCert // what is required, crypto/tls refuses by itself: then verify does not see it
 		verify := one.VerifyConnection
 		one.VerifyConnection = func(s tls.ConnectionState) error {
 			err := verify(s)

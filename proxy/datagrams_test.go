@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
-	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
@@ -21,7 +21,13 @@ import (
 // hello asks the server pod once, and fails the test if it does not answer.
 func (w *two) hello(t testing.TB) {
 	t.Helper()
-	c := w.client.dial(t, at(w.B4, 8080))
+	w.ask(t, at(w.B4, 8080))
+}
+
+// ask is hello at another place.
+func (w *two) ask(t testing.TB, to netip.AddrPort) {
+	t.Helper()
+	c := w.client.dial(t, to)
 	defer c.Close()
 	if _, err := io.WriteString(c, "hello"); err != nil {
 		t.Fatal(err)
@@ -29,20 +35,6 @@ func (w *two) hello(t testing.TB) {
 	_ = c.CloseWrite()
 	if b, err := io.ReadAll(c); err != nil || string(b) != "hello" {
 		t.Fatalf("read %q, %v", b, err)
-	}
-}
-
-// overQUIC asks until a connection has been carried over QUIC at both ends.
-func (w *two) overQUIC(t testing.TB) {
-	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		w.hello(t)
-		if strings.Contains(w.client.lines.String(), "transport=quic") && strings.Contains(w.server.lines.String(), "transport=quic") {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal("nothing goes over QUIC")
-		}
 	}
 }
 
@@ -56,7 +48,7 @@ func TestQUICTakesOver(t *testing.T) {
 	w := newTwoWith(t, withQUIC)
 	w.server.serve(t, 8080, echoApp)
 	wire := sandbox.NewSniffer(t, w.B)
-	w.overQUIC(t)
+	w.overQUIC(t, at(w.B4, 8080))
 	line := w.server.waitLine(t, "transport=quic", "direction=inbound")
 	if !strings.Contains(line, "src.identity=spiffe://cluster.local/ns/a/sa/client") {
 		t.Errorf("no identity in %s", line)
@@ -96,25 +88,13 @@ func TestNoRoomForATunnelOverQUIC(t *testing.T) {
 	}
 }
 
-// TestPolicyOverQUIC: who is denied over HTTP/2 is denied over QUIC.
-func TestPolicyOverQUIC(t *testing.T) {
-	deny := mesh.Policy{Name: "no-9090", Namespace: "a", Scope: mesh.ScopeNamespace, Action: mesh.Deny, Rules: []mesh.Rule{{Match: mesh.Match{Ports: []uint16{9090}}}}}
-	w := newTwoWith(t, withQUIC, deny)
-	w.server.serve(t, 8080, echoApp)
-	w.server.serve(t, 9090, echoApp)
-	w.overQUIC(t)
-	w.client.wantRefused(t, at(w.B4, 9090))
-	w.server.waitLine(t, "transport=quic", "status=401")
-	w.overQUIC(t)
-}
-
 // TestQUICIsLost: the peer's socket is gone without a word, as behind a network that lets
 // no UDP pass: what was open is cut, and new connections go over TCP; once it lets UDP pass they go over QUIC
 // again, and both is counted.
 func TestQUICIsLost(t *testing.T) {
 	w := newTwoWith(t, withQUIC)
 	w.server.serve(t, 8080, echoApp)
-	w.overQUIC(t)
+	w.overQUIC(t, at(w.B4, 8080))
 	open := w.client.dial(t, at(w.B4, 8080))
 	if _, err := io.WriteString(open, "x"); err != nil {
 		t.Fatal(err)

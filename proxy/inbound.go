@@ -50,7 +50,7 @@ func (w *Workload) serveTunnel(drain, cut context.Context, c *net.TCPConn) {
 	defer c.Close()
 	stop := context.AfterFunc(cut, func() { c.Close() })
 	defer stop()
-	defer func() { w.recoveredTunnel(c, recover()) }()
+	defer func() { _ = w.recoveredTunnel(peerOf(c), recover()) }()
 	netns.Peer.Apply(c)
 	hazard.Connection(cut, w.Config.Workload.UID)
 	p, t, err := w.verify(cut, c)
@@ -82,21 +82,21 @@ func (w *Workload) verify(ctx context.Context, raw *net.TCPConn) (peer, *tls.Con
 // refuseTunnel writes the record of a tunnel that was not let in.
 func (w *Workload) refuseTunnel(p peer, err error) {
 	o := w.begin(telemetry.Inbound, p.remote)
-	o.Stage, o.HBONE, o.Err = telemetry.StageVerify, p.local, err
+	o.Stage, o.HBONE, o.QUIC, o.Err = telemetry.StageVerify, p.local, p.quic, err
 	w.end(o)
 }
 
 // recoveredTunnel is recovered for what happens before and beside a tunnel's streams,
 // which have records of their own.
-func (w *Workload) recoveredTunnel(c *net.TCPConn, v any) {
+func (w *Workload) recoveredTunnel(p peer, v any) error {
 	if v == nil {
-		return
+		return nil
 	}
-	p := peerOf(c)
 	o := w.begin(telemetry.Inbound, p.remote)
-	o.HBONE = p.local
+	o.HBONE, o.QUIC = p.local, p.quic
 	w.recovered(&o.Record, v)
 	w.end(o)
+	return o.Err
 }
 
 // serveStream runs one CONNECT of a tunnel up to its relay, which outlives the handler.

@@ -29,7 +29,7 @@ func BenchmarkLossyLink(b *testing.B) {
 	for _, w := range worlds {
 		w.server.serve(b, 8080, echoApp)
 	}
-	worlds["quic"].overQUIC(b)
+	worlds["quic"].overQUIC(b, at(worlds["quic"].B4, 8080))
 	worlds["http2"].hello(b)
 	for b.Loop() {
 		for _, period := range []time.Duration{5 * time.Millisecond, 20 * time.Millisecond} {

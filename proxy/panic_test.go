@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -14,41 +13,58 @@ import (
 )
 
 // A panic of one connection ends it, for its client too, is counted, and leaves every
-// other alone: before it is captured, before its tunnel's handshake, in its stream.
+// other alone: before it has a tunnel, and in its stream.
 func TestPanicsEndTheirConnectionOnly(t *testing.T) {
-	w := newTwo(t)
-	w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
-	for _, c := range []struct {
-		name string
-		of   *pod
-		warm bool // there is a tunnel already
-	}{{"outbound", w.client, false}, {"tunnel", w.server, false}, {"stream", w.server, true}} {
-		t.Run(c.name, func(t *testing.T) {
-			before := c.of.work.Counters.Panics.Load()
-			if c.warm {
-				echoed(t, w)
-			}
-			var left atomic.Int32
-			left.Store(1)
-			connected := make(chan struct{})
-			t.Cleanup(hazard.Arm(&hazard.Hazard{Connection: func(_ context.Context, uid string) {
-				if uid == c.of.workload.UID && left.Add(-1) == 0 {
-					<-connected
-					panic("a bug")
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, echoAll)
+		for name, of := range map[string]*pod{"outbound": w.client, "stream": w.server} {
+			t.Run(name, func(t *testing.T) {
+				echoed(t, w) // there is a tunnel already
+				before := of.work.Counters.Panics.Load()
+				connected := make(chan struct{})
+				of.panicsOnce(t, func() { <-connected })
+				conn := w.client.dial(t, at(w.B4, 8080))
+				close(connected)
+				_ = conn.SetReadDeadline(time.Now().Add(patience))
+				if _, err := io.ReadAll(conn); !errors.Is(err, syscall.ECONNRESET) {
+					t.Errorf("its client read %v, want a reset", err)
 				}
-			}}))
-			conn := w.client.dial(t, at(w.B4, 8080))
-			close(connected)
-			_ = conn.SetReadDeadline(time.Now().Add(patience))
-			if _, err := io.ReadAll(conn); !errors.Is(err, syscall.ECONNRESET) {
-				t.Errorf("its client read %v, want a reset", err)
-			}
-			if n := c.of.work.Counters.Panics.Load() - before; n != 1 {
-				t.Errorf("%d panics counted", n)
-			}
-			echoed(t, w)
-		})
-	}
+				if n := of.work.Counters.Panics.Load() - before; n != 1 {
+					t.Errorf("%d panics counted", n)
+				}
+				echoed(t, w)
+			})
+		}
+	})
+}
+
+// So does one of a tunnel that is not there yet.
+func TestAPanicEndsItsTunnelOnly(t *testing.T) {
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, echoAll)
+		w.server.panicsOnce(t, func() {})
+		if w.greeted(t, w.svid(t, w.client.workload.Identity)) == nil {
+			t.Error("a tunnel outlived the panic")
+		}
+		if n := w.server.work.Counters.Panics.Load(); n != 1 {
+			t.Errorf("%d panics counted", n)
+		}
+		w.server.waitLine(t, "direction=inbound", "a bug")
+		echoed(t, w)
+	})
+}
+
+// panicsOnce has the pod's next connection panic after wait.
+func (p *pod) panicsOnce(t *testing.T, wait func()) {
+	t.Helper()
+	var left atomic.Int32
+	left.Store(1)
+	t.Cleanup(hazard.Arm(&hazard.Hazard{Connection: func(_ context.Context, uid string) {
+		if uid == p.workload.UID && left.Add(-1) == 0 {
+			wait()
+			panic("a bug")
+		}
+	}}))
 }
 
 func echoed(t *testing.T, w *two) {

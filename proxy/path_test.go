@@ -36,175 +36,183 @@ func readAll(t *testing.T, r io.Reader) string {
 // Conformance 15: a service's port is the endpoint's port at the other end.
 // Conformance 102: the client's own address arrives, and the record names the peer.
 func TestTheApplicationSeesTheClientsOwnAddress(t *testing.T) {
-	w := newTwo(t)
-	w.server.serve(t, 8080, whoami)
-	for name, c := range map[string]struct{ from, to netip.Addr }{"IPv4": {w.A4, w.B4}, "IPv6": {w.A6, w.B6}} {
-		t.Run(name, func(t *testing.T) {
-			if got := readAll(t, w.client.dial(t, at(c.to, 8080))); got != c.from.String() {
-				t.Errorf("the application saw %s, want %s", got, c.from)
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, whoami)
+		for name, c := range map[string]struct{ from, to netip.Addr }{"IPv4": {w.A4, w.B4}, "IPv6": {w.A6, w.B6}} {
+			t.Run(name, func(t *testing.T) {
+				if got := readAll(t, w.client.dial(t, at(c.to, 8080))); got != c.from.String() {
+					t.Errorf("the application saw %s, want %s", got, c.from)
+				}
+			})
+		}
+		t.Run("service address", func(t *testing.T) {
+			if got := readAll(t, w.client.dial(t, netip.MustParseAddrPort("10.96.0.1:80"))); got != w.A4.String() {
+				t.Errorf("the application saw %s, want %s", got, w.A4)
 			}
 		})
-	}
-	t.Run("service address", func(t *testing.T) {
-		if got := readAll(t, w.client.dial(t, netip.MustParseAddrPort("10.96.0.1:80"))); got != w.A4.String() {
-			t.Errorf("the application saw %s, want %s", got, w.A4)
+		line := w.server.waitLine(t, "direction=inbound", "stage=relay")
+		if !strings.Contains(line, "src.identity=spiffe://cluster.local/ns/a/sa/client") {
+			t.Errorf("the record does not name the peer: %s", line)
 		}
 	})
-	line := w.server.waitLine(t, "direction=inbound", "stage=relay")
-	if !strings.Contains(line, "src.identity=spiffe://cluster.local/ns/a/sa/client") {
-		t.Errorf("the record does not name the peer: %s", line)
-	}
 }
 
 // I1: what the client says is nowhere on the wire, and it is when nothing captures.
 // Conformance 102: captured: no byte in plaintext; not captured: the same bytes are seen.
 func TestNothingIsOnTheWireInPlaintext(t *testing.T) {
-	w := newTwo(t)
-	w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
-	wire := sandbox.NewSniffer(t, w.B)
-	marker := []byte("MARKER-4711-secret")
-	say := func() {
-		c := w.client.dial(t, at(w.B4, 8080))
-		if _, err := c.Write(marker); err != nil {
-			t.Fatal(err)
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+		wire := sandbox.NewSniffer(t, w.B)
+		marker := []byte("MARKER-4711-secret")
+		say := func() {
+			c := w.client.dial(t, at(w.B4, 8080))
+			if _, err := c.Write(marker); err != nil {
+				t.Fatal(err)
+			}
+			_ = c.CloseWrite()
+			if got := readAll(t, c); got != string(marker) {
+				t.Fatalf("echo %q", got)
+			}
 		}
-		_ = c.CloseWrite()
-		if got := readAll(t, c); got != string(marker) {
-			t.Fatalf("echo %q", got)
+		say()
+		if wire.Packets() == 0 {
+			t.Fatal("the sniffer saw no packet at all")
 		}
-	}
-	say()
-	if wire.Packets() == 0 {
-		t.Fatal("the sniffer saw no packet at all")
-	}
-	if n := wire.Seen(marker); n != 0 {
-		t.Errorf("%d packets with the marker in plaintext", n)
-	}
-	uncapture(t, w.A)
-	uncapture(t, w.B)
-	say()
-	if wire.Seen(marker) == 0 {
-		t.Error("without capture the marker must be seen: the test cannot tell")
-	}
+		if n := wire.Seen(marker); n != 0 {
+			t.Errorf("%d packets with the marker in plaintext", n)
+		}
+		uncapture(t, w.A)
+		uncapture(t, w.B)
+		say()
+		if wire.Seen(marker) == 0 {
+			t.Error("without capture the marker must be seen: the test cannot tell")
+		}
+	})
 }
 
 // I6: the client half-closes and goes on reading; the server does, and goes on too.
 func TestHalfCloseBothWays(t *testing.T) {
-	w := newTwo(t)
-	w.server.serve(t, 8080, func(c *net.TCPConn) {
-		b, _ := io.ReadAll(c)
-		fmt.Fprintf(c, "got %d", len(b))
-	})
-	w.server.serve(t, 8081, func(c *net.TCPConn) {
-		fmt.Fprint(c, "hello")
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, func(c *net.TCPConn) {
+			b, _ := io.ReadAll(c)
+			fmt.Fprintf(c, "got %d", len(b))
+		})
+		w.server.serve(t, 8081, func(c *net.TCPConn) {
+			fmt.Fprint(c, "hello")
+			_ = c.CloseWrite()
+			b, _ := io.ReadAll(c)
+			w.server.lines.Write(fmt.Appendf(nil, "application read %d bytes\n", len(b)))
+		})
+		c := w.client.dial(t, at(w.B4, 8080))
+		fmt.Fprint(c, "12345")
 		_ = c.CloseWrite()
-		b, _ := io.ReadAll(c)
-		w.server.lines.Write(fmt.Appendf(nil, "application read %d bytes\n", len(b)))
+		if got := readAll(t, c); got != "got 5" {
+			t.Errorf("client first: %q", got)
+		}
+		c = w.client.dial(t, at(w.B4, 8081))
+		if got := readAll(t, c); got != "hello" { // EOF although we have not closed
+			t.Errorf("server first: %q", got)
+		}
+		fmt.Fprint(c, "1234567")
+		_ = c.CloseWrite()
+		w.server.waitLine(t, "application read 7 bytes")
 	})
-	c := w.client.dial(t, at(w.B4, 8080))
-	fmt.Fprint(c, "12345")
-	_ = c.CloseWrite()
-	if got := readAll(t, c); got != "got 5" {
-		t.Errorf("client first: %q", got)
-	}
-	c = w.client.dial(t, at(w.B4, 8081))
-	if got := readAll(t, c); got != "hello" { // EOF although we have not closed
-		t.Errorf("server first: %q", got)
-	}
-	fmt.Fprint(c, "1234567")
-	_ = c.CloseWrite()
-	w.server.waitLine(t, "application read 7 bytes")
 }
 
 // I6: a reset stays a reset.
 func TestResetIsAReset(t *testing.T) {
-	w := newTwo(t)
-	w.server.serve(t, 8080, func(c *net.TCPConn) {
-		_, _ = c.Read(make([]byte, 1))
-		_ = c.SetLinger(0)
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, func(c *net.TCPConn) {
+			_, _ = c.Read(make([]byte, 1))
+			_ = c.SetLinger(0)
+		})
+		c := w.client.dial(t, at(w.B4, 8080))
+		fmt.Fprint(c, "x")
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the client read %v, want a reset", err)
+		}
 	})
-	c := w.client.dial(t, at(w.B4, 8080))
-	fmt.Fprint(c, "x")
-	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("the client read %v, want a reset", err)
-	}
 }
 
 // Conformance 102: 16 MiB there and back.
 // Conformance 109: through two proxies.
 func TestManyBytesBothWays(t *testing.T) {
-	w := newTwo(t)
-	w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
-	c := w.client.dial(t, at(w.B6, 8080))
-	data := make([]byte, 16<<20)
-	_, _ = rand.Read(data)
-	sent := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(c, bytes.NewReader(data))
-		sent <- errors.Join(err, c.CloseWrite())
-	}()
-	h := sha256.New()
-	n, err := io.Copy(h, c)
-	if err != nil || <-sent != nil {
-		t.Fatal(err)
-	}
-	if want := sha256.Sum256(data); n != int64(len(data)) || !bytes.Equal(h.Sum(nil), want[:]) {
-		t.Errorf("%d bytes came back, or not the same ones", n)
-	}
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+		c := w.client.dial(t, at(w.B6, 8080))
+		data := make([]byte, 16<<20)
+		_, _ = rand.Read(data)
+		sent := make(chan error, 1)
+		go func() {
+			_, err := io.Copy(c, bytes.NewReader(data))
+			sent <- errors.Join(err, c.CloseWrite())
+		}()
+		h := sha256.New()
+		n, err := io.Copy(h, c)
+		if err != nil || <-sent != nil {
+			t.Fatal(err)
+		}
+		if want := sha256.Sum256(data); n != int64(len(data)) || !bytes.Equal(h.Sum(nil), want[:]) {
+			t.Errorf("%d bytes came back, or not the same ones", n)
+		}
+	})
 }
 
 // Unmodified programs: HTTP/1.1 and HTTP/2 of the standard library.
 func TestHTTP(t *testing.T) {
-	w := newTwo(t)
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
-	s := &http.Server{Protocols: protocols, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { fmt.Fprintf(rw, "%s %s", r.Proto, r.RemoteAddr) })}
-	l := listen(t, w.B, 8080)
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	defer func() { s.Close(); <-served }()
-	for _, version := range []int{1, 2} {
-		p := new(http.Protocols)
-		p.SetHTTP1(version == 1)
-		p.SetUnencryptedHTTP2(version == 2)
-		tr := &http.Transport{Protocols: p, DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return w.client.dial(t, netip.MustParseAddrPort(address)), nil
-		}}
-		for range 5 {
-			resp, err := (&http.Client{Transport: tr}).Get("http://" + at(w.B4, 8080).String() + "/")
-			if err != nil {
-				t.Fatal(err)
+	eachTransport(t, func(t *testing.T, w *two) {
+		protocols := new(http.Protocols)
+		protocols.SetHTTP1(true)
+		protocols.SetUnencryptedHTTP2(true)
+		s := &http.Server{Protocols: protocols, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { fmt.Fprintf(rw, "%s %s", r.Proto, r.RemoteAddr) })}
+		l := listen(t, w.B, 8080)
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(l) }()
+		defer func() { s.Close(); <-served }()
+		for _, version := range []int{1, 2} {
+			p := new(http.Protocols)
+			p.SetHTTP1(version == 1)
+			p.SetUnencryptedHTTP2(version == 2)
+			tr := &http.Transport{Protocols: p, DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+				return w.client.dial(t, netip.MustParseAddrPort(address)), nil
+			}}
+			for range 5 {
+				resp, err := (&http.Client{Transport: tr}).Get("http://" + at(w.B4, 8080).String() + "/")
+				if err != nil {
+					t.Fatal(err)
+				}
+				body := readAll(t, resp.Body)
+				resp.Body.Close()
+				if want := fmt.Sprintf("HTTP/%d.", version); !strings.HasPrefix(body, want) || !strings.Contains(body, w.A4.String()) {
+					t.Errorf("body %q", body)
+				}
 			}
-			body := readAll(t, resp.Body)
-			resp.Body.Close()
-			if want := fmt.Sprintf("HTTP/%d.", version); !strings.HasPrefix(body, want) || !strings.Contains(body, w.A4.String()) {
-				t.Errorf("body %q", body)
-			}
+			tr.CloseIdleConnections()
 		}
-		tr.CloseIdleConnections()
-	}
+	})
 }
 
 // A server that is not there is a reset for the client, and 503 in the record.
 func TestNobodyListens(t *testing.T) {
-	w := newTwo(t)
-	w.client.wantRefused(t, at(w.B4, 4444))
-	w.server.waitLine(t, "direction=inbound", "stage=deliver", "status=503")
-	w.client.waitLine(t, "direction=outbound", "stage=tunnel", "503")
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.client.wantRefused(t, at(w.B4, 4444))
+		w.server.waitLine(t, "direction=inbound", "stage=deliver", "status=503")
+		w.client.waitLine(t, "direction=outbound", "stage=tunnel", "503")
+	})
 }
 
 // I2: a denied connection is not delivered, with or without a tunnel.
 // Conformance 23: a denied stream is answered with 401, and the record names the policy.
 func TestPolicy(t *testing.T) {
-	w := newTwo(t, mesh.Policy{Name: "no-8080", Namespace: "a", Scope: mesh.ScopeNamespace, Action: mesh.Deny, Rules: []mesh.Rule{{Match: mesh.Match{Ports: []uint16{8080}}}}})
-	w.server.serve(t, 8080, whoami)
-	w.server.serve(t, 8081, whoami)
-	if got := readAll(t, w.client.dial(t, at(w.B4, 8081))); got != w.A4.String() {
-		t.Errorf("allowed port: %q", got)
-	}
-	w.client.wantRefused(t, at(w.B4, 8080))
-	w.server.waitLine(t, "direction=inbound", "stage=policy", "status=401", "explicitly denied by: a/no-8080")
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, whoami)
+		w.server.serve(t, 8081, whoami)
+		if got := readAll(t, w.client.dial(t, at(w.B4, 8081))); got != w.A4.String() {
+			t.Errorf("allowed port: %q", got)
+		}
+		w.client.wantRefused(t, at(w.B4, 8080))
+		w.server.waitLine(t, "direction=inbound", "stage=policy", "status=401", "explicitly denied by: a/no-8080")
+	}, mesh.Policy{Name: "no-8080", Namespace: "a", Scope: mesh.ScopeNamespace, Action: mesh.Deny, Rules: []mesh.Rule{{Match: mesh.Match{Ports: []uint16{8080}}}}})
 }
 
 // A peer outside the mesh reaches the pod in plaintext, under the same policy.
@@ -246,39 +254,41 @@ func TestPassthrough(t *testing.T) {
 // Drain: an open connection may finish, and is cut at the deadline.
 // Conformance 98: cut at the deadline and not before.
 func TestDrainCutsAtTheDeadline(t *testing.T) {
-	w := newTwo(t)
-	w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
-	c := w.client.dial(t, at(w.B4, 8080))
-	fmt.Fprint(c, "x")
-	if _, err := c.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	begin := time.Now()
-	w.client.stop() // Drain is a second, and this connection would last for ever
-	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("read %v, want a reset", err)
-	}
-	if time.Since(begin) < time.Second {
-		t.Error("the connection was cut before the deadline")
-	}
-	w.client.waitLine(t, "direction=outbound", "connection drain")
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+		c := w.client.dial(t, at(w.B4, 8080))
+		fmt.Fprint(c, "x")
+		if _, err := c.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		w.client.stop() // Drain is a second, and this connection would last for ever
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("read %v, want a reset", err)
+		}
+		if time.Since(begin) < time.Second {
+			t.Error("the connection was cut before the deadline")
+		}
+		w.client.waitLine(t, "direction=outbound", "connection drain")
+	})
 }
 
 // Cut does not wait: the pod is gone.
 // Conformance 101: cut without a wait.
 func TestCutDoesNotWait(t *testing.T) {
-	w := newTwo(t)
-	w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
-	c := w.client.dial(t, at(w.B4, 8080))
-	fmt.Fprint(c, "x")
-	if _, err := c.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	w.client.work.Cut()
-	w.client.stop()
-	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("read %v, want a reset", err)
-	}
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+		c := w.client.dial(t, at(w.B4, 8080))
+		fmt.Fprint(c, "x")
+		if _, err := c.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		w.client.work.Cut()
+		w.client.stop()
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("read %v, want a reset", err)
+		}
+	})
 }
 
 // Conformance 106: from a pod, over its own address, loopback, and its peer's.

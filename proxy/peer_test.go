@@ -17,11 +17,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 	"github.com/vishvananda/netlink"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/identity/ca"
 	"github.com/bulkhead-mesh/bulkhead/identity/issuer"
+	"github.com/bulkhead-mesh/bulkhead/proxy/h3"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
@@ -73,9 +76,48 @@ func (w *two) handshake(t *testing.T, certs ...tls.Certificate) (*tls.Conn, erro
 	return c, c.HandshakeContext(ctx)
 }
 
-// request sends one request over a fresh tunnel and returns the response.
-func (w *two) request(t *testing.T, method, authority string, body io.Reader, cert tls.Certificate) (*http.Response, error) {
+// handshakeQUIC is handshake over QUIC.
+func (w *two) handshakeQUIC(t *testing.T, certs ...tls.Certificate) (*quic.Conn, error) {
 	t.Helper()
+	pc, err := w.A.ListenUDP(0, redirect.MarkProxy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &quic.Transport{Conn: pc}
+	t.Cleanup(func() { q.Close(); pc.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	config := &tls.Config{Certificates: certs, InsecureSkipVerify: true, NextProtos: []string{h3.NextProto}}
+	return q.Dial(ctx, net.UDPAddrFromAddrPort(at(w.B4, redirect.HBONEPort)), config, nil)
+}
+
+// greeted returns nil when the server pod lets a tunnel in: then it speaks first.
+func (w *two) greeted(t *testing.T, certs ...tls.Certificate) error {
+	t.Helper()
+	if !w.quic {
+		c, err := w.handshake(t, certs...)
+		if err == nil {
+			_, err = c.Read(make([]byte, 1)) // the alert
+		}
+		return err
+	}
+	c, err := w.handshakeQUIC(t, certs...)
+	if err == nil {
+		_, err = c.AcceptUniStream(t.Context())
+	}
+	return err
+}
+
+// foreign is a fresh tunnel of somebody else's to the server pod, over the world's transport: net/http's or quic-go's.
+func (w *two) foreign(t *testing.T, cert tls.Certificate) (http.RoundTripper, error) {
+	t.Helper()
+	if w.quic {
+		c, err := w.handshakeQUIC(t, cert)
+		if err != nil {
+			return nil, err
+		}
+		return new(http3.Transport).NewClientConn(c), nil
+	}
 	c, err := w.handshake(t, cert)
 	if err != nil {
 		return nil, err
@@ -84,6 +126,16 @@ func (w *two) request(t *testing.T, method, authority string, body io.Reader, ce
 	h2.SetHTTP2(true)
 	tr := &http.Transport{Protocols: h2, DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
 	t.Cleanup(tr.CloseIdleConnections)
+	return tr, nil
+}
+
+// request sends one request over such a tunnel and returns the response.
+func (w *two) request(t *testing.T, method, authority string, body io.Reader, cert tls.Certificate) (*http.Response, error) {
+	t.Helper()
+	tr, err := w.foreign(t, cert)
+	if err != nil {
+		return nil, err
+	}
 	r := &http.Request{Method: method, URL: &url.URL{Scheme: "https", Host: at(w.B4, 8080).String()}, Host: authority, Header: http.Header{}}
 	if body != nil {
 		r.Body = io.NopCloser(body)
@@ -95,64 +147,66 @@ func (w *two) request(t *testing.T, method, authority string, body io.Reader, ce
 // Conformance 22: the port of a hostname becomes the endpoint's.
 // Conformance 24: the answer carries baggage.
 func TestAForeignPeerIsServed(t *testing.T) {
-	w := newTwo(t)
-	w.server.serve(t, 8080, func(c *net.TCPConn) {
-		b, _ := io.ReadAll(c)
-		fmt.Fprintf(c, "%s said %s", c.RemoteAddr().(*net.TCPAddr).IP, b)
-	})
-	for _, authority := range []string{at(w.B4, 8080).String(), "server.a.svc.cluster.local:80"} {
-		t.Run(authority, func(t *testing.T) {
-			resp, err := w.request(t, http.MethodConnect, authority, strings.NewReader("hello"), w.svid(t, w.client.workload.Identity))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			if got := readAll(t, resp.Body); resp.StatusCode != 200 || got != w.A4.String()+" said hello" {
-				t.Errorf("status %d, body %q", resp.StatusCode, got)
-			}
-			if resp.Header.Get("baggage") == "" {
-				t.Error("no baggage in the answer")
-			}
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, func(c *net.TCPConn) {
+			b, _ := io.ReadAll(c)
+			fmt.Fprintf(c, "%s said %s", c.RemoteAddr().(*net.TCPAddr).IP, b)
 		})
-	}
+		for _, authority := range []string{at(w.B4, 8080).String(), "server.a.svc.cluster.local:80"} {
+			t.Run(authority, func(t *testing.T) {
+				resp, err := w.request(t, http.MethodConnect, authority, strings.NewReader("hello"), w.svid(t, w.client.workload.Identity))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer resp.Body.Close()
+				if got := readAll(t, resp.Body); resp.StatusCode != 200 || got != w.A4.String()+" said hello" {
+					t.Errorf("status %d, body %q", resp.StatusCode, got)
+				}
+				if resp.Header.Get("baggage") == "" {
+					t.Error("no baggage in the answer")
+				}
+			})
+		}
+	})
 }
 
 // Answers as ztunnel gives them, and a record that says why.
 func TestAForeignPeerIsRefused(t *testing.T) {
-	w := newTwo(t)
-	w.server.serve(t, 8080, whoami)
-	cert := w.svid(t, w.client.workload.Identity)
-	for _, c := range []struct {
-		name, method, authority string
-		status                  int
-		words                   []string
-	}{
-		// Conformance 20: what is no CONNECT, or has no authority, is answered with 400.
-		{"a GET", http.MethodGet, at(w.B4, 8080).String(), 400, []string{"stage=connect", "is not CONNECT"}},
-		{"a bad authority", http.MethodConnect, "10.0.0.1:http", 400, []string{"stage=connect"}},
-		{"no port", http.MethodConnect, w.B4.String(), 400, []string{"stage=connect"}},
-		// Conformance 21: the address of somebody else.
-		{"not the pod's address", http.MethodConnect, "10.77.0.77:8080", 400, []string{"stage=resolve", "ip mismatch"}},
-		// Conformance 106: through a tunnel the proxy's own ports are answered with 503.
-		{"the proxy's outbound port", http.MethodConnect, at(w.B4, 15001).String(), 503, []string{"stage=resolve", "recursive"}},
-		{"the proxy's HBONE port", http.MethodConnect, at(w.B4, 15008).String(), 503, []string{"stage=resolve", "recursive"}},
-		{"a name that is not the pod's", http.MethodConnect, "other.a.svc.cluster.local:80", 503, []string{"stage=resolve", "not a service of this workload"}},
-		// Conformance 22: a port that the service lacks is answered with 503.
-		{"a port that the service lacks", http.MethodConnect, "server.a.svc.cluster.local:81", 503, []string{"stage=resolve", "has no port 81"}},
-		{"nobody listens", http.MethodConnect, at(w.B4, 4444).String(), 503, []string{"stage=deliver", "refused"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			resp, err := w.request(t, c.method, c.authority, nil, cert)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp.Body.Close()
-			if resp.StatusCode != c.status {
-				t.Errorf("status %d, want %d", resp.StatusCode, c.status)
-			}
-			w.server.waitLine(t, append(c.words, fmt.Sprintf("status=%d", c.status))...)
-		})
-	}
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, whoami)
+		cert := w.svid(t, w.client.workload.Identity)
+		for _, c := range []struct {
+			name, method, authority string
+			status                  int
+			words                   []string
+		}{
+			// Conformance 20: what is no CONNECT, or has no authority, is answered with 400.
+			{"a GET", http.MethodGet, at(w.B4, 8080).String(), 400, []string{"stage=connect", "is not CONNECT"}},
+			{"a bad authority", http.MethodConnect, "10.0.0.1:http", 400, []string{"stage=connect"}},
+			{"no port", http.MethodConnect, w.B4.String(), 400, []string{"stage=connect"}},
+			// Conformance 21: the address of somebody else.
+			{"not the pod's address", http.MethodConnect, "10.77.0.77:8080", 400, []string{"stage=resolve", "ip mismatch"}},
+			// Conformance 106: through a tunnel the proxy's own ports are answered with 503.
+			{"the proxy's outbound port", http.MethodConnect, at(w.B4, 15001).String(), 503, []string{"stage=resolve", "recursive"}},
+			{"the proxy's HBONE port", http.MethodConnect, at(w.B4, 15008).String(), 503, []string{"stage=resolve", "recursive"}},
+			{"a name that is not the pod's", http.MethodConnect, "other.a.svc.cluster.local:80", 503, []string{"stage=resolve", "not a service of this workload"}},
+			// Conformance 22: a port that the service lacks is answered with 503.
+			{"a port that the service lacks", http.MethodConnect, "server.a.svc.cluster.local:81", 503, []string{"stage=resolve", "has no port 81"}},
+			{"nobody listens", http.MethodConnect, at(w.B4, 4444).String(), 503, []string{"stage=deliver", "refused"}},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				resp, err := w.request(t, c.method, c.authority, nil, cert)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if resp.StatusCode != c.status {
+					t.Errorf("status %d, want %d", resp.StatusCode, c.status)
+				}
+				w.server.waitLine(t, append(c.words, fmt.Sprintf("status=%d", c.status))...)
+			})
+		}
+	})
 }
 
 // expired is an SVID that the test's CA really signed, two hours ago.
@@ -206,29 +260,26 @@ func forge(t *testing.T, id string, notAfter time.Time, signer *x509.Certificate
 }
 
 func TestAForeignPeerWithoutAGoodSVIDIsRefused(t *testing.T) {
-	w := newTwo(t)
-	w.server.serve(t, 8080, whoami)
-	for _, c := range []struct {
-		name  string
-		certs []tls.Certificate
-		words []string
-	}{
-		{"no certificate", nil, []string{"stage=verify", "certificate"}},
-		{"signed by nobody we know", []tls.Certificate{forge(t, "spiffe://cluster.local/ns/a/sa/client", time.Now().Add(time.Hour), nil, nil)}, []string{"stage=verify"}},
-		// Conformance 29: an expired SVID of a client is refused.
-		{"an SVID of our CA that has expired", []tls.Certificate{w.expired(t)}, []string{"stage=verify", "expired"}},
-		// Conformance 28: a client of another trust domain is refused, and the record says at which stage.
-		{"another trust domain", []tls.Certificate{forge(t, "spiffe://evil.example/ns/a/sa/client", time.Now().Add(time.Hour), nil, nil)}, []string{"stage=verify"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			conn, err := w.handshake(t, c.certs...)
-			if err == nil {
-				_, err = conn.Read(make([]byte, 1)) // the alert
-			}
-			if err == nil {
-				t.Error("a tunnel without a good SVID was let in")
-			}
-			w.server.waitLine(t, append(c.words, "direction=inbound", "level=ERROR")...)
-		})
-	}
+	eachTransport(t, func(t *testing.T, w *two) {
+		w.server.serve(t, 8080, whoami)
+		for _, c := range []struct {
+			name  string
+			certs []tls.Certificate
+			words []string
+		}{
+			{"no certificate", nil, []string{"stage=verify", "certificate"}},
+			{"signed by nobody we know", []tls.Certificate{forge(t, "spiffe://cluster.local/ns/a/sa/client", time.Now().Add(time.Hour), nil, nil)}, []string{"stage=verify"}},
+			// Conformance 29: an expired SVID of a client is refused.
+			{"an SVID of our CA that has expired", []tls.Certificate{w.expired(t)}, []string{"stage=verify", "expired"}},
+			// Conformance 28: a client of another trust domain is refused, and the record says at which stage.
+			{"another trust domain", []tls.Certificate{forge(t, "spiffe://evil.example/ns/a/sa/client", time.Now().Add(time.Hour), nil, nil)}, []string{"stage=verify"}},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				if w.greeted(t, c.certs...) == nil {
+					t.Error("a tunnel without a good SVID was let in")
+				}
+				w.server.waitLine(t, append(c.words, "direction=inbound", "level=ERROR")...)
+			})
+		}
+	})
 }

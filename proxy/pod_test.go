@@ -47,6 +47,7 @@ type two struct {
 	impostor identity.ID // they have this identity and not their own
 	quic     bool        // they have it beside TCP
 	h3       h3.Options  // of that
+	met      bool        // see meet
 }
 
 // pod is one workload with its data path in this process.
@@ -58,6 +59,7 @@ type pod struct {
 	source   identity.Source
 	sink     *telemetry.Sink
 	stop     func() // ends the data path and waits for it
+	udp      func() // closes its UDP socket
 }
 
 // lockedBuffer collects log lines of many goroutines.
@@ -148,10 +150,12 @@ func (w *two) prepare(t testing.TB, uid string, ns *netns.Namespace, a *budget.A
 		t.Fatalf("no workload %s", uid)
 	}
 	p := &pod{ns: ns, workload: workload, lines: &lockedBuffer{}}
+	var datagrams proxy.Datagrams
+	datagrams, p.udp = w.datagrams(t, ns, a)
 	p.source = w.issue(t, cmp.Or(w.impostor, workload.Identity))
 	p.sink = telemetry.NewSink(slog.NewTextHandler(p.lines, nil))
 	p.work = proxy.New(proxy.Config{
-		Datagrams: w.datagrams(t, ns),
+		Datagrams: datagrams,
 		Workload:  workload, View: proxy.View{Policies: w.snapshot.Policies(workload), Services: w.snapshot.Services(uid)},
 		Ports: redirect.NodePorts, Netns: ns, Source: p.source, Resolver: resolver{w.snapshot, uid}, Transport: h2.New(h2.Options{Account: a}), Account: a, Tunnels: w.tunnels,
 		Sink: p.sink, Counters: &telemetry.Counters{}, Log: slog.New(slog.NewTextHandler(p.lines, nil)), Drain: w.drain,
@@ -175,6 +179,7 @@ func (p *pod) run(t testing.TB, ctx context.Context, l proxy.Listeners) {
 			t.Errorf("%s: Run: %v", p.workload.UID, err)
 		}
 		p.sink.Close()
+		p.udp()
 	})
 	t.Cleanup(func() {
 		p.stop()
@@ -184,18 +189,21 @@ func (p *pod) run(t testing.TB, ctx context.Context, l proxy.Listeners) {
 	})
 }
 
-// datagrams is a pod's QUIC, if it is to have any.
-func (w *two) datagrams(t testing.TB, ns *netns.Namespace) proxy.Datagrams {
+// datagrams is a pod's QUIC, if it is to have any, and what closes its socket.
+func (w *two) datagrams(t testing.TB, ns *netns.Namespace, a *budget.Account) (proxy.Datagrams, func()) {
 	t.Helper()
 	if !w.quic {
-		return nil
+		return nil, func() {}
 	}
 	pc, err := ns.ListenUDP(redirect.HBONEPort, redirect.MarkProxy)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { pc.Close() })
-	return h3.New(w.h3).On(pc, h3.Socket{})
+	o := w.h3
+	if a != nil {
+		o.Account = a
+	}
+	return h3.New(o).On(pc, h3.Socket{}), func() { pc.Close() }
 }
 
 // issue makes an identity's SVIDs with the test's CA until the test ends.
@@ -297,16 +305,22 @@ func (p *pod) wantRefused(t *testing.T, to netip.AddrPort) {
 // waitLine returns when a log line of the pod contains all of the words.
 func (p *pod) waitLine(t *testing.T, words ...string) string {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) {
-		for line := range bytes.Lines([]byte(p.lines.String())) {
-			if containsAll(string(line), words) {
-				return string(line)
-			}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if line := p.line(words); line != "" {
+			return line
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 	t.Fatalf("no access line with %q in:\n%s", words, p.lines)
+	return ""
+}
+
+// line is the first of the pod's log that contains all of the words; "" is none.
+func (p *pod) line(words []string) string {
+	for line := range bytes.Lines([]byte(p.lines.String())) {
+		if containsAll(string(line), words) {
+			return string(line)
+		}
+	}
 	return ""
 }
 
