@@ -6,11 +6,11 @@ import (
 )
 
 // The whole path of a byte on one machine: application, relay, tunnel, relay,
-// application. Figures hold as ratios between the two paths.
+// application. Figures hold as ratios between the paths.
 func BenchmarkRelayBulk(b *testing.B) {
-	for _, name := range []string{"direct", "chain"} {
+	for _, name := range []string{"direct", "http2", "quic"} {
 		b.Run(name, func(b *testing.B) {
-			client, server := newPath(b, name == "chain").ends()
+			client, server := newPath(b, name).ends()
 			chunk := make([]byte, 1<<20)
 			go io.Copy(io.Discard, struct{ io.Reader }{server})
 			b.SetBytes(int64(len(chunk)))
@@ -24,9 +24,9 @@ func BenchmarkRelayBulk(b *testing.B) {
 }
 
 func BenchmarkRelayEcho(b *testing.B) {
-	for _, name := range []string{"direct", "chain"} {
+	for _, name := range []string{"direct", "http2", "quic"} {
 		b.Run(name, func(b *testing.B) {
-			client, server := newPath(b, name == "chain").ends()
+			client, server := newPath(b, name).ends()
 			go io.Copy(server, struct{ io.Reader }{server})
 			msg := make([]byte, 64)
 			for b.Loop() {

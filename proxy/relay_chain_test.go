@@ -19,6 +19,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/cork"
 	"github.com/bulkhead-mesh/bulkhead/proxy/h2"
+	"github.com/bulkhead-mesh/bulkhead/proxy/h3"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hbone"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
@@ -31,16 +32,19 @@ const relayHang = 60 * time.Second
 // one accepts at the other.
 //
 //	direct: app ── TCP ── Relay ── TCP ── app
-//	chain:  app ── TCP ── Relay ── h2 stream in TLS ── Relay ── TCP ── app
+//	http2:  app ── TCP ── Relay ── h2 stream in TLS ── Relay ── TCP ── app
+//	quic:   app ── TCP ── Relay ── h3 stream ── Relay ── TCP ── app
 type path struct {
-	t       testing.TB
-	entry   *net.TCPListener
-	server  *net.TCPListener // of the accepting application
-	pool    *tunnel.Pool     // nil when direct
-	inbound *net.TCPListener // ditto
-	ctx     context.Context  // of all relays
-	cut     context.CancelFunc
-	all     sync.WaitGroup
+	t          testing.TB
+	entry      *net.TCPListener
+	server     *net.TCPListener // of the accepting application
+	pool       *tunnel.Pool     // nil when direct
+	inbound    *net.TCPListener // over HTTP/2
+	near, far  *datagrams       // over QUIC: where tunnels are dialled from, and accepted
+	cutTunnels context.CancelFunc
+	ctx        context.Context // of all relays
+	cut        context.CancelFunc
+	all        sync.WaitGroup
 
 	made int // by ends
 
@@ -50,22 +54,36 @@ type path struct {
 	tunnels []net.Conn // of the accepting end
 }
 
-// eachPath runs a test over both.
+// eachPath runs a test over all three.
 func eachPath(t *testing.T, f func(t *testing.T, p *path)) {
-	t.Run("direct", func(t *testing.T) { f(t, newPath(t, false)) })
-	t.Run("chain", func(t *testing.T) { f(t, newPath(t, true)) })
+	t.Run("direct", func(t *testing.T) { f(t, newPath(t, "direct")) })
+	eachTunnel(t, f)
+}
+
+// eachTunnel runs a test over both transports.
+func eachTunnel(t *testing.T, f func(t *testing.T, p *path)) {
+	for _, over := range []string{"http2", "quic"} {
+		t.Run(over, func(t *testing.T) { f(t, newPath(t, over)) })
+	}
 }
 
 // newPath makes a path that leaves neither descriptor nor goroutine behind, or
 // fails its test; goroutines are counted by TestMain.
-func newPath(t testing.TB, tunnelled bool) *path {
+func newPath(t testing.TB, over string) *path {
 	before := descriptors(t)
 	p := &path{t: t, entry: listenLoopback(t), server: listenLoopback(t)}
 	p.ctx, p.cut = context.WithCancel(context.Background())
-	if tunnelled {
+	switch over {
+	case "http2":
 		p.inbound = listenLoopback(t)
 		p.all.Go(p.serveInbound)
 		p.pool = tunnel.NewPool(p.dialTunnel, tunnel.PoolOptions{})
+	case "quic":
+		p.near, p.far = loopbackDatagrams(t), loopbackDatagrams(t)
+		var cut context.Context
+		cut, p.cutTunnels = context.WithCancel(context.Background())
+		p.all.Go(func() { p.serveDatagrams(cut) })
+		p.pool = tunnel.NewPool(p.dialDatagrams, tunnel.PoolOptions{})
 	}
 	p.all.Go(p.serveEntry)
 	t.Cleanup(func() {
@@ -80,9 +98,18 @@ func (p *path) close() {
 	p.entry.Close()
 	if p.pool != nil {
 		p.pool.Close()
+	}
+	if p.inbound != nil {
 		p.inbound.Close()
 	}
+	if p.far != nil {
+		p.cutTunnels()
+	}
 	p.all.Wait()
+	if p.far != nil {
+		p.near.close()
+		p.far.close()
+	}
 	p.server.Close()
 }
 
@@ -119,12 +146,18 @@ func (p *path) next() (Leg, error) {
 		return p.dialServer()
 	}
 	dst := p.server.Addr().(*net.TCPAddr).AddrPort()
-	key := tunnel.Key{Address: p.inbound.Addr().(*net.TCPAddr).AddrPort()}
-	s, _, err := p.pool.Open(p.ctx, key, hbone.Connect(hbone.FromAddrPort(dst), hbone.Header{}))
+	s, _, err := p.pool.Open(p.ctx, p.key(), hbone.Connect(hbone.FromAddrPort(dst), hbone.Header{}))
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+func (p *path) key() tunnel.Key {
+	if p.far != nil {
+		return tunnel.Key{Address: p.far.LocalAddr().(*net.UDPAddr).AddrPort()}
+	}
+	return tunnel.Key{Address: p.inbound.Addr().(*net.TCPAddr).AddrPort()}
 }
 
 func (p *path) dialServer() (Leg, error) {
@@ -170,9 +203,49 @@ func (p *path) serveInbound() {
 	}
 }
 
-// crash is what a SIGKILL of the accepting proxy does to its tunnels, while its
-// listening socket stays open.
+// datagrams is one end's UDP socket.
+type datagrams struct {
+	*net.UDPConn
+	*h3.Endpoint
+}
+
+func loopbackDatagrams(t testing.TB) *datagrams {
+	t.Helper()
+	pc, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &datagrams{pc, h3.New(h3.Options{}).On(pc, h3.Socket{})}
+}
+
+func (d *datagrams) close() {
+	d.Endpoint.Close()
+	d.UDPConn.Close()
+}
+
+func (p *path) dialDatagrams(ctx context.Context, k tunnel.Key) (tunnel.Tunnel, time.Time, error) {
+	made, _, err := p.near.Dial(ctx, k.Address, &tls.Config{InsecureSkipVerify: true})
+	return made, time.Time{}, err
+}
+
+func (p *path) serveDatagrams(cut context.Context) {
+	config := &tls.Config{Certificates: []tls.Certificate{selfSigned(p.t)}}
+	begin := func(context.Context, netip.AddrPort, netip.AddrPort) error { return nil }
+	err := p.far.Serve(p.ctx, p.ctx, cut, config, begin, func(tunnel.Accepted) (tunnel.Served, error) {
+		return tunnel.Served{Handler: p.relayIn, Ended: func(error) {}}, nil
+	})
+	if err != nil {
+		p.t.Errorf("serve: %v", err)
+	}
+}
+
+// crash takes the tunnels away. Over HTTP/2 it is what a SIGKILL of the accepting proxy does to them, while its
+// listening socket stays open; over QUIC, where that would make no packet at all, they are cut.
 func (p *path) crash() {
+	if p.far != nil {
+		p.cutTunnels()
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.tunnels {
@@ -317,7 +390,7 @@ func TestRefusedCertificateFailsTheDial(t *testing.T) {
 // A peer that crashes and comes back: its old tunnels are dead, and the next
 // connections must not notice.
 func TestRecoveryAfterAPeerCrash(t *testing.T) {
-	p := newPath(t, true)
+	p := newPath(t, "http2") // over QUIC: see TestThePeerDied of package h3
 	for range 20 {
 		client, server := p.ends()
 		say(t, client, "x")

@@ -301,27 +301,28 @@ func standstill(t *testing.T, n *atomic.Int64) int64 {
 
 // A thousand at once, through tunnels of a hundred streams each.
 func TestRelayThousandStreams(t *testing.T) {
-	p := newPath(t, true)
-	const n = 1000
-	var apps sync.WaitGroup
-	apps.Go(func() { p.acceptMany(&apps, n) })
-	gate := make(chan struct{}) // all are open before the first may end
-	var open sync.WaitGroup
-	open.Add(n)
-	for seed := range uint64(n) {
-		apps.Go(func() {
-			if err := p.talk(seed, &open, gate); err != nil {
-				t.Errorf("stream %d: %v", seed, err)
-			}
-		})
-	}
-	open.Wait()
-	if s := p.pool.Stats(); s.Streams != n || s.Tunnels < n/100 || s.Tunnels > n/100+1 {
-		t.Errorf("%d streams in %d tunnels", s.Streams, s.Tunnels)
-	}
-	close(gate)
-	apps.Wait()
-	p.wantEnded(n, nil)
+	eachTunnel(t, func(t *testing.T, p *path) {
+		const n = 1000
+		var apps sync.WaitGroup
+		apps.Go(func() { p.acceptMany(&apps, n) })
+		gate := make(chan struct{}) // all are open before the first may end
+		var open sync.WaitGroup
+		open.Add(n)
+		for seed := range uint64(n) {
+			apps.Go(func() {
+				if err := p.talk(seed, &open, gate); err != nil {
+					t.Errorf("stream %d: %v", seed, err)
+				}
+			})
+		}
+		open.Wait()
+		if s := p.pool.Stats(); s.Streams != n || s.Tunnels < n/100 || s.Tunnels > n/100+1 {
+			t.Errorf("%d streams in %d tunnels", s.Streams, s.Tunnels)
+		}
+		close(gate)
+		apps.Wait()
+		p.wantEnded(n, nil)
+	})
 }
 
 const talkSize = 40_000
@@ -385,13 +386,14 @@ func TestRelayEndsWithItsContext(t *testing.T) {
 
 // The loss of a tunnel reaches both applications.
 func TestRelayTunnelLost(t *testing.T) {
-	p := newPath(t, true)
-	client, server := p.ends()
-	say(t, client, "x")
-	hearSome(t, server, "x")
-	p.pool.Close()
-	wantConnReset(t, client)
-	wantConnReset(t, server)
+	eachTunnel(t, func(t *testing.T, p *path) {
+		client, server := p.ends()
+		say(t, client, "x")
+		hearSome(t, server, "x")
+		p.pool.Close()
+		wantConnReset(t, client)
+		wantConnReset(t, server)
+	})
 }
 
 // The counts move while the connection is open.
@@ -416,7 +418,7 @@ func TestRelayCountsLive(t *testing.T) {
 
 // A RST whose error a write has taken must not look like a half-close to a read.
 func TestTCPLegReadsResetAfterWriteTookIt(t *testing.T) {
-	client, server := newPath(t, false).raw(t)
+	client, server := newPath(t, "direct").raw(t)
 	leg := TCPLeg(client)
 	reset(server)
 	await(t, "the RST", func() bool { _, err := leg.Write([]byte("x")); return err != nil })
