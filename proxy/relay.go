@@ -217,8 +217,13 @@ func copyHalf(from, to half, n *Count) error {
 	if err := to.CloseWrite(); err != nil {
 		return to.failed("close-write", err)
 	}
-	if b, ok := from.Leg.(interface{ AwaitBreak() error }); ok {
-		return from.failed("read", b.AwaitBreak())
+	b, ok := from.Leg.(interface{ AwaitBreak() error })
+	if !ok {
+		return nil
 	}
-	return nil
+	err := b.AwaitBreak()
+	if _, tcp := from.Leg.(*tcpLeg); !tcp && err != nil {
+		awaitTailOf(to)
+	}
+	return from.failed("read", err)
 }

@@ -64,8 +64,6 @@ func (f *forwarded) Ended(err error) {
 
 // Broke is what copyHalf learns from AwaitBreak. It has a goroutine of its own.
 func (f *forwarded) Broke(err error) {
-	if l, ok := f.to.Leg.(*tcpLeg); ok && l.halfClose.Load() {
-		awaitTail(l)
-	}
+	awaitTailOf(f.to)
 	f.relay.fail(f.from.failed("read", err))
 }

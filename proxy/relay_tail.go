@@ -38,6 +38,13 @@ func awaitTail(l *tcpLeg) {
 	}
 }
 
+// awaitTailOf is awaitTail for the leg that has got all of a stream which broke behind its end.
+func awaitTailOf(h half) {
+	if l, ok := h.Leg.(*tcpLeg); ok && l.halfClose.Load() {
+		awaitTail(l)
+	}
+}
+
 // nextLook is the pause after the next look. A peer that reads slowly does so for as long as it likes, as it does from any
 // connection; a thousand of them must not keep a cell busy that others share.
 func nextLook(pause time.Duration, sends bool) time.Duration {

@@ -1,6 +1,8 @@
 package h3
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -209,6 +211,19 @@ func (s *stream) CloseWrite() error {
 		s.finish()
 	}
 	return nil
+}
+
+// AwaitBreak blocks until the peer wants no more, or the tunnel is lost, which it returns, or until CloseWrite was called: for a
+// reader that has seen io.EOF. The FIN before it leaves the peer no way to reset but STOP_SENDING, which only writing
+// would tell.
+func (s *stream) AwaitBreak() error {
+	<-s.q.Context().Done()
+	var reset *quic.StreamError
+	err := context.Cause(s.q.Context())
+	if errors.Is(err, quic.ErrStreamClosed) || errors.As(err, &reset) && reset.ErrorCode == codeNo {
+		return nil
+	}
+	return s.failed(err)
 }
 
 // SetDeadline, SetReadDeadline and SetWriteDeadline: see tunnel.Stream.
