@@ -193,6 +193,7 @@ func TestHTTP(t *testing.T) {
 }
 
 // A server that is not there is a reset for the client, and 503 in the record.
+// Conformance 107: the records of both ends say why, and at which stage.
 func TestNobodyListens(t *testing.T) {
 	eachTransport(t, func(t *testing.T, w *two) {
 		w.client.wantRefused(t, at(w.B4, 4444))

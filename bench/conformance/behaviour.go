@@ -20,6 +20,7 @@ type behaviour struct {
 	number int
 	words  string
 	reason string // what is missing or why it is not here; empty if nothing
+	alone  string // why it is not tested over QUIC, though it is over HTTP/2; empty if it is
 }
 
 // parse reads groups. The numbers count from one without a gap, so that none can be left out silently.
@@ -39,11 +40,15 @@ func parse(text string) ([]group, error) {
 			return nil, fail("a behaviour stands below a heading (# A. Title)")
 		}
 		last := &all[len(all)-1]
-		if reason, ok := strings.CutPrefix(line, "  - "); ok {
-			if len(last.behaviours) == 0 || last.behaviours[len(last.behaviours)-1].reason != "" {
-				return nil, fail("a reason stands below its behaviour, and there is one of it")
+		if kind, why, ok := note(line); ok {
+			if len(last.behaviours) == 0 {
+				return nil, fail("a note stands below its behaviour")
 			}
-			last.behaviours[len(last.behaviours)-1].reason = reason
+			of := kind(&last.behaviours[len(last.behaviours)-1])
+			if *of != "" {
+				return nil, fail("there is one note of a kind")
+			}
+			*of = why
 			continue
 		}
 		number, words, _ := strings.Cut(line, " ")
@@ -54,4 +59,13 @@ func parse(text string) ([]group, error) {
 		last.behaviours = append(last.behaviours, behaviour{number: count, words: words})
 	}
 	return all, nil
+}
+
+// note is a line below a behaviour: where it goes, and what it says.
+func note(line string) (of func(*behaviour) *string, why string, ok bool) {
+	if why, ok = strings.CutPrefix(line, "  - "); ok {
+		return func(b *behaviour) *string { return &b.reason }, why, true
+	}
+	why, ok = strings.CutPrefix(line, "  not over QUIC: ")
+	return func(b *behaviour) *string { return &b.alone }, why, ok
 }

@@ -21,6 +21,11 @@
 //	12 A service without endpoints is an error and not passthrough.
 //	  - not built: …
 //
+// A test that runs one body over both transports has subtests named http2 and quic, at whatever depth; the table says which passed. Where
+// a behaviour is HTTP/2's alone, a line below it says why:
+//
+//	not over QUIC: …
+//
 // Every behaviour has a mark or such a line; one may have both. A test of this package says so, and that the table in
 // docs is the one of these marks. It cannot say that the results are today's: those are of the last make conformance.
 package main

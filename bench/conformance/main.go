@@ -43,7 +43,7 @@ func write(ctx context.Context, fresh, idle bool, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	results := map[test]string{}
+	results := map[test]result{}
 	if fresh || idle {
 		old, err := os.ReadFile(page)
 		if err != nil {
@@ -65,20 +65,20 @@ func write(ctx context.Context, fresh, idle bool, progress io.Writer) error {
 }
 
 // without lists the tests of the marks that have no result yet, each once.
-func without(all []mark, results map[test]string) []test {
+func without(all []mark, results map[test]result) []test {
 	var tests []test
 	for _, m := range all {
-		if results[m.test] == "" && !slices.Contains(tests, m.test) {
+		if results[m.test].ended == "" && !slices.Contains(tests, m.test) {
 			tests = append(tests, m.test)
 		}
 	}
 	return tests
 }
 
-func failures(all []mark, results map[test]string) error {
+func failures(all []mark, results map[test]result) error {
 	var failed []string
 	for _, m := range all {
-		if name := m.test.dir + " " + m.test.name; results[m.test] == "fail" && !slices.Contains(failed, name) {
+		if name := m.test.dir + " " + m.test.name; results[m.test].ended == "fail" && !slices.Contains(failed, name) {
 			failed = append(failed, name)
 		}
 	}

@@ -17,6 +17,15 @@ import (
 // notRun stands for a result that there is none of.
 const notRun = "not run"
 
+// result is how a test ended, and over which transports it ran.
+type result struct {
+	ended string // "pass", "fail" or "skip"
+	over  string // "http2", "quic" or both, with a comma; empty: no transport is told apart
+}
+
+// transports are names of subtests: what is in one of them ran over it. A transport's own package runs over nothing else.
+var transports = []struct{ name, dir string }{{"http2", "proxy/h2"}, {"quic", "proxy/h3"}}
+
 // event is what go test -json says; see cmd/test2json.
 type event struct {
 	Action  string
@@ -25,9 +34,9 @@ type event struct {
 	Elapsed float64
 }
 
-// run runs the tests, package by package, and keeps how each ended: "pass", "fail" or "skip".
-func run(ctx context.Context, tests []test, progress io.Writer) (map[test]string, error) {
-	results := map[test]string{}
+// run runs the tests, package by package.
+func run(ctx context.Context, tests []test, progress io.Writer) (map[test]result, error) {
+	results := map[test]result{}
 	for _, dir := range dirsOf(tests) {
 		var names []string
 		for _, t := range tests {
@@ -55,7 +64,7 @@ func dirsOf(tests []test) []string {
 	return slices.Compact(dirs)
 }
 
-func runPackage(ctx context.Context, dir string, names []string, results map[test]string) error {
+func runPackage(ctx context.Context, dir string, names []string, results map[test]result) error {
 	c := exec.CommandContext(ctx, "go", "test", "-json", "-count=1", "-timeout=15m", "-run", "^("+strings.Join(names, "|")+")$", "./"+dir)
 	// An interrupt, not a kill: tests that have processes of their own end them.
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGINT) }
@@ -72,7 +81,7 @@ func runPackage(ctx context.Context, dir string, names []string, results map[tes
 	// A failed test is a result and no error; that nothing could be built is one.
 	ended := c.Wait()
 	for _, name := range names {
-		if results[test{dir, name}] == "" {
+		if results[test{dir, name}].ended == "" {
 			return fmt.Errorf("%s has no result: %w\n%s", name, first(ctx.Err(), read, ended), said)
 		}
 	}
@@ -89,8 +98,9 @@ func first(errs ...error) error {
 }
 
 // readEvents returns what was said beside the tests: the reason when nothing ran.
-func readEvents(r io.Reader, dir string, results map[test]string) (string, error) {
+func readEvents(r io.Reader, dir string, results map[test]result) (string, error) {
 	var said strings.Builder
+	passed := map[string][]string{} // the names of a test's subtests
 	for d := json.NewDecoder(r); ; {
 		var e event
 		if err := d.Decode(&e); errors.Is(err, io.EOF) {
@@ -103,8 +113,25 @@ func readEvents(r io.Reader, dir string, results map[test]string) (string, error
 			said.WriteString(e.Output)
 		case e.Action == "build-output":
 			said.WriteString(e.Output)
-		case e.Test != "" && !strings.Contains(e.Test, "/") && (e.Action == "pass" || e.Action == "fail" || e.Action == "skip"):
-			results[test{dir, e.Test}] = e.Action
+		case e.Test != "" && (e.Action == "pass" || e.Action == "fail" || e.Action == "skip"):
+			name, within, isSub := strings.Cut(e.Test, "/")
+			switch {
+			case !isSub:
+				results[test{dir, name}] = result{e.Action, overOf(dir, passed[name])}
+			case e.Action == "pass":
+				passed[name] = append(passed[name], strings.Split(within, "/")...)
+			}
 		}
 	}
+}
+
+// overOf picks the transports among the names of subtests.
+func overOf(dir string, names []string) string {
+	var over []string
+	for _, t := range transports {
+		if t.dir == dir || slices.Contains(names, t.name) {
+			over = append(over, t.name)
+		}
+	}
+	return strings.Join(over, ", ")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -10,20 +11,21 @@ import (
 const preface = `# Conformance
 
 What a peer of Istio's ztunnel does, counted through, and the tests of Bulkhead that show it. This page is made by ` + "`make conformance`" + `
-from lines above the tests (` + "`// Conformance 62: deny before allow.`" + `) and from the results of those tests; what is missing, or does not apply, says why.
+from lines above the tests (` + "`// Conformance 62: deny before allow.`" + `) and from the results of those tests; what is missing, or does not apply, says why. *Over* names the transports of a test that tells them apart: where there
+are two, one test body ran over both, and the records of its connections said that QUIC carried them.
 Do not edit it: [bench/conformance](../bench/conformance/doc.go) says how.
 `
 
 // render writes the page. A test without a result is "not run".
-func render(groups []group, all []mark, results map[test]string) string {
+func render(groups []group, all []mark, results map[test]result) string {
 	var b strings.Builder
 	b.WriteString(preface)
 	fmt.Fprintf(&b, "\n%s\n", summary(groups, all))
 	for _, g := range groups {
-		fmt.Fprintf(&b, "\n## %s\n\n| | behaviour | shown by | result |\n|--:|---|---|---|\n", g.title)
+		fmt.Fprintf(&b, "\n## %s\n\n| | behaviour | shown by | over | result |\n|--:|---|---|---|---|\n", g.title)
 		for _, h := range g.behaviours {
-			shown, result := shownBy(h, all, results)
-			fmt.Fprintf(&b, "| %d | %s | %s | %s |\n", h.number, cell(h.words), shown, result)
+			shown, over, ended := shownBy(h, all, results)
+			fmt.Fprintf(&b, "| %d | %s | %s | %s | %s |\n", h.number, cell(h.words), shown, over, ended)
 		}
 	}
 	return b.String()
@@ -40,41 +42,43 @@ func summary(groups []group, all []mark) string {
 	return fmt.Sprintf("%d of %d behaviours are shown by %d tests; of the others the table says why not.", len(shown), total, len(tests))
 }
 
-// shownBy has a line for each mark, in both columns, and one for the reason.
-func shownBy(h behaviour, all []mark, results map[test]string) (shown, result string) {
-	var left, right []string
+// shownBy has a line for each mark, in each column, and one for each note.
+func shownBy(h behaviour, all []mark, results map[test]result) (shown, over, ended string) {
+	var left, middle, right []string
+	add := func(l, m, r string) { left, middle, right = append(left, l), append(middle, m), append(right, r) }
 	for _, m := range all {
-		if m.number != h.number {
-			continue
+		if m.number == h.number {
+			r := results[m.test]
+			add(fmt.Sprintf("[%s](../%s) in %s: %s", m.test.name, m.file, m.test.dir, cell(m.words)), cmp.Or(r.over, none), cmp.Or(r.ended, notRun))
 		}
-		r := results[m.test]
-		if r == "" {
-			r = notRun
-		}
-		left = append(left, fmt.Sprintf("[%s](../%s) in %s: %s", m.test.name, m.file, m.test.dir, cell(m.words)))
-		right = append(right, r)
 	}
 	if h.reason != "" {
-		left, right = append(left, cell(h.reason)), append(right, "–")
+		add(cell(h.reason), none, none)
 	}
-	return strings.Join(left, "<br>"), strings.Join(right, "<br>")
+	if h.alone != "" {
+		add("not over QUIC: "+cell(h.alone), none, none)
+	}
+	return strings.Join(left, "<br>"), strings.Join(middle, "<br>"), strings.Join(right, "<br>")
 }
+
+// none fills what is empty.
+const none = "–"
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
 var (
-	row  = regexp.MustCompile(`(?m)^\| [0-9]+ \| .* \| (.*) \| ([^|]*) \|$`)
+	row  = regexp.MustCompile(`(?m)^\| [0-9]+ \| .* \| (.*) \| ([^|]*) \| ([^|]*) \|$`)
 	link = regexp.MustCompile(`^\[(\w+)\]\(\.\./([^)]+)\)`)
 )
 
 // resultsIn reads back what render wrote.
-func resultsIn(page string) map[test]string {
-	results := map[test]string{}
+func resultsIn(page string) map[test]result {
+	results := map[test]result{}
 	for _, r := range row.FindAllStringSubmatch(page, -1) {
-		right := strings.Split(r[2], "<br>")
+		over, ended := strings.Split(r[2], "<br>"), strings.Split(r[3], "<br>")
 		for i, line := range strings.Split(r[1], "<br>") {
-			if l := link.FindStringSubmatch(line); l != nil && i < len(right) && right[i] != notRun {
-				results[test{path.Dir(l[2]), l[1]}] = right[i]
+			if l := link.FindStringSubmatch(line); l != nil && i < min(len(over), len(ended)) && ended[i] != notRun {
+				results[test{path.Dir(l[2]), l[1]}] = result{ended[i], strings.TrimSuffix(over[i], none)}
 			}
 		}
 	}

@@ -57,6 +57,7 @@ func TestHTTP3Client(t *testing.T) {
 }
 
 // TestHTTP3Server: a server that is not ours.
+// Conformance 6: a server on quic-go's http3 gets a CONNECT with the address as authority.
 func TestHTTP3Server(t *testing.T) {
 	cq, sq, _ := loopback(t, Options{})
 	server := &http3.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -113,6 +114,7 @@ func echo(in tunnel.Incoming) {
 var target = hbone.Head{Method: hbone.MethodConnect, RawAuthority: "10.0.0.1:80", Header: hbone.Header{Traceparent: hbone.NewTraceparent()}}
 
 // TestGoAwayOfTheOtherKind: a foreign server that shuts down says GOAWAY, and the pool hears it.
+// Conformance 53: after the GOAWAY of a server on quic-go's http3 the open stream goes on to its end.
 func TestGoAwayOfTheOtherKind(t *testing.T) {
 	cq, sq, _ := loopback(t, Options{})
 	server := &http3.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -128,6 +128,8 @@ func pair(t testing.TB, o Options, h tunnel.Handler) (tn tunnel.Tunnel, s *serve
 }
 
 // TestContract: what package tunnel promises of every transport.
+// Conformance 49: many streams share a tunnel.
+// Conformance 97: when the accepting end leaves, open streams end by themselves.
 func TestContract(t *testing.T) {
 	contract.Test(t, func(t *testing.T, h tunnel.Handler, g contract.Given) (tunnel.Tunnel, func(), func()) {
 		tn, s, from := pair(t, Options{OnPanic: g.OnPanic, Account: g.Account}, h)
