@@ -342,7 +342,7 @@ func TestCaptureOfTheOwnNamespace(t *testing.T) {
 	if err := Verify(own, sidecar); err != nil {
 		t.Error(err)
 	}
-	if n, err := Captured(own); n != 0 || err != nil {
+	if n, err := captured(own); n != 0 || err != nil {
 		t.Errorf("%d connections are captured: %v", n, err)
 	}
 	if err := Remove(t.Context(), own); err != nil {
@@ -378,7 +378,7 @@ func BenchmarkInstall(b *testing.B) {
 func BenchmarkCaptured(b *testing.B) {
 	p := sandbox.NewPair(b)
 	for b.Loop() {
-		if _, err := Captured(p.A); err != nil {
+		if _, err := captured(p.A); err != nil {
 			b.Fatal(err)
 		}
 	}

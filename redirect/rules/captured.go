@@ -8,22 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/redirect"
-	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
-
-// Captured returns how many captured connections are open in the pod: outbound
-// ones, deliveries to the application, connections to the proxy's
-// listeners, tunnels among them, and those in plaintext that had to get another
-// source port beside a delivery.
-func Captured(n *netns.Namespace) (int, error) {
-	k, err := openKernel(n)
-	if err != nil {
-		return 0, err
-	}
-	defer k.close()
-	open, err := k.captured()
-	return len(open), err
-}
 
 // A capture is one captured connection, by the sockets of its two ends as far
 // as they are in this namespace. The end that dialled comes first.

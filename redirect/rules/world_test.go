@@ -185,7 +185,7 @@ func (w *world) originalDst(c *net.TCPConn) netip.AddrPort {
 
 func (w *world) captured(want int) {
 	w.Helper()
-	n, err := Captured(w.A)
+	n, err := captured(w.A)
 	w.must(err)
 	if n != want {
 		w.Errorf("%d connections are captured, want %d", n, want)
@@ -195,4 +195,18 @@ func (w *world) captured(want int) {
 func peerOf(c *net.TCPConn) netip.AddrPort {
 	ap := c.RemoteAddr().(*net.TCPAddr).AddrPort()
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// captured returns how many captured connections are open in the pod: outbound
+// ones, deliveries to the application, connections to the proxy's
+// listeners, tunnels among them, and those in plaintext that had to get another
+// source port beside a delivery.
+func captured(n *netns.Namespace) (int, error) {
+	k, err := openKernel(n)
+	if err != nil {
+		return 0, err
+	}
+	defer k.close()
+	open, err := k.captured()
+	return len(open), err
 }

@@ -66,7 +66,7 @@ func TestRemoveWaitsForWhatNATHasMoved(t *testing.T) {
 		}
 		delivery.Close()
 		w.until("only what NAT has moved is left", func() bool {
-			n, err := Captured(w.A)
+			n, err := captured(w.A)
 			w.must(err)
 			return n == 1
 		})
