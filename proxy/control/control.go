@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -147,7 +148,7 @@ func (c *Control) listen() ([]served, error) {
 		}
 		return nil, err
 	}
-	return append(all, served{socket, c.server()}), nil
+	return append(all, served{netutil.LimitListener(socket, maxConns), c.server()}), nil // who may connect is its mode's
 }
 
 func (c *Control) listenTCP() (served, error) {
@@ -162,7 +163,7 @@ func (c *Control) listenTCP() (served, error) {
 	if err != nil {
 		return served{}, fmt.Errorf("control: address: %w", err)
 	}
-	return served{l, c.server(grpc.Creds(credentials.NewTLS(c.ca.Serving(host))))}, nil
+	return served{newDoor(l, usual, c.log), c.server(grpc.Creds(credentials.NewTLS(c.ca.Serving(host))))}, nil
 }
 
 // server has every service of control on it.

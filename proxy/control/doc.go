@@ -32,6 +32,10 @@
 // Calls with a token that is not in the file are refused before anything of them is read. One that panics is answered
 // Internal, and the others go on.
 //
+// At the address a connection is a stranger until a call with a token came over it, for 15 s at most. There are 64 strangers
+// of one source (an IPv4 address, an IPv6 /64), 1,024 in all, and 4,096 connections; more are reset, and a line a minute
+// says how many. On the unix socket, whose mode says who may connect, only the sum is bounded.
+//
 // Whoever calls CA().RotateRoot has the root replaced at once, in two steps of a ttl each; `bulkhead control` does at SIGUSR1.
 //
 // The file is read once: another token list means a restart, during which nodes keep the SVIDs that they have.

@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
@@ -23,7 +22,7 @@ const (
 	maxStreams     = 256
 	maxHeader      = 16 << 10
 	maxMessage     = 64 << 20 // a proxy that comes back says what it has: 100 bytes for each of its resources
-	connectTimeout = 10 * time.Second
+	connectTimeout = 20 * time.Second // of the unix socket; a door's patience is shorter, and counts who used it up
 	pingAfter      = time.Minute
 	pingTimeout    = 20 * time.Second
 	pingsAtMost    = 10 * time.Second // of one client
@@ -41,8 +40,8 @@ func newServer(tokens *bearer.Tokens, log *slog.Logger, more ...grpc.ServerOptio
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingsAtMost, PermitWithoutStream: true}),
 		grpc.WaitForHandlers(true),
-		grpc.UnaryInterceptor(survivor.unary),
-		grpc.StreamInterceptor(survivor.stream),
+		grpc.ChainUnaryInterceptor(survivor.unary, recognizeUnary),
+		grpc.ChainStreamInterceptor(survivor.stream, recognizeStream),
 	)
 	return grpc.NewServer(append(options, more...)...)
 }
@@ -51,7 +50,7 @@ func newServer(tokens *bearer.Tokens, log *slog.Logger, more ...grpc.ServerOptio
 // closes l.
 func serve(ctx context.Context, s *grpc.Server, l net.Listener) error {
 	served := make(chan error, 1)
-	go accept(s, netutil.LimitListener(l, maxConns), served)
+	go accept(s, l, served)
 	select {
 	case err := <-served: // the listener broke
 		s.Stop()
