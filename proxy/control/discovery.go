@@ -30,6 +30,10 @@ func newDiscovery(views Views, log *slog.Logger) *xds.Server {
 		Types: []string{wds.PolicyType, wds.AddressType}, // policies first: workloads name them
 		Log:   log,
 		View:  views.of,
+		Node: func(ctx context.Context) string {
+			caller, _ := bearer.CallerOf(ctx)
+			return caller.Node // others have a token in common: the pods of a service account
+		},
 	})
 }
 

@@ -21,7 +21,7 @@ const (
 	maxConns       = 4096
 	maxStreams     = 256
 	maxHeader      = 16 << 10
-	maxMessage     = 64 << 20 // a proxy that comes back says what it has: 100 bytes for each of its resources
+	maxMessage     = 64 << 20         // a proxy that comes back says what it has: 100 bytes for each of its resources
 	connectTimeout = 20 * time.Second // of the unix socket; a door's patience is shorter, and counts who used it up
 	pingAfter      = time.Minute
 	pingTimeout    = 20 * time.Second

@@ -78,7 +78,7 @@ func NewClient(c ClientConfig) *Client {
 func (c *Client) Ready() <-chan struct{} { return c.ready }
 
 // maxDemanded bounds what others can make the client ask for and keep.
-const maxDemanded = 1 << 17
+const maxDemanded = maxNames
 
 // Demand has the server asked for a resource of a type that is on demand, once. It says
 // whether it is being asked for: not when too much is already.

@@ -6,9 +6,12 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -22,6 +25,8 @@ type ServerConfig struct {
 	Types []string // in the order in which changes are sent
 	// View decides who is shown what; its error ends the stream. nil: everybody everything.
 	View func(ctx context.Context, node *corev3.Node) (View, error)
+	// Node is whose streams are counted together, by what he has proven; empty, or nil: nobody's.
+	Node func(ctx context.Context) string
 	Log  *slog.Logger
 }
 
@@ -33,12 +38,16 @@ type Server struct {
 
 	mu      sync.Mutex
 	streams map[*stream]struct{}
+	nodes   map[string]int // open streams
+
+	excess atomic.Uint64  // streams ended, or not begun, for a quota
+	say    rate.Sometimes // a proxy comes again, and again
 }
 
 // NewServer makes a server. It answers nothing about a type before its first Update or
 // Replace: that there is nothing is an answer, too, and proxies would believe it.
 func NewServer(c ServerConfig) *Server {
-	s := &Server{config: c, stores: map[string]*store{}, streams: map[*stream]struct{}{}}
+	s := &Server{config: c, stores: map[string]*store{}, streams: map[*stream]struct{}{}, nodes: map[string]int{}, say: rate.Sometimes{First: 1, Interval: time.Minute}}
 	for _, t := range c.Types {
 		s.stores[t] = newStore()
 	}
@@ -77,6 +86,11 @@ func (s *Server) wake() {
 
 // DeltaAggregatedResources implements the service.
 func (s *Server) DeltaAggregatedResources(g discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
+	leave, err := s.admit(g.Context())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	requests, ended := make(chan *discoveryv3.DeltaDiscoveryRequest), make(chan error, 1)
 	ctx, cancel := context.WithCancel(g.Context())
 	defer cancel()

@@ -24,7 +24,8 @@ type watch struct {
 	typ      string
 	store    *store
 	wildcard bool
-	names    map[string]bool   // subscribed to, and those that came for an alias
+	names    map[string]bool   // subscribed to
+	along    map[string]bool   // came with those: for an alias, or of a group
 	asked    []string          // names to answer
 	seq      uint64            // what is told up to here
 	has      map[string]string // what the proxy said that it has; nil once compared
@@ -46,10 +47,12 @@ func (x *stream) hear(r *discoveryv3.DeltaDiscoveryRequest) error {
 			x.server.config.Log.Warn("discovery: a type that is not served", "node", x.node, "type", r.TypeUrl)
 			return nil // the stream's other types are none the worse
 		}
-		w = &watch{typ: r.TypeUrl, store: store, names: map[string]bool{}, has: r.InitialResourceVersions, wildcard: len(r.ResourceNamesSubscribe) == 0}
+		w = &watch{typ: r.TypeUrl, store: store, names: map[string]bool{}, along: map[string]bool{}, has: r.InitialResourceVersions, wildcard: len(r.ResourceNamesSubscribe) == 0}
 		x.types[r.TypeUrl] = w
 	}
-	w.subscribe(r)
+	if err := w.subscribe(r); err != nil {
+		return x.server.refuse(x.node, err)
+	}
 	if r.ResponseNonce != "" && r.ResponseNonce == w.pending {
 		w.pending = ""
 		if r.ErrorDetail != nil {
@@ -72,22 +75,29 @@ func (x *stream) meet(r *discoveryv3.DeltaDiscoveryRequest) error {
 	return nil
 }
 
-func (w *watch) subscribe(r *discoveryv3.DeltaDiscoveryRequest) {
+func (w *watch) subscribe(r *discoveryv3.DeltaDiscoveryRequest) error {
 	for _, name := range r.ResourceNamesSubscribe {
-		if name == wildcard {
+		switch {
+		case name == wildcard:
 			w.wildcard = true
-		} else {
-			w.names[name] = true
-			w.asked = append(w.asked, name)
+			continue
+		case len(name) > maxName:
+			return errLongName
+		case len(w.names) >= maxNames && !w.names[name] || len(w.asked) >= maxNames:
+			return errManyNames
 		}
+		w.names[name] = true
+		w.asked = append(w.asked, name)
 	}
 	for _, name := range r.ResourceNamesUnsubscribe {
 		if name == wildcard {
 			w.wildcard = false
 		} else {
 			delete(w.names, name)
+			delete(w.along, name)
 		}
 	}
+	return nil
 }
 
 // push sends what is new of each type, in order, unless one of it is on its way.
@@ -160,7 +170,7 @@ func (w *watch) first(view View, add func(*entry), r *discoveryv3.DeltaDiscovery
 		}
 		there[e.Name] = true
 		if !w.wildcard {
-			w.names[e.Name] = true
+			w.along[e.Name] = true
 		}
 		if !known || version != e.Version {
 			add(e)
@@ -176,6 +186,10 @@ func (w *watch) first(view View, add func(*entry), r *discoveryv3.DeltaDiscovery
 
 // answer adds what was asked for by name; what is not there is said to be removed.
 func (w *watch) answer(view View, add func(*entry), r *discoveryv3.DeltaDiscoveryResponse) {
+	removed := map[string]bool{} // a look through the list for each would be quadratic, and others choose how many
+	for _, name := range r.RemovedResources {
+		removed[name] = true
+	}
 	for _, name := range w.asked {
 		found := false
 		for _, e := range w.store.named(name) {
@@ -183,10 +197,11 @@ func (w *watch) answer(view View, add func(*entry), r *discoveryv3.DeltaDiscover
 				continue
 			}
 			found = true
-			w.names[e.Name] = true // it, and what comes with it, is followed from here on
+			w.along[e.Name] = true // it, and what comes with it, is followed from here on
 			add(e)
 		}
-		if !found && !slices.Contains(r.RemovedResources, name) {
+		if !found && !removed[name] {
+			removed[name] = true
 			r.RemovedResources = append(r.RemovedResources, name)
 		}
 	}
@@ -195,7 +210,7 @@ func (w *watch) answer(view View, add func(*entry), r *discoveryv3.DeltaDiscover
 
 // covers says whether the proxy subscribed to a resource.
 func (w *watch) covers(e *entry) bool {
-	return w.wildcard || slices.ContainsFunc(e.keys(), func(k string) bool { return w.names[k] })
+	return w.wildcard || slices.ContainsFunc(e.keys(), func(k string) bool { return w.names[k] || w.along[k] })
 }
 
 // message shares the value with all streams.
