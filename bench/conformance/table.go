@@ -12,7 +12,7 @@ const preface = `# Conformance
 
 What a peer of Istio's ztunnel does, counted through, and the tests of Bulkhead that show it. This page is made by ` + "`make conformance`" + `
 from lines above the tests (` + "`// Conformance 62: deny before allow.`" + `) and from the results of those tests; what is missing, or does not apply, says why. *Over* names the transports of a test that tells them apart: where there
-are two, one test body ran over both, and the records of its connections said that QUIC carried them.
+are two, one test body ran over both, and saw to it that nothing but QUIC carried the second run.
 Do not edit it: [bench/conformance](../bench/conformance/doc.go) says how.
 `
 
