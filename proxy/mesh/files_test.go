@@ -249,6 +249,15 @@ func samePieces(t *testing.T, text string) {
 	if got, want := allOf(d.says...), allOf(said{written: whole}); !reflect.DeepEqual(got, want) {
 		t.Errorf("%q says in pieces\n%v\nand as a whole\n%v", text, got, want)
 	}
+	pieces, _ := split([]byte(text))
+	for i, p := range pieces { // changed alone, it must not be read in another way than among others
+		alone, err := decode(p.whole(nil))
+		if err != nil {
+			t.Errorf("%q is read among others, and alone it is wrong: %v", p.text, err)
+		} else if got, want := allOf(d.says[i]), allOf(said{written: alone}); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q says among others\n%v\nand alone\n%v", p.text, got, want)
+		}
+	}
 }
 
 // allOf is what pieces say, in order.
@@ -289,6 +298,7 @@ func FuzzSplit(f *testing.F) {
 	f.Add("# c\u2028policies: [{name: p}]\nworkloads:\n")
 	f.Add("policies:\n# c\r- {name: p}\n- {name: q}\n")
 	f.Add("policies:\n- name: p\n  rules:\n  - namespaces: ['*']\n")
+	f.Add("workloads:\n- &a {uid: a}\n- *a\n- {uid: \"b\n- c\"}\n- {uid: d}\n")
 	f.Add("\t")
 	f.Add("#\x0e\n")
 	f.Add(meshFile)

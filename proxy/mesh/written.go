@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -170,21 +171,41 @@ func (d *document) read(path string, text []byte) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := &document{says: make([]said, 0, len(pieces)), pieces: make(map[[sha256.Size]byte]*written, len(pieces))}
+	next := &document{says: make([]said, len(pieces)), pieces: make(map[[sha256.Size]byte]*written, len(pieces))}
+	sums := make([][sha256.Size]byte, len(pieces))
 	var buffer []byte
-	for _, p := range pieces {
+	for i, p := range pieces {
 		buffer = p.whole(buffer)
-		sum := sha256.Sum256(buffer)
-		w := d.piece(sum)
-		if w == nil {
-			if w, err = decode(buffer); err != nil {
-				return nil, fmt.Errorf("from line %d: %w", p.line, err)
-			}
-		}
-		next.pieces[sum] = w
-		next.says = append(next.says, said{place{path, p.line}, w})
+		sums[i] = sha256.Sum256(buffer)
+		next.says[i] = said{place{path, p.line}, d.piece(sums[i])}
+	}
+	if err := next.decode(pieces); err != nil {
+		return nil, err
+	}
+	for i, sum := range sums {
+		next.pieces[sum] = next.says[i].written
 	}
 	return next, nil
+}
+
+// decode decodes the pieces that are new.
+func (d *document) decode(pieces []piece) error {
+	for at := 0; at < len(pieces); {
+		n := d.fresh(pieces, at)
+		if err := decodeRun(pieces[at:at+n], d.says[at:at+n]); err != nil {
+			return err
+		}
+		at += max(n, 1)
+	}
+	return nil
+}
+
+// fresh is how many pieces from there on are new, and elements of one list.
+func (d *document) fresh(pieces []piece, at int) (n int) {
+	for n < maxRun && at+n < len(pieces) && d.says[at+n].written == nil && bytes.Equal(pieces[at+n].key, pieces[at].key) {
+		n++
+	}
+	return n
 }
 
 func (d *document) piece(sum [sha256.Size]byte) *written {
