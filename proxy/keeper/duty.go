@@ -162,6 +162,7 @@ type podLabel struct {
 	Instead FailureAction    `json:"instead,omitempty"` // what its rules do now; empty: capture
 	Placed  Isolation        `json:"placed,omitempty"`  // whose rules it has, when not a cell's on the node
 	Drained bool             `json:"drained,omitempty"` // by an operator
+	Rolling *Isolation       `json:"rolling,omitempty"` // it was drained there before a rollback that is under way
 	Member  string           `json:"member,omitempty"`  // the group that it belongs to
 	Joined  int64            `json:"joined,omitempty"`  // since when, of CLOCK_MONOTONIC
 	// Slots are of the processes in By, those of what drains after the first. Noted before
@@ -176,7 +177,7 @@ func (k *Keeper) note(p *pod) {
 	if p.dropped != nil {
 		return // on its way out
 	}
-	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Until: map[string]int64{}, Drops: map[string]int{}, Instead: p.failing.action, Placed: p.placed, Drained: p.drained, Member: p.member, Joined: monotonic() - int64(time.Since(p.joined)), ResetKey: p.quic.key}
+	l := podLabel{Pod: p.Pod, By: map[string]bool{}, Until: map[string]int64{}, Drops: map[string]int{}, Instead: p.failing.action, Placed: p.placed, Drained: p.drained, Rolling: p.rolling, Member: p.member, Joined: monotonic() - int64(time.Since(p.joined)), ResetKey: p.quic.key}
 	if p.quic.there() {
 		l.Slots = map[string][]int{}
 	}

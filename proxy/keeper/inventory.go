@@ -33,6 +33,7 @@ func (k *Keeper) adoptHeld(h anchor.Held, channels map[string]*os.File) error {
 		p.member, p.joined, p.drained = d.Member, since(d.Joined), d.Drained
 		p.failing.action, p.placed, p.rules.plan = d.Instead, d.Placed, planOf(d.Placed, d.instead())
 		p.quic.key, p.quic.noted = d.ResetKey, d.Slots
+		p.wasRolling(d.Rolling)
 	case heldQUIC:
 		at, uid, _ := strings.Cut(rest, "/")
 		slot, err := strconv.Atoi(at)

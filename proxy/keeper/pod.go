@@ -63,6 +63,7 @@ type pod struct {
 	failing   failing
 	suspected bool          // its listeners: somebody who had them died, and nobody has knocked since
 	drained   bool          // by an operator: nobody serves it, and new connections are refused
+	rolling   *Isolation    // where it was when a rollback that is under way found it drained
 	drain     time.Duration // of that
 	cut       int           // connections that its last drain cut
 	unwatch   func()        // ends the watch on its rules, and waits for that; nil: there is none

@@ -142,6 +142,9 @@ func (k *Keeper) rollBackOne(ctx context.Context, p *pod, limit time.Duration) (
 		}
 		was = drainedAt{p.drained, p.drain, p.Isolation}
 		p.drained, p.drain, p.cut = false, limit, 0
+		if was.drained {
+			p.rolling = &was.isolation
+		}
 		k.note(p)
 	})
 	d.Cut, err = k.letGo(ctx, p, began.Add(limit))
@@ -186,12 +189,25 @@ func (k *Keeper) stays(p *pod, was drainedAt) error {
 		}
 		return nil
 	}
+	p.rolling = nil
 	p.drained, p.drain = true, was.drain // first, or its cell would serve it meanwhile
 	if p.Isolation == None {
 		p.Isolation = was.isolation
 		k.assign(p)
 	}
 	return k.shut(p)
+}
+
+// wasRolling has a pod that was drained be so again, whose keeper died in a rollback of it: what
+// its caller had wanted is over, and the rules may have changed or not. checkPlaces shuts them.
+func (p *pod) wasRolling(from *Isolation) {
+	if from == nil {
+		return
+	}
+	p.drained = true
+	if p.Isolation == None {
+		p.Isolation = *from
+	}
 }
 
 // awaitUncaptured waits for connections that no process of the node serves, those of a

@@ -241,6 +241,7 @@ func TestARollbackThatIsGivenUpLeavesTheDrained(t *testing.T) {
 	}
 	eventually(t, "it is drained again", isDrained("workload/a/server"))
 	n.giveUpRollbackOfDrainedOutside(t, isDrained("none/a/server"))
+	n.killInRollback(t, isDrained("workload/a/server"))
 	if err := say(open, "still"); err != nil {
 		t.Errorf("what is open: %v", err)
 	}
@@ -273,6 +274,36 @@ func (n *node) giveUpRollbackOfDrainedOutside(t *testing.T, isDrained func() err
 		t.Error("it is over while a connection is open")
 	}
 	eventually(t, "it is refused again in none", isDrained)
+	n.killKeeper(t)
+	if err := isDrained(); err != nil {
+		t.Errorf("under the next keeper: %v", err)
+	}
+	n.write(t, "node.yaml", string(file))
+	eventually(t, "it belongs to its cell again", func() error {
+		if at := n.place(t, "a/server"); at != "workload/a/server" {
+			return errors.New("it is in " + at)
+		}
+		return nil
+	})
+}
+
+// killInRollback: a drained pod whose keeper dies in a rollback, when it takes connections in none already, is
+// drained under the next keeper, where it was.
+func (n *node) killInRollback(t *testing.T, isDrained func() error) {
+	t.Helper()
+	given := make(chan error, 1)
+	go func() { given <- n.callIn(t.Context(), "POST", "/rollback", `{"seconds":600,"force":true}`) }()
+	eventually(t, "new connections go direct", n.roundTrip)
+	n.killKeeper(t)
+	if err := <-given; err == nil {
+		t.Error("a keeper that died says that the rollback is over")
+	}
+	eventually(t, "it is drained under the next keeper", isDrained)
+}
+
+// killKeeper returns when the next keeper is ready.
+func (n *node) killKeeper(t *testing.T) {
+	t.Helper()
 	pid := n.keeperPID(t)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -284,16 +315,6 @@ func (n *node) giveUpRollbackOfDrainedOutside(t *testing.T, isDrained func() err
 		return nil
 	})
 	n.ready(t)
-	if err := isDrained(); err != nil {
-		t.Errorf("under the next keeper: %v", err)
-	}
-	n.write(t, "node.yaml", string(file))
-	eventually(t, "it belongs to its cell again", func() error {
-		if at := n.place(t, "a/server"); at != "workload/a/server" {
-			return errors.New("it is in " + at)
-		}
-		return nil
-	})
 }
 
 // Where the rules of a drained pod do not change when its rollback is given up, it is drained
