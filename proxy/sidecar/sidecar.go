@@ -93,6 +93,7 @@ func (s *Sidecar) routes() http.Handler {
 		_ = s.ping(r.Context()) // series are as of the last pong; that there is none is a metric
 		metrics.ServeHTTP(w, r)
 	})
+	m.HandleFunc("/", getElsewhere)
 	return m
 }
 
@@ -150,8 +151,10 @@ func reply(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the caller has gone if this fails
 }
 
-func fail(w http.ResponseWriter, err error) {
+func fail(w http.ResponseWriter, err error) { refuse(w, http.StatusServiceUnavailable, err) }
+
+func refuse(w http.ResponseWriter, status int, err error) {
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusServiceUnavailable)
+	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": err.Error()})
 }

@@ -200,3 +200,15 @@ func TestASocketThatCannotBeHad(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// What only a keeper does, a sidecar refuses as the caller's mistake, and says who does it.
+func TestWhatASidecarDoesNotDo(t *testing.T) {
+	_, socket := serve(t, &fake{})
+	for path, want := range map[string]string{"/drain": "SIGTERM", "/move": "keeper", "/nothing": "POST /nothing"} {
+		err := admin.New(socket).Call(t.Context(), "POST", path, nil, nil)
+		var refused *admin.RefusedError
+		if !errors.As(err, &refused) || refused.Status != http.StatusNotFound || !strings.Contains(refused.Sentence, want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
