@@ -61,7 +61,7 @@ func (a *Alone) use(ctx context.Context, s *mesh.Snapshot, e mesh.Effect) {
 	a.emit(ctx, Event{Done: a.serving, Serve: &Assignment{
 		Workload: w, View: proxy.View{Services: s.Services(a.uid), Policies: s.Policies(w)}, Ports: redirect.SidecarPorts,
 		Budget: a.budgets.For(a.uid), Tunnels: a.tunnels,
-		Datagrams: a.datagrams(),
+		Datagrams: a.datagrams(), Last: true,
 	}})
 }
 

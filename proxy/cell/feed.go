@@ -49,6 +49,9 @@ type Assignment struct {
 	Netns     *os.File            // nil: the process's own namespace
 	Listeners map[string]*os.File // FileOutbound, FilePlaintext, FileHBONE; nil: make them
 	Datagrams *Datagrams          // nil: no QUIC
+	// Last: nobody accepts after this cell, however it ends. A keeper says so when it drops a workload, since a cell
+	// may have a successor; a sidecar's end is a signal, after which nobody says anything.
+	Last bool
 }
 
 // Datagrams is the UDP socket of a workload's tunnels, and how to use it.

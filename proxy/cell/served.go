@@ -83,6 +83,9 @@ func (s *cell) newServed(ctx context.Context, a *Assignment) (*served, error) {
 		Netns: ns, Source: v.source, Resolver: v.resolver, Transport: s.Transport(v.account), Datagrams: datagrams, Account: v.account, Tunnels: a.Tunnels,
 		Sink: s.sink, Counters: v.counters, Log: s.Log, Drain: s.Drain(),
 	})
+	if a.Last {
+		v.work.Last()
+	}
 	return v, nil
 }
 

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ type datagrams struct {
 	key  []byte            // of stateless resets; in the label before there are sockets
 	led  steer.To          // how packets are led
 	lost error             // why there are none, though the node's file says on
+	// unled is why packets could not be led when that was tried last. It is tried again.
+	unled error
 	// noted are podLabel.Slots, until they are adopted.
 	noted map[string][]int
 }
@@ -98,44 +101,72 @@ func (k *Keeper) dropDatagrams(p *pod) {
 // lead has the kernel lead the pod's packets to those who read them now, and looks at each socket on
 // the way: one may be spoiled by whoever has had it.
 func (k *Keeper) lead(p *pod) {
-	switch {
-	case !p.quic.there() || p.dropped != nil:
-		return
-	case !k.config.Tunnels.QUIC.On && !p.anyReads():
-		k.dropDatagrams(p)
-		return
-	}
-	to, spoiled := p.leading(), (*steer.SpoiledError)(nil)
-	switch err := k.leadTo(p, to); {
-	case errors.As(err, &spoiled):
-		k.giveUpDatagrams(p, err)
-	case err != nil:
-		k.log.Error("packets of QUIC are not led to a new process", "workload", p.UID, "error", err)
-	default:
-		p.quic.led = to
+	if k.leads(p) {
+		group, err := k.group(p.UID)
+		defer closeAll(group)
+		_ = k.leadGroup(p, group, err)
 	}
 }
 
-// quicLost looks at a pod's sockets, and says why it has none.
-func (k *Keeper) quicLost(p *pod) (why error) {
+// lookAtDatagrams is lead without a change: it waits for the anchor outside of the loop, where one that stands still would
+// hold up all else for 30 s a pod. It says why the pod has no QUIC, or why that could not be looked at.
+func (k *Keeper) lookAtDatagrams(p *pod) (why error) {
+	due := false
+	k.do(func() { due, why = k.leads(p), p.quic.lost })
+	if !due {
+		return why
+	}
+	group, err := k.group(p.UID)
+	defer closeAll(group)
 	k.do(func() {
-		k.lead(p)
-		why = p.quic.lost
+		if k.leads(p) {
+			why = k.leadGroup(p, group, err)
+		}
+		why = cmp.Or(p.quic.lost, why)
 	})
 	return why
 }
 
-func (k *Keeper) leadTo(p *pod, to steer.To) error {
-	var group []*os.File
-	defer func() { closeAll(group) }()
+// leads says whether the pod's packets are led. Sockets that nobody reads any more are given up.
+func (k *Keeper) leads(p *pod) bool {
+	switch {
+	case !p.quic.there() || p.dropped != nil:
+		return false
+	case !k.config.Tunnels.QUIC.On && !p.anyReads():
+		k.dropDatagrams(p)
+		return false
+	}
+	return true
+}
+
+// group fetches a pod's sockets, to be closed by the caller also when there is an error.
+func (k *Keeper) group(uid string) (group []*os.File, err error) {
 	for slot := range steer.Slots {
-		f, err := k.holder.Fetch(quicName(slot, p.UID))
+		f, err := k.holder.Fetch(quicName(slot, uid))
 		if err != nil {
-			return err
+			return group, err
 		}
 		group = append(group, f)
 	}
-	return steer.Lead(group, to)
+	return group, nil
+}
+
+// leadGroup leads the pod's packets through its sockets, if those could be fetched.
+func (k *Keeper) leadGroup(p *pod, group []*os.File, err error) error {
+	to, spoiled := p.leading(), (*steer.SpoiledError)(nil)
+	if err == nil {
+		err = steer.Lead(group, to)
+	}
+	switch {
+	case errors.As(err, &spoiled):
+		k.giveUpDatagrams(p, err)
+	case err == nil:
+		p.quic.led = to
+	case p.quic.unled == nil: // once, not at each look
+		k.log.Error("packets of QUIC are not led to a new process", "workload", p.UID, "error", err)
+	}
+	p.quic.unled = err
+	return err
 }
 
 // giveUpDatagrams leaves a pod without QUIC whose sockets a process has spoiled: the kernel has renumbered the

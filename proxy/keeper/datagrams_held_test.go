@@ -306,3 +306,38 @@ func TestAnAdoptedDrainFreesItsSlot(t *testing.T) {
 		t.Errorf("slots %v after the drain, label %+v", d.slots(), s.label(t))
 	}
 }
+
+// standstill is an anchor that does not answer who fetches, until it is let go on, and then refuses.
+type standstill struct {
+	*shelf
+	asked, goOn chan struct{}
+}
+
+func (s *standstill) Fetch(string) (*os.File, error) {
+	s.asked <- struct{}{}
+	<-s.goOn
+	return nil, errors.New("it stood still")
+}
+
+// A look at a pod's sockets waits for an anchor that stands still, and the keeper's loop does not. What
+// could not be looked at is not well.
+func TestALookWaitsForTheAnchorAlone(t *testing.T) {
+	s := newShelf(t)
+	k, _ := keeperOn(t, s)
+	p := k.taken(t, quicNamespace(t))
+	still := &standstill{s, make(chan struct{}), make(chan struct{})}
+	k.do(func() { k.holder = still })
+	looked := make(chan error)
+	go func() { looked <- k.lookAtDatagrams(p) }()
+	<-still.asked
+	if !k.do(func() { k.holder = s }) {
+		t.Error("the keeper has ended")
+	}
+	close(still.goOn)
+	if err := <-looked; err == nil || !strings.Contains(err.Error(), "stood still") {
+		t.Errorf("it says %v", err)
+	}
+	if err := k.lookAtDatagrams(p); err != nil {
+		t.Errorf("the next look says %v", err)
+	}
+}

@@ -98,7 +98,7 @@ func (k *Keeper) inspecting() {
 			return
 		}
 		for p, knock := range due {
-			k.do(func() { k.lead(p) }) // looks at the UDP sockets
+			_ = k.lookAtDatagrams(p) // logged there
 			if k.config.Custody != CustodyAnchor {
 				continue
 			}

@@ -108,7 +108,7 @@ func (k *Keeper) examine(ctx context.Context, t *target) *examination {
 	e := &examination{target: t}
 	e.check(admin.CheckRules, t.pod.rules.drift(t.pod))
 	if k.config.Tunnels.QUIC.On {
-		e.check(admin.CheckQUIC, k.quicLost(t.pod))
+		e.check(admin.CheckQUIC, k.lookAtDatagrams(t.pod))
 	}
 	if t.placed == None || t.drained {
 		return e

@@ -103,8 +103,12 @@ func Lead(group []*os.File, to To) error {
 	}
 	program := unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}
 	for slot, f := range group {
-		if err := attach(f, &program); err != nil {
+		err := attach(f, &program)
+		switch {
+		case errors.Is(err, errConnected) || errors.Is(err, unix.EINVAL): // it is, or was and has left the group
 			return &SpoiledError{slot, err}
+		case err != nil: // a shortage of memory, say: to be tried again
+			return fmt.Errorf("steer: slot %d: %w", slot, err)
 		}
 	}
 	return nil
