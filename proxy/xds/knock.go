@@ -34,17 +34,21 @@ func (e *SilentError) Error() string { return e.Why }
 // replica should be tried; 0: never. That a connection was made is no sign of life: the
 // kernel accepts it for a process that stands still.
 func (s *session) knocking(ctx context.Context, conn grpc.ClientConnInterface, patience int) error {
-	unanswered, asked := 0, 0
+	unanswered, asked, began := 0, 0, time.Now()
 	for ctx.Err() == nil {
-		asked++
-		if s.knock(ctx, conn) {
-			unanswered = 0
-			select {
-			case <-time.After(jitter(knockEvery)): // out of step with whatever the server does at intervals
-			case <-ctx.Done():
-			}
-		} else {
+		switch s.knock(ctx, conn) {
+		case silence:
+			asked++
 			unanswered++ // the question took its time
+			if patience > 0 && s.heard.Load() && time.Since(began) >= goodAfter {
+				patience = leastPatience // what went before this stream is over
+			}
+		case answered:
+			asked++
+			unanswered = 0
+			s.rest(ctx)
+		case unasked:
+			s.rest(ctx)
 		}
 		switch {
 		case patience == 0:
@@ -57,21 +61,40 @@ func (s *session) knocking(ctx context.Context, conn grpc.ClientConnInterface, p
 	return nil
 }
 
-// knock says false when there was no answer in time.
-func (c *Client) knock(ctx context.Context, conn grpc.ClientConnInterface) bool {
+// rest is the time between two questions, out of step with whatever the server does at intervals.
+func (s *session) rest(ctx context.Context) {
+	select {
+	case <-time.After(jitter(knockEvery)):
+	case <-ctx.Done():
+	}
+}
+
+// reply is what became of a question.
+type reply int
+
+const (
+	answered reply = iota
+	silence        // not in time
+	unasked        // it never left, or the stream's end will say what is wrong: it tells nothing of the server
+)
+
+// knock asks once.
+func (c *Client) knock(ctx context.Context, conn grpc.ClientConnInterface) reply {
 	limit, cancel := context.WithTimeout(ctx, knockTimeout)
 	defer cancel()
 	asked := time.Now()
 	r, err := healthpb.NewHealthClient(conn).Check(limit, &healthpb.HealthCheckRequest{Service: Mesh})
-	switch code := status.Code(err); {
-	case ctx.Err() != nil, code == codes.Unavailable, code == codes.Unauthenticated, code == codes.PermissionDenied: // the stream's end will say why
+	said, ofServer := status.FromError(err)
+	switch code := said.Code(); {
+	case ctx.Err() != nil, !ofServer, // without a token there is no call
+		code == codes.Unavailable, code == codes.Unauthenticated, code == codes.PermissionDenied:
+		return unasked
 	case code == codes.DeadlineExceeded:
 		c.standing.lost(asked, fmt.Sprintf("the stream is open, and a question was not answered within %v", knockTimeout))
-		return false
-	default:
-		c.standing.alive(time.Since(asked), r.GetStatus() == healthpb.HealthCheckResponse_NOT_SERVING)
+		return silence
 	}
-	return true
+	c.standing.alive(time.Since(asked), r.GetStatus() == healthpb.HealthCheckResponse_NOT_SERVING)
+	return answered
 }
 
 // jitter is d, give or take a fifth.

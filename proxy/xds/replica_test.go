@@ -98,6 +98,7 @@ func TestGivenUp(t *testing.T) {
 		"one unanswered, twice":      {[]bool{yes, no, yes, no}, true, 2, 0},
 		"stands still":               {[]bool{yes, no, no}, true, 2, 3},
 		"stands still, and patience": {[]bool{no, no, no, no}, true, 4, 4},
+		"was good, and stands still": {append(slices.Repeat([]bool{yes}, 30), no, no), true, 32, 32},
 		"has no mesh":                {nil, false, 2, 8},
 		"alone, and stands still":    {slices.Repeat([]bool{no}, 1000), true, 0, 0},
 		"alone, and has no mesh":     {nil, false, 0, 0},
@@ -114,5 +115,22 @@ func TestGivenUp(t *testing.T) {
 				t.Errorf("%s: %v after %d questions, want %d", name, err, conn.asked, c.want)
 			}
 		})
+	}
+}
+
+// noToken is a connection over which nothing can be asked.
+type noToken struct {
+	grpc.ClientConnInterface
+}
+
+func (noToken) Invoke(context.Context, string, any, any, ...grpc.CallOption) error {
+	return errors.New("no token")
+}
+
+// A question that never left says nothing of the server.
+func TestWhatCannotBeAskedIsNotAnswered(t *testing.T) {
+	c := NewClient(ClientConfig{})
+	if got := c.knock(t.Context(), noToken{}); got != unasked {
+		t.Errorf("knock says %d", got)
 	}
 }

@@ -149,6 +149,9 @@ func (w *watch) next(view View) (*discoveryv3.DeltaDiscoveryResponse, bool) {
 				add(e)
 			case covered && (e.Value == nil && view(&e.Resource) || e.moved):
 				r.RemovedResources = append(r.RemovedResources, e.Name)
+				if e.Value == nil {
+					delete(w.along, e.Name) // what comes again under its name comes by what was asked for
+				}
 			}
 		}
 	}

@@ -66,6 +66,9 @@ func (t *turns) ended(replica int, heard bool, lived time.Duration) {
 	}
 }
 
+// leastPatience is that with a replica that was good. One question may be lost to a stall of ours.
+const leastPatience = 2
+
 // patience is how many questions in a row a replica may leave unanswered before its stream
 // is given up for another one; 0: there is no other, and it may all come in the end. It
 // grows with each round that failed: where the way is so narrow that the mesh itself holds
@@ -74,7 +77,7 @@ func (t *turns) patience() int {
 	if t.replicas < 2 {
 		return 0
 	}
-	return 2 * (1 + min(t.failed, 15))
+	return leastPatience * (1 + min(t.failed, 15))
 }
 
 // spread is between half of d and all of it: proxies that lost one server must not come
