@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -38,6 +39,27 @@ func TestTheResetKeyOutlivesTheProcess(t *testing.T) {
 	third := key()
 	if [31]byte(third[:]) == [31]byte(second[:]) || key() != third {
 		t.Error("a key that was cut off")
+	}
+	if err := os.Link(path, path+".other"); err != nil {
+		t.Fatal(err)
+	}
+	fourth := key()
+	if fourth == third {
+		t.Error("a key that has another name")
+	}
+	if err := errors.Join(os.Rename(path, path+".aside"), os.Symlink(path+".aside", path)); err != nil {
+		t.Fatal(err)
+	}
+	if k, err := ResetKey(socket); err != nil || k == fourth {
+		t.Errorf("a key behind a link, %v", err)
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Chown(path, 1000, 1000); err != nil {
+			t.Fatal(err)
+		}
+		if fifth, err := os.ReadFile(path); err != nil || key() == [32]byte(fifth) {
+			t.Errorf("somebody else's key, %v", err)
+		}
 	}
 	if _, err := ResetKey(filepath.Join(t.TempDir(), "no", "such", "admin.sock")); err == nil {
 		t.Error("no error where it cannot be kept")
