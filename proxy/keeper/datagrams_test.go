@@ -22,7 +22,10 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
-const quicOn = "tunnels: {quic: on}\n"
+const (
+	quicOn    = "tunnels: {quic: on}\n"
+	migrateOn = "tunnels: {quic: on, migrate: on}\n"
+)
 
 // carried is how many connections the access lines say were carried over QUIC, one way.
 func (n *node) carried(direction string) (count int) {
@@ -118,7 +121,16 @@ func TestQUICIsTurnedOnAndOffInTheFile(t *testing.T) {
 	n.nextKeeper(t)
 	n.nextKeeper(t) // amid that
 	n.overQUIC(t)
-	n.configure(t, quicOn, off)
+	n.configure(t, quicOn, migrateOn)
+	n.nextKeeper(t)
+	eventually(t, "the cells are others", func() error {
+		if !n.lineHas("cell is replaced", `"migrate":"on"`) {
+			return errors.New("none is replaced")
+		}
+		return nil
+	})
+	n.overQUIC(t)
+	n.configure(t, migrateOn, off)
 	n.nextKeeper(t)
 	eventually(t, "nobody has the UDP sockets", func() error {
 		c, err := n.B.ListenUDP(redirect.NodePorts.HBONE, 0)

@@ -9,8 +9,9 @@ import (
 // So it is not spoken with: it goes on with what it knows, policies included, while its
 // successor is started at once, and it drains when that serves.
 
-// replaceOutdated has successors started for adopted processes of another version, and for those whose jail is not as
-// the node's file says now: only a process that is started with QUIC on may speak it.
+// replaceOutdated has successors started for adopted processes of another version, and for those that are not as
+// the node's file says now: only a process that is started with QUIC on may speak it, and what it does with peers
+// that move is settled then, too.
 func (k *Keeper) replaceOutdated() {
 	for _, c := range k.cells {
 		switch x := c.current; {
@@ -18,8 +19,8 @@ func (k *Keeper) replaceOutdated() {
 			continue
 		case x.foreign:
 			k.log.Warn("cell of another version is replaced", "cell", c.group, "pid", x.pid, "version", cell.ProtocolVersion)
-		case x.datagrams != k.config.Tunnels.QUIC.On:
-			k.log.Info("cell is replaced, since the node's file has turned QUIC on or off", "cell", c.group, "pid", x.pid, "quic", k.config.Tunnels.QUIC)
+		case x.datagrams != k.config.Tunnels.QUIC.On, x.datagrams && x.migrates != k.config.Tunnels.Migrate.On:
+			k.log.Info("cell is replaced, since the node's file has turned quic or migrate on or off", "cell", c.group, "pid", x.pid, "quic", k.config.Tunnels.QUIC, "migrate", k.config.Tunnels.Migrate)
 		default:
 			continue
 		}

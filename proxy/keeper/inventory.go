@@ -87,7 +87,7 @@ func (k *Keeper) adoptProcess(p anchor.Process, channels map[string]*os.File) er
 		c = newCell(l.Group)
 	}
 	x := &process{
-		cell: c, generation: l.Generation, pid: p.PID, uid: l.UID, since: since(l.Since), datagrams: l.Datagrams,
+		cell: c, generation: l.Generation, pid: p.PID, uid: l.UID, since: since(l.Since), datagrams: l.Datagrams, migrates: l.Migrates,
 		pods: map[string]*pod{}, now: map[string]telemetry.Counts{}, views: map[string]string{}, series: k.series.Account(),
 	}
 	if x.foreign = l.Version != cell.ProtocolVersion; x.foreign {

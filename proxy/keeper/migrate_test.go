@@ -23,9 +23,9 @@ func TestAPodsAddressChanges(t *testing.T) {
 		said                    []string
 		goesOn                  bool
 	}{
-		{"it may", "tunnels: {quic: on, migrate: on}\n", "", []string{`"msg":"peer moved"`}, true},
+		{"it may", migrateOn, "", []string{`"msg":"peer moved"`}, true},
 		{"it may not", quicOn, "", []string{`"msg":"peer moved: its tunnel ends"`}, false},
-		{"policy denies what comes from there", "tunnels: {quic: on, migrate: on}\n", deny, []string{`"direction":"inbound"`, `"transport":"quic"`, "not-from-there"}, false},
+		{"policy denies what comes from there", migrateOn, deny, []string{`"direction":"inbound"`, `"transport":"quic"`, "not-from-there"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := startNode(t, "isolation: workload\n"+c.tunnels)

@@ -35,6 +35,7 @@ type process struct {
 	until      time.Time                      // when it must have, then
 	foreign    bool                           // of another protocol version: not spoken with
 	datagrams  bool                           // its jail lets it speak QUIC
+	migrates   bool                           // it has peers go on from another address
 
 	waiting atomic.Bool // its reader waits for the loop, with something that the process has said
 
@@ -49,7 +50,7 @@ type process struct {
 func (k *Keeper) newProcess(c *keptCell) *process {
 	c.generation++
 	return &process{
-		cell: c, generation: c.generation, uid: k.freeUID(), since: time.Now(), datagrams: k.config.Tunnels.QUIC.On,
+		cell: c, generation: c.generation, uid: k.freeUID(), since: time.Now(), datagrams: k.config.Tunnels.QUIC.On, migrates: k.config.Tunnels.Migrate.On,
 		pods: map[string]*pod{}, now: map[string]telemetry.Counts{}, views: map[string]string{}, series: k.series.Account(),
 	}
 }
@@ -98,8 +99,9 @@ type processLabel struct {
 	Since      int64  `json:"since"`   // its start, of CLOCK_MONOTONIC
 	Version    int    `json:"version"` // of the channel's protocol
 	Datagrams  bool   `json:"datagrams,omitempty"`
+	Migrates   bool   `json:"migrates,omitempty"`
 }
 
 func (x *process) label() ([]byte, error) {
-	return json.Marshal(processLabel{x.cell.group, x.generation, x.uid, monotonic(), cell.ProtocolVersion, x.datagrams})
+	return json.Marshal(processLabel{x.cell.group, x.generation, x.uid, monotonic(), cell.ProtocolVersion, x.datagrams, x.migrates})
 }
