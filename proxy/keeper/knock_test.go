@@ -76,7 +76,7 @@ func TestPeriodicVerification(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "nothing is found again", has(`bulkhead_verify_findings{check="rules"} 0`))
-	if said := strings.Count(n.stderr.String(), "not enforced as it must be"); said != 1 {
+	if said := strings.Count(n.stderr.String(), "is not as it must be"); said != 1 {
 		t.Errorf("it was said %d times", said)
 	}
 }
