@@ -88,7 +88,7 @@ func (l *Lab) sidecar(p Pod, s Subject) *container {
 		name:   "sidecar " + p.Name(),
 		node:   p.Node,
 		policy: s.Restart,
-		grace:  Drain + time.Second,
+		grace:  Drain + 4*time.Second, // it clears its backlog first, for two seconds at most
 		report: l.event,
 		begin:  func() (*process, error) { return l.startSidecar(p, s, ready) },
 		serve: func(ctx context.Context, c *process) error {
