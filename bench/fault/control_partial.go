@@ -116,6 +116,9 @@ func (controlPartial) busier(ctx context.Context, t Target) (part, note string, 
 	if of[PartReplica] > of[part] {
 		part = PartReplica
 	}
+	if of[part] == 0 {
+		return "", "", fmt.Errorf("none of %d proxies says that it has its mesh from a replica", len(all))
+	}
 	return part, fmt.Sprintf("; %d of %d proxies have their mesh from it", of[part], len(all)), nil
 }
 

@@ -112,6 +112,25 @@ func TestControlPartial(t *testing.T) {
 	}
 }
 
+// Where no proxy is with a replica, or none tells what it judges by, nothing was shown.
+func TestControlPartialOfNobody(t *testing.T) {
+	p := newPair()
+	p.hears = func() []Hearing { return []Hearing{{Proxy: "n1"}} }
+	to, _ := target(nil, nil)
+	to.Control, to.Pushes, to.Signal = p, p, p.signal
+	if _, err := ControlPartial.Inject(t.Context(), to); err == nil || len(p.sent) > 0 {
+		t.Errorf("%v, sent %q", err, p.sent)
+	}
+	var h hearing
+	h.check.Violated = 1
+	if h.count(nil, 0); h.check.Violated == 0 {
+		t.Error("nobody is enough")
+	}
+	if judgesBy(map[string]string{"a/x": "1"})(Hearing{Proxy: "n1"}) {
+		t.Error("who tells nothing is believed")
+	}
+}
+
 // A push that fails leaves no replica stopped or killed.
 func TestControlPartialWithoutAPush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -134,17 +153,22 @@ func TestControlPartialWithoutAPush(t *testing.T) {
 // not come into force.
 func TestTypeRejected(t *testing.T) {
 	for name, c := range map[string]struct {
-		silent, stubborn bool
-		violated         []int64 // of each check
+		silent, stubborn, late bool
+		violated               []int64 // of each check
 	}{
-		"as it should be":        {violated: []int64{0, 0, 0, 0}},
-		"says nothing":           {silent: true, violated: []int64{1, 0, 0, 0}},
-		"the other type as well": {stubborn: true, violated: []int64{0, 1, 0, 0}},
+		"as it should be":         {violated: []int64{0, 0, 0, 0}},
+		"says nothing":            {silent: true, violated: []int64{1, 0, 0, 0}},
+		"the other type as well":  {stubborn: true, violated: []int64{0, 1, 0, 0}},
+		"connects again, no more": {late: true, violated: []int64{0, 0, 0, 1}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var p plane
+			var pushed pushes
 			p.hears = func() []Hearing {
-				h := Hearing{Proxy: "n1"}
+				h := Hearing{Proxy: "n1", Generations: map[string]string{"a/x": "old"}}
+				if pushed.notices > 0 && !c.late {
+					h.Generations["a/x"] = fmt.Sprint(pushed.notices)
+				}
 				if n := len(p.misstated); n > 0 && p.misstated[n-1] && !c.silent {
 					h.Refused = "p: an action that nobody knows"
 				}
@@ -152,13 +176,13 @@ func TestTypeRejected(t *testing.T) {
 			}
 			s := &shop{stubborn: c.stubborn}
 			to, _ := target([]Process{{"cell", 1}}, nil)
-			to.Control, to.Saw = &p, func(int64, string) {}
+			to.Control, to.Pushes, to.Saw = &p, &pushed, func(int64, string) {}
 			to.Vacancy = func() (Vacancy, error) { return s, nil }
 			done, err := TypeRejected.Inject(t.Context(), to)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := done.Undo(t.Context()); err != nil || s.lifted != 1 || !slices.Equal(p.misstated, []bool{true, false}) {
+			if err := done.Undo(t.Context()); err != nil || s.lifted != 1 || pushed.lifted != 1 || !slices.Equal(p.misstated, []bool{true, false}) {
 				t.Errorf("%s: %v, lifted %d times, misstated %v", name, err, s.lifted, p.misstated)
 			}
 			for i, x := range done.Checks() {

@@ -51,6 +51,10 @@ func (h *hearing) await(ctx context.Context, t Target, within time.Duration) (to
 }
 
 func (h *hearing) count(all []Hearing, took time.Duration) {
+	if len(all) == 0 {
+		h.check.Note = fmt.Sprintf("nobody was there to be asked after %v", took.Round(time.Millisecond))
+		return
+	}
 	h.check.Tried, h.check.Violated = int64(len(all)), 0
 	missing := ""
 	for _, x := range all {
@@ -65,14 +69,20 @@ func (h *hearing) count(all []Hearing, took time.Duration) {
 	}
 }
 
-// judgesBy says whether a proxy judges all of its workloads by these policies.
+// judgesBy says whether a proxy judges all of its workloads by these policies. One that tells of
+// none has not shown it.
 func judgesBy(generations map[string]string) func(Hearing) bool {
 	return func(h Hearing) bool {
+		known := 0
 		for workload, inForce := range h.Generations {
-			if want, known := generations[workload]; known && inForce != want {
+			want, ok := generations[workload]
+			if ok && inForce != want {
 				return false
 			}
+			if ok {
+				known++
+			}
 		}
-		return true
+		return known > 0
 	}
 }

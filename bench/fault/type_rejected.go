@@ -60,7 +60,7 @@ func (f typeRejected) Inject(ctx context.Context, t Target) (Injected, error) {
 		return fail(errors.Join(err, t.Control.Misstate(context.WithoutCancel(ctx), false)))
 	}
 	told := hearing{check: Check{Name: "refusal that a proxy does not tell"}, says: func(h Hearing) bool { return h.Refused != "" }}
-	over := hearing{check: Check{Name: "refusal that is not over"}, says: func(h Hearing) bool { return h.Refused == "" }}
+	over := hearing{check: Check{Name: "refusal that is not over", Tried: 1, Violated: 1}}
 	other := vacant{answered: Check{Name: "push of another type not in force"}, back: Check{Name: "service not back", Tried: 1, Violated: 1}}
 	undo := during(ctx, f.lasts, func(going context.Context) error {
 		undone := context.WithoutCancel(going)
@@ -72,8 +72,7 @@ func (f typeRejected) Inject(ctx context.Context, t Target) (Injected, error) {
 		other.await(undone, t, v)
 		<-going.Done()
 		err = errors.Join(err, t.Control.Misstate(undone, false))
-		over.await(undone, t, arriveWithin)
-		return err
+		return errors.Join(err, over.refusal(undone, t), t.Pushes.LiftPush())
 	})
 	return Injected{
 		At: at, Note: "every policy has an action that nobody knows", Undo: undo,
@@ -95,4 +94,17 @@ func (c *vacant) refused(ctx context.Context, t Target, v Vacancy) {
 			return
 		}
 	}
+}
+
+// refusal waits until every proxy has taken a policy that is pushed now: that it says nothing of a refusal is
+// true of one, too, that has connected again and was not sent anything yet.
+func (h *hearing) refusal(ctx context.Context, t Target) error {
+	generations, err := t.Pushes.PushNotice(1)
+	if err != nil {
+		return err
+	}
+	judges := judgesBy(generations)
+	h.says = func(x Hearing) bool { return x.Refused == "" && x.Silent == "" && judges(x) }
+	h.await(ctx, t, arriveWithin)
+	return nil
 }
