@@ -17,8 +17,9 @@ import (
 
 func (c *conn) runServer(ctx context.Context) {
 	defer close(c.done)
-	if err := c.openControl(); err != nil {
+	if err := c.openControl(); err != nil { // the peer may allow no such stream: then nobody is told to leave, either
 		c.fail(codeInternal, err)
+		return
 	}
 	c.readers.Go(c.acceptControl)
 	stop := context.AfterFunc(ctx, c.drain)
