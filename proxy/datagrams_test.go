@@ -88,47 +88,56 @@ func TestNoRoomForATunnelOverQUIC(t *testing.T) {
 	}
 }
 
-// TestQUICIsLost: the peer's socket is gone without a word, as behind a network that lets
-// no UDP pass: what was open is cut, and new connections go over TCP; once it lets UDP pass they go over QUIC
-// again, and both is counted.
+// TestQUICIsLost: nothing is heard any more, as behind a network that lets no UDP pass, in one direction or in both:
+// what was open is cut, and new connections go over TCP; once it lets UDP pass they go over QUIC again, and both is counted.
 func TestQUICIsLost(t *testing.T) {
-	w := newTwoWith(t, withQUIC)
-	w.server.serve(t, 8080, echoApp)
-	w.overQUIC(t, at(w.B4, 8080))
-	open := w.client.dial(t, at(w.B4, 8080))
-	if _, err := io.WriteString(open, "x"); err != nil {
-		t.Fatal(err)
+	for name, c := range map[string]struct{ there, back bool }{
+		"both ways":        {true, true},
+		"on the way there": {true, false},
+		"on the way back":  {false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTwoWith(t, withQUIC)
+			w.server.serve(t, 8080, echoApp)
+			w.overQUIC(t, at(w.B4, 8080))
+			open := w.client.dial(t, at(w.B4, 8080))
+			saysAgain(t, open, "x")
+			passes := func() {}
+			if c.there {
+				passes = dropUDP(t, w.B)
+			}
+			if c.back {
+				there := passes
+				back := dropUDP(t, w.A)
+				passes = func() { there(); back() }
+			}
+			if _, err := io.WriteString(open, "y"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(open, make([]byte, 1)); err == nil {
+				t.Error("an answer through a network that lets nothing pass")
+			}
+			w.client.waitLine(t, "transport=quic", "peer silent")
+			before := strings.Count(w.client.lines.String(), "transport=quic")
+			w.hello(t)
+			if n := strings.Count(w.client.lines.String(), "transport=quic") - before; n > 0 {
+				t.Errorf("%d more over QUIC", n)
+			}
+			eventually(t, "the loss to be counted", func() bool { return w.client.work.Counters.Counts().Losses[tunnel.Silent] == 1 })
+			upgrades := w.client.work.Counters.Counts().Upgrades
+			passes()
+			for end := time.Now().Add(patience); strings.Count(w.client.lines.String(), "transport=quic") == before; time.Sleep(5 * time.Millisecond) {
+				w.hello(t)
+				if time.Now().After(end) {
+					t.Fatal("nothing goes over QUIC again")
+				}
+			}
+			if c := w.client.work.Counters.Counts(); upgrades == 0 || c.Upgrades <= upgrades {
+				t.Errorf("counted %+v, before UDP passed again %d went over", c, upgrades)
+			}
+			w.server.stop() // its end of what was cut may not have heard of it
+		})
 	}
-	if _, err := io.ReadFull(open, make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	passA, passB := dropUDP(t, w.A), dropUDP(t, w.B)
-	if _, err := io.WriteString(open, "y"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(open, make([]byte, 1)); err == nil {
-		t.Error("an answer through a network that lets nothing pass")
-	}
-	w.client.waitLine(t, "transport=quic", "peer silent")
-	before := strings.Count(w.client.lines.String(), "transport=quic")
-	w.hello(t)
-	if n := strings.Count(w.client.lines.String(), "transport=quic") - before; n > 0 {
-		t.Errorf("%d more over QUIC", n)
-	}
-	eventually(t, "the loss to be counted", func() bool { return w.client.work.Counters.Counts().Losses[tunnel.Silent] == 1 })
-	upgrades := w.client.work.Counters.Counts().Upgrades
-	passA()
-	passB()
-	for end := time.Now().Add(patience); strings.Count(w.client.lines.String(), "transport=quic") == before; time.Sleep(5 * time.Millisecond) {
-		w.hello(t)
-		if time.Now().After(end) {
-			t.Fatal("nothing goes over QUIC again")
-		}
-	}
-	if c := w.client.work.Counters.Counts(); upgrades == 0 || c.Upgrades <= upgrades {
-		t.Errorf("counted %+v, before UDP passed again %d went over", c, upgrades)
-	}
-	w.server.stop() // its end of what was cut would wait for its idle timeout
 }
 
 // dropUDP lets no UDP reach a pod any more, until it is to pass again. (A rule at the sender would make an

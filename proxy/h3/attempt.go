@@ -123,6 +123,7 @@ func (e *Endpoint) mustShowAddress(net.Addr) bool { return e.loaded() }
 // it. (quic-go gives it twice what it is told.)
 func (e *Endpoint) accepting() *quic.Config {
 	calm, busy := e.t.Config(), e.t.Config()
+	calm.KeepAlivePeriod, busy.KeepAlivePeriod = 0, 0 // the dialling end keeps idle tunnels, and silence.go those that have streams
 	calm.HandshakeIdleTimeout = e.t.o.HandshakeTimeout / 2
 	busy.HandshakeIdleTimeout = e.t.o.HandshakeTimeout / 10
 	calm.GetConfigForClient = func(*quic.ClientInfo) (*quic.Config, error) {

@@ -21,6 +21,7 @@ type conn struct {
 	leaving    chan struct{} // closed when its GOAWAY has
 	done       chan struct{}
 	controlled atomic.Bool // the peer has its control stream
+	spoke      atomic.Bool // streams moved bytes since the last look at the peer
 	readers    sync.WaitGroup
 	kept       sync.WaitGroup // streams that outlive their handlers
 	drained    chan struct{}  // accepting end: closed when drain has returned
@@ -66,6 +67,9 @@ func (c *conn) fail(code uint64, err error) {
 	reason := ""
 	if e := (*ConnError)(nil); errors.As(err, &e) {
 		reason = e.Reason
+	}
+	if e := (*SilentError)(nil); errors.As(err, &e) {
+		reason = "peer silent"
 	}
 	_ = c.q.CloseWithError(quic.ApplicationErrorCode(code), reason)
 	c.evictAll()
@@ -139,12 +143,13 @@ func (c *conn) rest() {
 func (c *conn) Loss() tunnel.Loss {
 	err := c.verdict()
 	var silent *SilentError
+	var closed *quic.ApplicationError
 	var unknown *quic.StatelessResetError
 	var idle *quic.IdleTimeoutError
 	switch {
 	case err == nil, errors.Is(err, quic.ErrTransportClosed):
 		return tunnel.Kept
-	case errors.As(err, &silent):
+	case errors.As(err, &silent), errors.As(err, &closed) && closed.ErrorCode == codeSilent:
 		return tunnel.Silent
 	case errors.As(err, &unknown):
 		return tunnel.Restarted

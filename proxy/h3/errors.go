@@ -30,7 +30,8 @@ const (
 	codeIncomplete   = 0x10d
 	codeMessage      = 0x10e
 	codeConnect      = 0x10f
-	codeDecompressed = 0x200 // RFC 9204 section 6: QPACK_DECOMPRESSION_FAILED
+	codeSilent       = 0x1f021 // one of those that others take for codeNo; we say by it that nothing is heard of the peer
+	codeDecompressed = 0x200   // RFC 9204 section 6: QPACK_DECOMPRESSION_FAILED
 )
 
 var codeNames = map[uint64]string{
@@ -38,7 +39,7 @@ var codeNames = map[uint64]string{
 	codeClosedCrit: "CLOSED_CRITICAL_STREAM", codeUnexpected: "FRAME_UNEXPECTED", codeFrame: "FRAME_ERROR", codeLoad: "EXCESSIVE_LOAD",
 	codeID: "ID_ERROR", codeSettings: "SETTINGS_ERROR", codeNoSettings: "MISSING_SETTINGS", codeRejected: "REQUEST_REJECTED",
 	codeCancelled: "REQUEST_CANCELLED", codeIncomplete: "REQUEST_INCOMPLETE", codeMessage: "MESSAGE_ERROR", codeConnect: "CONNECT_ERROR",
-	codeDecompressed: "QPACK_DECOMPRESSION_FAILED",
+	codeDecompressed: "QPACK_DECOMPRESSION_FAILED", codeSilent: "SILENT",
 }
 
 func nameOf(code uint64) string {

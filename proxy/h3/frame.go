@@ -13,6 +13,7 @@ const (
 	framePush     = 0x05
 	frameGoAway   = 0x07
 	frameMaxPush  = 0x0d
+	frameNothing  = 0x21 // the first of those that have no meaning (section 7.2.8)
 )
 
 // reservedFrame is one of HTTP/2 that must not come here (section 7.2.8).

@@ -18,7 +18,7 @@ type Options struct {
 	RetryAbove       int           // unfinished handshakes of an endpoint, from which on peers must show their addresses; 8
 	HandshakeTimeout time.Duration // for the peer's SETTINGS, and for the head of a request; 10 s
 	PingInterval     time.Duration // silence after which the peer is asked for a sign of life; 10 s
-	SilenceTimeout   time.Duration // dialling end with streams: packets were sent and none came back for so long; 2 s
+	SilenceTimeout   time.Duration // somebody spoke, and the peer gave no sign of life for about so long; 2 s
 	IdleTimeout      time.Duration // silence after which the tunnel is lost; 30 s
 	LingerTimeout    time.Duration // after the last stream of a tunnel that drains, for what is on its way; 1 s
 

@@ -74,6 +74,7 @@ func (c *conn) enter(id quic.StreamID) bool {
 	}
 	c.nextID = max(c.nextID, id+4)
 	c.streams++
+	c.watch()
 	c.track()
 	return true
 }

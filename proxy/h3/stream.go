@@ -58,6 +58,7 @@ func (s *stream) Read(p []byte) (int, error) {
 // step reads once. What has arrived may be no payload.
 func (s *stream) step(p []byte) (int, error) {
 	n, err := s.q.Read(p)
+	s.c.moves(n)
 	kept, wrong := s.in.take(p[:n])
 	if err == io.EOF && wrong == nil && !s.in.whole() {
 		wrong = connError(codeFrame, "a stream ends within a frame")
@@ -121,6 +122,7 @@ func (s *stream) Write(p []byte) (taken int, err error) {
 	for err == nil && taken < len(p) {
 		var n int
 		n, err = s.write(p[taken:])
+		s.c.moves(n)
 		taken += n
 	}
 	s.endWrite()
