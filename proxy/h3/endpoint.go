@@ -132,7 +132,7 @@ func (e *Endpoint) serve(drain, cut context.Context, q *quic.Conn, admit tunnel.
 		return
 	}
 	c := newConn(q, e.t.o, s.Handler)
-	c.place = place{at: a.Remote, moved: s.Moved}
+	c.place.at, c.place.moved = a.Remote, s.Moved
 	attemptOf(q.Context()).charge.Ends(c.relieve)
 	c.runServer(drain)
 	s.Ended(c.verdict())

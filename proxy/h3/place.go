@@ -2,23 +2,27 @@ package h3
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Where the dialling end is. Its packets may come from another address than before, and quic-go then
 // follows it once it has seen that it receives there, and tells nobody. But policies may be about addresses, so
-// the accepting end looks: before each stream, and each second while streams are open.
+// the accepting end looks: before each stream, with each read and write of one, so that nobody speaks from elsewhere between two looks, and each
+// second while streams are open.
 
-// lookAround is how long an open stream may go on from an address that nobody has judged.
+// lookAround is how long an open stream that moves nothing may go on from an address that nobody has judged.
 const lookAround = time.Second
 
 // place is where the peer was when somebody looked last.
 type place struct {
 	looking sync.Mutex // one look at a time
 	at      netip.AddrPort
-	moved   func(netip.AddrPort) error // nil: nobody wants to know
+	seen    atomic.Pointer[net.UDPAddr] // the same, as quic-go has it: another one may be another place
+	moved   func(netip.AddrPort) error  // nil: nobody wants to know
 
 	timer *time.Timer // guarded by conn.mu
 }
@@ -51,6 +55,24 @@ func (c *conn) lookAround() {
 	}
 }
 
+// away is what ends the use of a stream whose peer has moved and may not: two loads and a comparison, as long as it does not move.
+func (s *stream) away() error {
+	c := s.c
+	if c.place.moved == nil || c.q.RemoteAddr() == net.Addr(c.place.seen.Load()) {
+		return nil
+	}
+	c.locate()
+	c.mu.Lock()
+	err := c.err
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed // the tunnel may stay, and this stream be denied
+}
+
 // locate tells of a peer that has moved, and ends the tunnel if it may not.
 func (c *conn) locate() {
 	p := &c.place
@@ -59,7 +81,11 @@ func (c *conn) locate() {
 	}
 	p.looking.Lock()
 	defer p.looking.Unlock()
-	from, to := p.at, addrOf(c.q.RemoteAddr())
+	now := c.q.RemoteAddr()
+	from, to := p.at, addrOf(now)
+	if u, ok := now.(*net.UDPAddr); ok {
+		defer p.seen.Store(u)
+	}
 	if from.Addr() == to.Addr() { // another port is no other place
 		return
 	}

@@ -107,3 +107,46 @@ func hears(t *testing.T, s tunnel.Stream, text string) {
 		text = text[n:]
 	}
 }
+
+// TestAPeerMovesAndIsBack: who is away for less than a look is noticed as well, by what it says there.
+func TestAPeerMovesAndIsBack(t *testing.T) {
+	e, at := accepting(t, Options{})
+	moved := make(chan netip.AddrPort, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	c := serverTLS(t)
+	go func() {
+		served <- e.Serve(ctx, ctx, ctx, c, letBegin, func(tunnel.Accepted) (tunnel.Served, error) {
+			return tunnel.Served{Handler: echo, Ended: func(error) {}, Moved: func(to netip.AddrPort) error {
+				moved <- to
+				return errors.New("stay where you are")
+			}}, nil
+		})
+	}()
+	t.Cleanup(func() { cancel(); e.Close(); <-served })
+	from, _ := caller(t)
+	tn, _, err := from.Dial(t.Context(), at, clientTLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tn.Close()
+	s, _, err := tn.Open(t.Context(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, s, "here")
+	elsewhere := move(t, tn)
+	n := 0
+	for ; err == nil && n < 100; n++ { // quic-go hands on what comes first from there, and follows the peer then
+		if _, err = s.Write([]byte("there")); err == nil {
+			_, err = s.Read(make([]byte, 5))
+		}
+	}
+	if err == nil {
+		t.Errorf("%d answers from there", n)
+	}
+	if to := <-moved; to != elsewhere {
+		t.Errorf("it moved to %s, told was %s", elsewhere, to)
+	}
+	<-tn.Done()
+}

@@ -58,6 +58,9 @@ func (s *stream) Read(p []byte) (int, error) {
 // step reads once. What has arrived may be no payload.
 func (s *stream) step(p []byte) (int, error) {
 	n, err := s.q.Read(p)
+	if away := s.away(); away != nil {
+		return 0, s.failed(away)
+	}
 	s.c.moves(n)
 	kept, wrong := s.in.take(p[:n])
 	if err == io.EOF && wrong == nil && !s.in.whole() {
@@ -119,6 +122,7 @@ func (s *stream) Write(p []byte) (taken int, err error) {
 	if err := s.beginWrite(); err != nil {
 		return 0, err
 	}
+	err = s.away()
 	for err == nil && taken < len(p) {
 		var n int
 		n, err = s.write(p[taken:])
