@@ -13,7 +13,8 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/triage"
 )
 
-// keeper answers on a socket of the test like one that has a dead cell, or is well.
+// keeper answers on a socket of the test like one that has a dead cell, or is well. It never
+// says who talks with whom, as one does whose cell hangs.
 func keeper(t *testing.T, name string, sick bool) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name+".sock")
@@ -30,10 +31,16 @@ func keeper(t *testing.T, name string, sick bool) string {
 		"/cells":  `[{"name":"shared","pid":3,"state":"` + state + `","workloads":["a/web"]}]`,
 		"/pods":   `[{"uid":"a/web","cell":"shared"}]`,
 		"/vitals": `{"node":"` + name + `","pid":2,"cells":[{"name":"shared","pid":3}],"pods":[{"uid":"a/web","node":"` + name + `"}]}`,
-		"/who":    `{"node":"` + name + `"}`, "/ready": `{"ready":true}`, "/metrics": "# nothing\n",
+		"/ready":  `{"ready":true}`, "/metrics": "# nothing\n",
 	} {
 		m.HandleFunc("GET "+q, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) })
 	}
+	m.HandleFunc("GET /who", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("peers") != "no" {
+			<-r.Context().Done()
+		}
+		_, _ = w.Write([]byte(`{"node":"` + name + `"}`))
+	})
 	s := &http.Server{Handler: m}
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = s.Serve(l) }()

@@ -108,6 +108,13 @@ func TestOpenConnectionsAreListed(t *testing.T) {
 	if cell, _ := shares(t, n.who(t), "a/client"); len(cell.Peers) != 1 || cell.Peers[0].Workload != "a/server" || cell.Peers[0].Open != 1 || cell.Peers[0].Node == "" {
 		t.Errorf("%+v", cell.Peers)
 	}
+	var quick admin.Node
+	if err := n.call(t, "GET", "/who?peers=no", nil, &quick); err != nil {
+		t.Fatal(err)
+	}
+	if cell, _ := shares(t, quick, "a/client"); len(cell.Workloads) == 0 || len(cell.Peers) > 0 {
+		t.Errorf("cells were asked for peers that nobody wants: %+v", cell)
+	}
 	if err := n.call(t, "GET", "/connections?workload=a/nobody", nil, &all); err != nil || len(all) != 0 {
 		t.Errorf("%v, %+v", err, all)
 	}

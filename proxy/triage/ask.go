@@ -37,7 +37,8 @@ func (a *Asker) Ask(ctx context.Context) Observation {
 	return o
 }
 
-// ask has one answer after another: they are a keeper's, on one loop.
+// ask has one answer after another: they are a keeper's, on one loop. None of them has the
+// keeper wait for a cell: one that hangs would make its keeper look silent.
 func (a *Asker) ask(ctx context.Context, socket string) Source {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -47,7 +48,7 @@ func (a *Asker) ask(ctx context.Context, socket string) Source {
 	for _, ask := range []struct {
 		path string
 		into any
-	}{{"/cells", &s.Cells}, {"/pods", &s.Pods}, {"/vitals", &s.Vitals}, {"/metrics", &text}, {"/who", &s.Who}} {
+	}{{"/cells", &s.Cells}, {"/pods", &s.Pods}, {"/vitals", &s.Vitals}, {"/metrics", &text}, {"/who?peers=no", &s.Who}} {
 		if err := c.Call(ctx, "GET", ask.path, nil, ask.into); err != nil {
 			return Source{Socket: socket, Problem: fmt.Sprintf("%s: %v", ask.path, err)}
 		}
