@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/identity"
 )
 
 // Result is what the judge made of a record.
@@ -84,6 +86,12 @@ func (res *Result) find(format string, args ...any) {
 	res.Findings = append(res.Findings, fmt.Sprintf(format, args...))
 }
 
+// ofProbe says whether an identity is one with which a keeper verifies: it is good for nothing else.
+func ofProbe(id string) bool {
+	parsed, err := identity.Parse(id)
+	return err == nil && parsed.IsReserved()
+}
+
 func (r *Record) row(s *Subject, p *Process) Row {
 	row := Row{
 		Subject: s.Name, Isolation: s.Isolation, Role: p.Role, Process: p.Name, Pods: p.Pods, Keys: len(p.Found),
@@ -94,7 +102,7 @@ func (r *Record) row(s *Subject, p *Process) Row {
 		key := s.Issued[f.Key]
 		row.TimeLeft[leftClass(key.NotAfter.Sub(s.At))]++
 		served := r.served(p, key.Identity)
-		if len(served) == 0 {
+		if len(served) == 0 && !(p.Role == RoleKeeper && ofProbe(key.Identity)) {
 			row.Foreign = append(row.Foreign, key.Identity)
 		}
 		row.Exposed = append(row.Exposed, served...)

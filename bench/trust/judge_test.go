@@ -40,6 +40,22 @@ func TestWhatACellExposes(t *testing.T) {
 	}
 }
 
+// TestTheKeysOfTheProbe: a keeper that has verified holds them, and nobody else may.
+func TestTheKeysOfTheProbe(t *testing.T) {
+	for _, role := range []string{RoleKeeper, RoleCell} {
+		r := story()
+		s := &r.Subjects[0]
+		s.Issued = append(s.Issued, Issued{Identity: "spiffe://cluster.local/ns/bulkhead-system/sa/probe", PublicKey: []byte{1}, NotAfter: s.At.Add(time.Minute)})
+		i := slices.IndexFunc(s.Processes, func(p Process) bool { return p.Role == role })
+		p := &s.Processes[i]
+		p.Found = append(p.Found, Found{Key: len(s.Issued) - 1})
+		res := Judge(r)
+		if got := len(res.Findings) > 0; got != (role == RoleCell) || row(t, res, p.Name).Keys != len(p.Found) {
+			t.Errorf("%s: findings %q", role, res.Findings)
+		}
+	}
+}
+
 // TestFindings: each thing that must not be is found, and named.
 func TestFindings(t *testing.T) {
 	for name, c := range map[string]struct {
