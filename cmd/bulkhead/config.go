@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -61,9 +60,7 @@ it: a keeper has none of a workload's.
 				}
 				part = configParts[i]
 			}
-			ctx, cancel := context.WithTimeout(c.Context(), askTimeout)
-			defer cancel()
-			all, err := collect[admin.Dump](ctx, &n, "/config_dump")
+			all, err := collect[admin.Dump](c.Context(), &n, "/config_dump")
 			if err != nil {
 				return err
 			}

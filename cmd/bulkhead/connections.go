@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/url"
@@ -26,13 +25,11 @@ to be silent.
   bulkhead connections --admin /run/bulkhead --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx, cancel := context.WithTimeout(c.Context(), askTimeout)
-			defer cancel()
 			path := "/connections"
 			if len(args) == 1 {
 				path += "?workload=" + url.QueryEscape(args[0])
 			}
-			lists, err := collect[[]admin.Connections](ctx, &n, path)
+			lists, err := collect[[]admin.Connections](c.Context(), &n, path)
 			if err != nil {
 				return err
 			}

@@ -60,7 +60,7 @@ then. The command waits, and says how many were cut. What is drained stays drain
 // drainAll finds what is meant, and has each keeper drain its part.
 func drainAll(ctx context.Context, n *nodes, what string, order admin.Drain) ([]admin.Drained, error) {
 	parts := map[string][]string{} // workloads by node
-	known, err := collect[admin.Node](ctx, n, "/who")
+	known, err := present(ctx, n)
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +78,12 @@ func drainAll(ctx context.Context, n *nodes, what string, order admin.Drain) ([]
 		}
 	}
 	if len(parts) == 0 {
-		return nil, usageError{fmt.Errorf("%s has no workload that a cell serves: there is nothing to drain", what)}
+		return nil, usageError{fmt.Errorf("no cell of these nodes serves %s: there is nothing to drain here (SIGTERM drains a sidecar)", what)}
 	}
 	all := []admin.Drained{}
 	err = n.ask(ctx, func(ctx context.Context, _ string, a *admin.Client) error {
 		var node admin.Node
-		if err := a.Call(ctx, "GET", "/who", nil, &node); err != nil {
+		if err := a.Call(ctx, "GET", "/who?peers=no", nil, &node); err != nil {
 			return err
 		}
 		mine := order

@@ -101,10 +101,20 @@ fault reaches when the data plane is shared, and when it is not.
 	return root
 }
 
-// note wraps every command so that t knows when one has begun.
+// note wraps every command so that t knows when one has begun, and that too many arguments or too few
+// are answered with what it takes.
 func (t *tool) note(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		t.note(sub)
+	}
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			err := check(c, args)
+			if err == nil || isMisuse(err) {
+				return err
+			}
+			return fmt.Errorf("%w: use %s", err, c.UseLine())
+		}
 	}
 	if run := c.RunE; run != nil {
 		c.RunE = func(c *cobra.Command, args []string) error {

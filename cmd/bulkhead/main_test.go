@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -55,6 +56,22 @@ func TestEveryCommandSaysWhatItIsFor(t *testing.T) {
 		}
 		if c.Args == nil && !c.DisableFlagParsing {
 			t.Errorf("%s: takes any arguments", c.CommandPath())
+		}
+	}
+}
+
+// TestWrongArgumentsAreToldTheRightOnes: how many there were helps nobody.
+func TestWrongArgumentsAreToldTheRightOnes(t *testing.T) {
+	for want, args := range map[string][]string{
+		"bulkhead drain NODE|CELL|WORKLOAD": {"drain"},
+		"bulkhead lab exec POD -- COMMAND":  {"lab", "exec", "a/web"},
+		"bulkhead lab up":                   {"lab", "up", "now"},
+	} {
+		c := &tool{}
+		root := c.newRoot()
+		root.SetArgs(args)
+		if err := root.Execute(); err == nil || c.begun || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want one with %q", args, err, want)
 		}
 	}
 }

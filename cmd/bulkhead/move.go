@@ -112,8 +112,8 @@ func askToMove(ctx context.Context, socket, uid, to string) (moved, error) {
 	return m, ofKeeper(socket, err)
 }
 
-// ofKeeper marks what the caller can mend as misuse: a wrong socket, and what the
-// keeper refuses as wrong.
+// ofKeeper says which keeper an error is of. What the caller can mend is misuse: a wrong socket, and
+// what the keeper refuses as wrong.
 func ofKeeper(socket string, err error) error {
 	var refused *admin.RefusedError
 	switch {
@@ -121,6 +121,8 @@ func ofKeeper(socket string, err error) error {
 		return usageError{fmt.Errorf("no keeper answers at %s", socket)}
 	case errors.As(err, &refused) && (refused.Status == http.StatusBadRequest || refused.Status == http.StatusNotFound):
 		return usageError{err}
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the keeper at %s takes the question and does not answer in time: bulkhead triage says more; with --admin others can be asked without it", socket)
 	}
 	return err
 }

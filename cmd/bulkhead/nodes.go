@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -68,6 +69,12 @@ func labSockets() ([]string, error) {
 	return found, nil
 }
 
+// present asks who the keepers are, and not whom their cells talk with. What takes long
+// begins with it: a keeper that hangs is said to do so after askTimeout, whatever else is slow.
+func present(ctx context.Context, n *nodes) ([]admin.Node, error) {
+	return collect[admin.Node](ctx, n, "/who?peers=no")
+}
+
 // ask calls every keeper, and is done with the first that fails: half an answer to "who
 // shares what" would be taken for the whole.
 func (n *nodes) ask(ctx context.Context, each func(ctx context.Context, socket string, a *admin.Client) error) error {
@@ -83,9 +90,14 @@ func (n *nodes) ask(ctx context.Context, each func(ctx context.Context, socket s
 	return nil
 }
 
-// collect gets one thing of every keeper.
+// askTimeout is for questions that a keeper answers from memory, or by asking its cells.
+const askTimeout = 10 * time.Second
+
+// collect gets one thing of every keeper, each of which has askTimeout.
 func collect[T any](ctx context.Context, n *nodes, path string) (all []T, err error) {
 	err = n.ask(ctx, func(ctx context.Context, _ string, a *admin.Client) error {
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
 		var one T
 		if err := a.Call(ctx, "GET", path, nil, &one); err != nil {
 			return err

@@ -68,9 +68,11 @@ DaemonSet, the running lab), and prove with bulkhead verify --clean that nothing
 
 // keeperOf finds the admin socket of a node's keeper.
 func keeperOf(ctx context.Context, n *nodes, node string) (at string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	err = n.ask(ctx, func(ctx context.Context, socket string, a *admin.Client) error {
 		var who admin.Node
-		err := a.Call(ctx, "GET", "/who", nil, &who)
+		err := a.Call(ctx, "GET", "/who?peers=no", nil, &who)
 		if err == nil && who.Node == node {
 			at = socket
 		}

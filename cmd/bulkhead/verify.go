@@ -81,22 +81,24 @@ docs/operators.md says what it costs.`,
 // askToVerify has every keeper verify. With one workload those that do not have it are
 // passed over, as long as one does.
 func askToVerify(ctx context.Context, n *nodes, workload string) (all []admin.Verdict, err error) {
-	path, missing := "/verify", error(nil)
+	path := "/verify"
 	if workload != "" {
 		path += "?workload=" + url.QueryEscape(workload)
+	}
+	if _, err := present(ctx, n); err != nil {
+		return nil, err
 	}
 	err = n.ask(ctx, func(ctx context.Context, _ string, a *admin.Client) error {
 		var v admin.Verdict
 		err := a.Call(ctx, "POST", path, nil, &v)
-		if isUnknown(err) {
-			missing = err
+		if workload != "" && isUnknown(err) {
 			return nil
 		}
 		all = append(all, v)
 		return err
 	})
 	if err == nil && len(all) == 0 {
-		err = usageError{missing}
+		err = usageError{fmt.Errorf("%q is a pod of none of the nodes that were asked: bulkhead who lists all", workload)}
 	}
 	return all, err
 }

@@ -20,6 +20,7 @@ func verdictAt(t *testing.T, findings ...admin.Finding) string {
 		t.Fatal(err)
 	}
 	m := http.NewServeMux()
+	m.HandleFunc("GET /who", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(admin.Node{Node: "n"}) })
 	m.HandleFunc("POST /verify", func(w http.ResponseWriter, r *http.Request) {
 		if uid := r.URL.Query().Get("workload"); uid != "" && uid != "a/web" {
 			w.WriteHeader(http.StatusNotFound)

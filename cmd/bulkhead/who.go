@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -13,9 +12,6 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
-
-// askTimeout is for questions that a keeper answers from memory, or by asking its cells.
-const askTimeout = 10 * time.Second
 
 func newWhoCommand() *cobra.Command {
 	var n nodes
@@ -33,9 +29,7 @@ without CA and control. Without an argument: every cell of every node.
 docs/operators.md says how to read it.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx, cancel := context.WithTimeout(c.Context(), askTimeout)
-			defer cancel()
-			all, err := collect[admin.Node](ctx, &n, "/who")
+			all, err := collect[admin.Node](c.Context(), &n, "/who")
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -77,5 +78,19 @@ func TestWhichKeepersAreAsked(t *testing.T) {
 		if got, err := n.sockets(); !isMisuse(err) {
 			t.Errorf("%s: %v, %v", bad, got, err)
 		}
+	}
+}
+
+// A keeper that takes the question and never answers is named: of several an operator
+// could not tell which one it is.
+func TestAKeeperThatDoesNotAnswerIsNamed(t *testing.T) {
+	at := verdictAt(t)
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	if _, err := present(late, &nodes{at: []string{at}}); err == nil || isMisuse(err) || !strings.Contains(err.Error(), at) {
+		t.Error(err)
+	}
+	if _, err := askToVerify(late, &nodes{at: []string{at}}, ""); err == nil || !strings.Contains(err.Error(), at) {
+		t.Error(err)
 	}
 }
