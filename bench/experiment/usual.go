@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -43,6 +44,18 @@ func Of(name string) (Experiment, error) {
 		e.Method.For = Duration(timed.Lasts())
 	}
 	return e, err
+}
+
+// OfFlags reports whether a name of the catalogue with flags of drill run is the same experiment.
+// Another one can be repeated from its file alone.
+func (e Experiment) OfFlags() bool {
+	u, err := Of(e.Method.Fault)
+	if err != nil {
+		return false
+	}
+	u.Isolations, u.Transports, u.Culprit, u.Seed, u.Repeats, u.Restart = e.Isolations, e.Transports, e.Culprit, e.Seed, e.Repeats, e.Restart
+	u.Load.Long, u.Load.New = e.Load.Long, e.Load.New
+	return bytes.Equal(u.YAML(), e.YAML()) // what is empty and what is missing are the same there
 }
 
 // HasLength reports whether a fault stands for a time that can be chosen.

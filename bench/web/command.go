@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -19,6 +20,12 @@ func command(r *measure.Run) string {
 			isolations = append(isolations, s.Isolation)
 		}
 	}
+	var transports []string
+	for _, s := range r.Subjects {
+		if t := cmp.Or(s.Transport, "http2"); s.Isolation != "none" && !slices.Contains(transports, t) {
+			transports = append(transports, t)
+		}
+	}
 	repeats := 0
 	for _, s := range r.Segments {
 		repeats = max(repeats, s.Repeat+1)
@@ -26,6 +33,9 @@ func command(r *measure.Run) string {
 	words := []string{"bulkhead drill run", quoted(r.Drill), "--isolation", quoted(strings.Join(isolations, ",")), "--culprit", quoted(r.Culprit),
 		"--seed", strconv.FormatInt(r.Seed, 10), "--restart", quoted(r.Restart.Mode),
 		"--time-scale", strconv.FormatFloat(r.Restart.TimeScale, 'g', -1, 64), "--repeat", strconv.Itoa(max(1, repeats))}
+	if !slices.Equal(transports, []string{"http2"}) && len(transports) > 0 {
+		words = append(words, "--transport", quoted(strings.Join(transports, ",")))
+	}
 	return strings.Join(append(words, loads(r)...), " ")
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -25,8 +26,27 @@ func TestCommandRepeatsTheRun(t *testing.T) {
 	if got := command(r); got != want+" --long 14 --new 300" || n != 14 {
 		t.Errorf("%s", got)
 	}
+	r.Subjects[1].Transport = "quic"
+	if got := command(r); !strings.HasSuffix(got, " --transport http2,quic --long 14 --new 300") {
+		t.Errorf("%s", got)
+	}
 	r.Culprit = "a b/$(reboot)'"
 	if got := quoted(r.Culprit); got != `'a b/$(reboot)'\'''` {
 		t.Error(got)
+	}
+}
+
+// An experiment that flags cannot say is repeated from the file beside its record.
+func TestCommandOfAnOwnExperiment(t *testing.T) {
+	d := read(t, story.Told(1))
+	d.Name, d.About.Title, d.File = "our-cluster", "breaks what we run", "experiment.yaml"
+	r := Records{Drills: []Drill{d}}
+	want := "bulkhead drill run " + d.Run.ID + "/experiment.yaml"
+	if got := commands(r); len(got) != 1 || got[0] != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	var page strings.Builder
+	if err := Page(&page, r); err != nil || !strings.Contains(page.String(), "breaks what we run") || !strings.Contains(page.String(), "our-cluster: how far does it reach?") {
+		t.Errorf("%v: the page has neither name nor title", err)
 	}
 }

@@ -11,19 +11,19 @@ import (
 
 // drill is the section of one record.
 type drill struct {
-	Name, Anchor, Does, Setting, When string
-	About                             About
-	Invalid                           []string
-	Strip                             template.HTML
-	Repeats                           bool
-	Head                              []string
-	Rows                              [][]string
-	Triage                            triaged
-	Spreads                           []spread
-	Alternative                       []bandText
-	Prediction                        string
-	Deviations                        []deviation
-	Text                              string // the table of the terminal, with all that belongs to it
+	Name, Anchor, Says, Does, Setting, When string
+	About                                   About
+	Invalid                                 []string
+	Strip                                   template.HTML
+	Repeats                                 bool
+	Head                                    []string
+	Rows                                    [][]string
+	Triage                                  triaged
+	Spreads                                 []spread
+	Alternative                             []bandText
+	Prediction                              string
+	Deviations                              []deviation
+	Text                                    string // the table of the terminal, with all that belongs to it
 }
 
 // triaged is what an operator's tool said; Rows are empty where none watched.
@@ -54,6 +54,9 @@ func newDrill(of Drill, anchor string, n int) drill {
 	v := drill{Name: d.Title(), About: of.About, Anchor: anchor, When: d.Run.Started.UTC().Format("2006-01-02 15:04 UTC"),
 		Invalid: d.Result.Invalid, Text: d.Table()}
 	v.Does, v.Setting = d.Heading()
+	if d.Title() != d.Run.Drill { // its author's words come first
+		v.Says = of.About.Title
+	}
 	v.Head, v.Rows = d.Grid()
 	v.Triage = triaged{report.TriageHead, d.TriageRows(), d.FalseAlarms()}
 	v.Spreads, v.Repeats = spreads(d), slices.ContainsFunc(p.bands, func(b band) bool { return b.repeats > 1 })

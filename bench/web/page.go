@@ -120,6 +120,10 @@ func commands(r Records) (all []string) {
 		return []string{r.Command}
 	}
 	for _, d := range r.Drills {
+		if d.File != "" {
+			all = append(all, "bulkhead drill run "+quoted(d.Run.ID+"/"+d.File))
+			continue
+		}
 		all = append(all, command(d.Run))
 	}
 	for _, t := range r.Trust {

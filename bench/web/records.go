@@ -20,6 +20,8 @@ type Records struct {
 type Drill struct {
 	*report.Document
 	About About
+	// File below the record's directory repeats it; empty: a command with flags does.
+	File string
 }
 
 // About is what people should know of a fault before they look at its drill.

@@ -58,9 +58,13 @@ func readReports(dirs []string) (*reports, error) {
 func (r *reports) record(dir string) error {
 	e, err := schedule.Kept(dir)
 	if err != nil { // a record from before there were experiments
-		return r.named(dir, "", web.About{})
+		return r.named(dir, web.Drill{}, "")
 	}
-	return r.named(dir, "", aboutOf(schedule.About(e)))
+	d := web.Drill{About: aboutOf(schedule.About(e))}
+	if !e.OfFlags() {
+		d.File = schedule.File
+	}
+	return r.named(dir, d, e.Name)
 }
 
 // aboutOf is what a page says of a drill.
@@ -68,7 +72,8 @@ func aboutOf(a suite.About) web.About {
 	return web.About{Title: a.Title, Incident: a.Incident, Source: a.Source, Expect: a.Expect, Look: a.Look}
 }
 
-func (r *reports) named(dir, name string, about web.About) error {
+// named adds a record. If it is of a drill, d says what the record does not.
+func (r *reports) named(dir string, d web.Drill, name string) error {
 	switch {
 	case trust.In(dir):
 		res, err := trustIn(dir)
@@ -93,8 +98,8 @@ func (r *reports) named(dir, name string, about web.About) error {
 		if err != nil {
 			return err
 		}
-		doc.Name = name
-		r.web.Drills, r.all = append(r.web.Drills, web.Drill{Document: doc, About: about}), append(r.all, doc)
+		doc.Name, d.Document = name, doc
+		r.web.Drills, r.all = append(r.web.Drills, d), append(r.all, doc)
 	}
 	return nil
 }
@@ -116,7 +121,7 @@ func (r *reports) suite(dir string) error {
 		if !e.Recorded() {
 			continue
 		}
-		err := r.named(filepath.Join(dir, e.Dir), e.Name, aboutOf(e.About))
+		err := r.named(filepath.Join(dir, e.Dir), web.Drill{About: aboutOf(e.About)}, e.Name)
 		var none *document.NoRecordError
 		if errors.As(err, &none) && e.Status != suite.Done {
 			continue // it ended before it could leave one
