@@ -104,6 +104,11 @@ func (e *Experiment) checkEdge(r *reader, path string, edge Edge, pods []string)
 	case from != to && edge.Name == "":
 		r.at(path, "it leads from namespace %s to %s: give it a name that says what for", from, to)
 	}
+	for _, end := range []string{edge.From, edge.To} {
+		if i := slices.IndexFunc(e.Topology.Pods, func(p Pod) bool { return p.Name() == end }); edge.IPv6 && i >= 0 && !e.Topology.Pods[i].IPv6 {
+			r.at(path+".ipv6", "%s has no IPv6 address: leave out its ipv6: false, or this", end)
+		}
+	}
 }
 
 func (e *Experiment) checkLoad(r *reader) {

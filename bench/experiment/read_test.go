@@ -71,6 +71,8 @@ func TestBrokenBeyondSchema(t *testing.T) {
 		{"method: {fault: crash}\ngraph: {edges: [{from: tenant-a/web, to: x/y}]}", "f:2: graph.edges[0].to: \"x/y\" is no pod"},
 		{"method: {fault: crash}\ngraph: {edges: [{from: tenant-a/web, to: tenant-a/web}]}", "f:2: graph.edges[0]: a pod that asks itself"},
 		{"method: {fault: crash}\ngraph: {edges: [{from: tenant-a/web, to: tenant-b/web}]}", "f:2: graph.edges[0]: it leads from namespace tenant-a to tenant-b: give it a name"},
+		{"method: {fault: crash}\nculprit: a/b\ntopology: {nodes: 1, pods: [{namespace: a, app: b, node: 1, ipv6: false}, {namespace: a, app: c, node: 1}]}\ngraph: {edges: [{from: a/c, to: a/b, ipv6: true}]}",
+			"f:4: graph.edges[0].ipv6: a/b has no IPv6 address"},
 		{"method: {fault: crash}\nculprit: a/a\ntopology:\n  nodes: 1\n  pods:\n  - {namespace: a, app: a, node: 2}\n  - {namespace: a, app: b, node: 1}", "f:6: topology.pods[0].node: 2 is no node: use 1 to 1"},
 		{"method: {fault: crash}\nculprit: a/a\ntopology:\n  nodes: 1\n  pods:\n  - {namespace: a, app: a, node: 1}\n  - {namespace: a, app: a, node: 1}", "f:7: topology.pods[1]: a/a is given twice"},
 		{"method: {fault: crash}\nculprit: a/a\ntopology:\n  nodes: 1\n  pods:\n  - {namespace: a, app: a, node: 1}\n  - {namespace: a, app: b, node: 1}", "f:4: topology: nobody asks anybody"},

@@ -30,7 +30,7 @@ func runDrills(c *cobra.Command, f *drillFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.fail.parse(false); err != nil {
+	if err := f.fail.meant(all); err != nil {
 		return err
 	}
 	if len(all) == 1 {

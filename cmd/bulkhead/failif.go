@@ -3,12 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/compare"
 	"github.com/bulkhead-mesh/bulkhead/bench/condition"
+	"github.com/bulkhead-mesh/bulkhead/bench/experiment"
 )
 
 // failIf is the flag --fail-if: conditions for the caller's CI.
@@ -31,6 +33,29 @@ func (f *failIf) parse(comparing bool) ([]condition.Condition, error) {
 		}
 	}
 	return all, nil
+}
+
+// meant checks conditions against what is to be run: one about an isolation that is not would be
+// a mistake, and is better said before a drill than after it.
+func (f *failIf) meant(all []experiment.Experiment) error {
+	conditions, err := f.parse(false)
+	if err != nil {
+		return err
+	}
+	var isolations []string
+	for _, e := range all {
+		isolations = append(isolations, e.Isolations...)
+	}
+	for _, c := range conditions {
+		named := func(isolation string) bool { // or one of its rows: shared (as ztunnel)
+			return c.Isolation == isolation || strings.HasPrefix(c.Isolation, isolation+" ")
+		}
+		if c.Isolation != "" && !slices.ContainsFunc(isolations, named) {
+			slices.Sort(isolations)
+			return usageError{fmt.Errorf("--fail-if: %q is no isolation of this run: use %s", c.Isolation, strings.Join(slices.Compact(isolations), ", "))}
+		}
+	}
+	return nil
 }
 
 // none refuses the flag where there is nothing to judge.

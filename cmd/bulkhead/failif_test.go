@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/experiment"
 	"github.com/bulkhead-mesh/bulkhead/bench/report/story"
 )
 
@@ -47,6 +48,7 @@ func TestFailIfAndCompare(t *testing.T) {
 		{"report " + dir + " --fail-if namespace:hit>0", 2, `no record has the isolation "namespace"`},
 		{"drill run crash --fail-if nonsense", 2, "bystanders, hit"},
 		{"drill run key-theft --fail-if hit>0", 2, "has none"},
+		{"drill run crash --fail-if namespace:bystanders>0", 2, `"namespace" is no isolation of this run: use shared, sidecar, workload`},
 		{"compare " + dir, 2, "compare wants two directories"},
 		{"compare " + dir + " " + dir + " --fail-if worse,invalid", 0, "0 worse"},
 		{"compare " + dir + " " + dir + " --fail-if hit>3", 1, "4 flows hit, more than 3"},
@@ -56,6 +58,19 @@ func TestFailIfAndCompare(t *testing.T) {
 		code, out := said(t, strings.Fields(tc.args)...)
 		if code != tc.code || !strings.Contains(out, tc.says) {
 			t.Errorf("%s: code %d, want %d; %q is not in\n%s", tc.args, code, tc.code, tc.says, out)
+		}
+	}
+}
+
+// The rows of an isolation may be named as well: nobody can know them all before the run.
+func TestFailIfOfARow(t *testing.T) {
+	e, err := experiment.Of("crash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{"hit>0": true, "shared:hit>0": true, "shared (as ztunnel):hit>0": true, "sharedish:hit>0": false, "none:hit>0": false} {
+		if err := (&failIf{[]string{text}}).meant([]experiment.Experiment{e}); (err == nil) != want || err != nil && !isMisuse(err) {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }
