@@ -14,7 +14,8 @@ var sharing = []string{"sidecar", "workload", "service-account", "namespace", "s
 
 // answer is the question's, in two sentences: what the placement that shares most needs
 // beside those that share less, and how far faults reached in each. Sharing is one thing and
-// the cheapest is another: on a small machine a sidecar may need the least.
+// the cheapest is another: on a small machine a sidecar may need the least. Of several transports one is
+// spoken of: what another costs is not what sharing costs.
 func answer(m *report.Matrix) string {
 	shared := mostShared(m)
 	if shared < 0 {
@@ -22,8 +23,8 @@ func answer(m *report.Matrix) string {
 	}
 	var needs, hit []string
 	for i, subject := range m.Subjects {
-		c := costOf(m, i)
-		if d := degree(subjectOf(m, i)); d < 0 || d == degree(subjectOf(m, shared)) || !c.measured {
+		c, s, most := costOf(m, i), subjectOf(m, i), subjectOf(m, shared)
+		if d := degree(s); d < 0 || d == degree(most) || s.Transport != most.Transport || !c.measured {
 			continue
 		}
 		needs = append(needs, fmt.Sprintf("%s %.0f", subject, c.mib))

@@ -19,4 +19,13 @@ func TestAnswerIsAboutSharing(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
+	for i := range one.Run.Subjects {
+		if s := &one.Run.Subjects[i]; s.Isolation == "workload" {
+			s.Transport = "quic"
+		}
+	}
+	want := "shared (custody on) needs 58 MiB, sidecar 93. Bystander flows hit: 14 with shared (custody on), 0 with sidecar."
+	if got := answer(report.NewMatrix([]*report.Document{one})); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
