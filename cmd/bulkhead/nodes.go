@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,15 +57,27 @@ func (n *nodes) sockets() ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// labSockets are those of the running lab, which are in a directory of its own.
+// labSockets are those of the running lab, which are in a directory of its own. A drill has
+// one, too, and its nodes have the same names: with two labs nobody knows which is meant.
 func labSockets() ([]string, error) {
 	dir, err := base()
 	if err != nil {
 		return nil, err
 	}
+	return socketsOfOneLab(dir)
+}
+
+func socketsOfOneLab(dir string) ([]string, error) {
 	found, err := filepath.Glob(filepath.Join(dir, "*", "admin-*.sock"))
 	if err != nil || len(found) == 0 {
 		return nil, usageError{errors.New("no lab with node proxies runs here: start one with bulkhead lab up, or name a keeper's admin socket with --admin")}
+	}
+	var labs []string
+	for _, socket := range found {
+		labs = append(labs, filepath.Dir(socket))
+	}
+	if labs = slices.Compact(labs); len(labs) > 1 { // Glob has sorted them
+		return nil, usageError{fmt.Errorf("%d labs run here, those of drills among them: name one with --admin, such as --admin %s", len(labs), strings.Join(labs, " or --admin "))}
 	}
 	return found, nil
 }

@@ -81,6 +81,30 @@ func TestWhichKeepersAreAsked(t *testing.T) {
 	}
 }
 
+// The sockets of one lab are asked; with two of them somebody has to say which.
+func TestOneLabIsAsked(t *testing.T) {
+	dir := t.TempDir()
+	for _, lab := range []string{"lab-1", "lab-2"} {
+		if err := os.Mkdir(filepath.Join(dir, lab), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"admin-node-1.sock", "admin-node-2.sock"} {
+			l, err := net.Listen("unix", filepath.Join(dir, lab, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { l.Close() })
+		}
+		got, err := socketsOfOneLab(dir)
+		if one := lab == "lab-1"; one && (err != nil || len(got) != 2) || !one && (!isMisuse(err) || !strings.Contains(err.Error(), "--admin "+filepath.Join(dir, lab))) {
+			t.Errorf("%s: %v, %v", lab, got, err)
+		}
+	}
+	if _, err := socketsOfOneLab(t.TempDir()); !isMisuse(err) {
+		t.Errorf("no lab: %v", err)
+	}
+}
+
 // A keeper that takes the question and never answers is named: of several an operator
 // could not tell which one it is.
 func TestAKeeperThatDoesNotAnswerIsNamed(t *testing.T) {
