@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
@@ -85,8 +88,20 @@ func (a *nodeAdmin) call(ctx context.Context, method, path string, body, result 
 	if errors.As(err, &refused) {
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
+		return &keeperAwayError{err}
+	}
 	return err
 }
+
+// keeperAwayError says that nobody listens at a node's admin socket.
+type keeperAwayError struct{ err error }
+
+func (e *keeperAwayError) Error() string {
+	return "the node's keeper is away: the lab starts it again, after its back-off"
+}
+
+func (e *keeperAwayError) Unwrap() error { return e.err }
 
 // sum adds up one metric over all its labels.
 func (a *nodeAdmin) sum(ctx context.Context, metric string) (int64, error) {

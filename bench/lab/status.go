@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -35,7 +36,9 @@ func (l *Lab) Status() Status {
 	for _, p := range l.topology.Pods {
 		one := PodStatus{Name: p.Name(), Node: p.Node, Addresses: p.Addresses(), Captured: s.Isolation != None && !l.hasLeft(p.Name())}
 		serving, err := l.DataPlane(p.Name())
-		if err != nil {
+		if away := new(keeperAwayError); errors.As(err, &away) {
+			one.Problem = away.Error() // the row says the rest
+		} else if err != nil {
 			one.Problem = err.Error()
 		}
 		one.Serving = serving

@@ -87,7 +87,12 @@ func newLabExecCommand() *cobra.Command {
 		Short: "Run a program of this machine in a pod of the running lab",
 		Long: `Run a program of this machine in the network of a pod of the running lab. Names of services work:
 
-  bulkhead lab exec tenant-a/web -- curl http://checkout.tenant-a/`,
+  bulkhead lab exec tenant-a/web -- curl http://checkout.tenant-a/
+
+It sees the lab's processes, by the pids that bulkhead lab status shows, and may do to them what you may: stop a cell, and ask
+bulkhead triage what is wrong.
+
+  bulkhead lab exec tenant-a/web -- kill -STOP PID`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if dash := c.ArgsLenAtDash(); dash > 1 {

@@ -31,7 +31,7 @@ removed, pod by pod, and the node's proxy ends. The command waits, and can be re
 
 Before it, have the mesh no longer say that the node's workloads speak HBONE, and no policy demand it: peers that dial tunnels would be refused, so the
 command does nothing until then (--force: it does all the same). After it, see to it that nothing starts bulkhead-node again (a service manager, a
-DaemonSet, the running lab), and prove with bulkhead verify --clean that nothing is left.
+DaemonSet; the running lab does so after its kubelet's back-off), and prove with bulkhead verify --clean that nothing is left.
 
   bulkhead rollback node-2 --admin /run/bulkhead/admin.sock --deadline 10m`,
 		Args: cobra.ExactArgs(1),
