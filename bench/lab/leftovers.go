@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -89,6 +90,13 @@ func startTime(pid int) (uint64, error) {
 		return 0, errEnded
 	}
 	return strconv.ParseUint(string(fields[index]), 10, 64)
+}
+
+// Running are the run directories of the labs that run, those of drills among them: what a
+// killed one left is none.
+func Running(base string) ([]string, error) {
+	dirs, err := filepath.Glob(filepath.Join(base, prefix+"*"))
+	return slices.DeleteFunc(dirs, func(dir string) bool { return !alive(filepath.Base(dir)) }), err
 }
 
 // RemoveLeftovers removes run directories and cgroups of labs whose outer process

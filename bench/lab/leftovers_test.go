@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -96,6 +97,10 @@ func TestRemoveLeftoversTakesTheDeadOnly(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(base, dir, "log"), 0o700); err != nil {
 			t.Fatal(err)
 		}
+	}
+	want := []string{filepath.Join(base, own.String()), filepath.Join(base, prefix+"precious")}
+	if running, err := Running(base); err != nil || !slices.Equal(running, want) {
+		t.Errorf("%v run, %v; want %v", running, err, want)
 	}
 	if n, err := RemoveLeftovers(base); n != 1 || err != nil {
 		t.Errorf("removed %d, %v", n, err)

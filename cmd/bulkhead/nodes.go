@@ -14,13 +14,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
 
 // nodes are the keepers that a command asks: those of --admin, or those of the running lab.
 type nodes struct {
-	at     []string
-	asJSON bool
+	at       []string
+	asJSON   bool
+	sidecars bool // of the running lab are asked as well
 }
 
 const adminUsage = "admin socket of a node's keeper, or a directory with such sockets; repeat it for several nodes (default: the nodes of the running lab)"
@@ -33,7 +35,7 @@ func (n *nodes) flags(c *cobra.Command) {
 // sockets are the paths to ask, at least one.
 func (n *nodes) sockets() ([]string, error) {
 	if len(n.at) == 0 {
-		return labSockets()
+		return n.labSockets()
 	}
 	var all []string
 	for _, path := range n.at {
@@ -59,25 +61,37 @@ func (n *nodes) sockets() ([]string, error) {
 
 // labSockets are those of the running lab, which are in a directory of its own. A drill has
 // one, too, and its nodes have the same names: with two labs nobody knows which is meant.
-func labSockets() ([]string, error) {
+func (n *nodes) labSockets() ([]string, error) {
 	dir, err := base()
 	if err != nil {
 		return nil, err
 	}
-	return socketsOfOneLab(dir)
+	labs, err := lab.Running(dir)
+	if err != nil {
+		return nil, err
+	}
+	return n.socketsOf(labs)
 }
 
-func socketsOfOneLab(dir string) ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(dir, "*", "admin-*.sock"))
-	if err != nil || len(found) == 0 {
-		return nil, usageError{errors.New("no lab with node proxies runs here: start one with bulkhead lab up, or name a keeper's admin socket with --admin")}
+func (n *nodes) socketsOf(labs []string) (found []string, err error) {
+	var those []string
+	for _, dir := range labs {
+		all, _ := filepath.Glob(filepath.Join(dir, "admin-*.sock"))
+		if n.sidecars {
+			own, _ := filepath.Glob(filepath.Join(dir, "pod-*", "admin.sock"))
+			all = append(all, own...)
+		}
+		if len(all) > 0 {
+			found, those = append(found, all...), append(those, dir)
+		}
 	}
-	var labs []string
-	for _, socket := range found {
-		labs = append(labs, filepath.Dir(socket))
-	}
-	if labs = slices.Compact(labs); len(labs) > 1 { // Glob has sorted them
-		return nil, usageError{fmt.Errorf("%d labs run here, those of drills among them: name one with --admin, such as --admin %s", len(labs), strings.Join(labs, " or --admin "))}
+	switch {
+	case len(labs) > 0 && len(those) == 0:
+		return nil, usageError{errors.New("no node of the running lab has a proxy that could be asked: bulkhead lab status says what serves its pods; bulkhead who and triage ask sidecars, too")}
+	case len(those) == 0:
+		return nil, usageError{errors.New("no lab runs here: start one with bulkhead lab up, or name a keeper's admin socket with --admin")}
+	case len(those) > 1:
+		return nil, usageError{fmt.Errorf("%d labs run here, those of drills among them: name one with --admin, such as --admin %s", len(those), strings.Join(those, " or --admin "))}
 	}
 	return found, nil
 }

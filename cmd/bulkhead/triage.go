@@ -39,7 +39,7 @@ const (
 )
 
 func newTriageCommand() *cobra.Command {
-	var f triageFlags
+	f := triageFlags{nodes: nodes{sidecars: true}}
 	c := &cobra.Command{
 		Use:   "triage",
 		Short: "Say what is wrong, who suffers, and what to type next",

@@ -14,7 +14,7 @@ import (
 )
 
 func newWhoCommand() *cobra.Command {
-	var n nodes
+	n := nodes{sidecars: true}
 	c := &cobra.Command{
 		Use:   "who [WORKLOAD|CELL|NODE]",
 		Short: "Show which workloads share a data-plane process, since when, and how it is",

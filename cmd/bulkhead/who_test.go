@@ -81,27 +81,38 @@ func TestWhichKeepersAreAsked(t *testing.T) {
 	}
 }
 
-// The sockets of one lab are asked; with two of them somebody has to say which.
+// The sockets of one lab are asked, those of its sidecars by who understands them; with two
+// labs somebody has to say which.
 func TestOneLabIsAsked(t *testing.T) {
 	dir := t.TempDir()
-	for _, lab := range []string{"lab-1", "lab-2"} {
-		if err := os.Mkdir(filepath.Join(dir, lab), 0o700); err != nil {
+	labs := []string{filepath.Join(dir, "1"), filepath.Join(dir, "2"), filepath.Join(dir, "3")}
+	for _, socket := range []string{"1/admin-node-1.sock", "1/admin-node-2.sock", "1/pod-a_web/admin.sock", "2/admin-node-1.sock", "3/pod-a_web/admin.sock"} {
+		path := filepath.Join(dir, socket)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"admin-node-1.sock", "admin-node-2.sock"} {
-			l, err := net.Listen("unix", filepath.Join(dir, lab, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { l.Close() })
-		}
-		got, err := socketsOfOneLab(dir)
-		if one := lab == "lab-1"; one && (err != nil || len(got) != 2) || !one && (!isMisuse(err) || !strings.Contains(err.Error(), "--admin "+filepath.Join(dir, lab))) {
-			t.Errorf("%s: %v, %v", lab, got, err)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if _, err := socketsOfOneLab(t.TempDir()); !isMisuse(err) {
-		t.Errorf("no lab: %v", err)
+	for name, c := range map[string]struct {
+		labs     []string
+		sidecars bool
+		want     int // sockets; 0: misuse
+		says     string
+	}{
+		"nodes":                {labs[:1], false, 2, ""},
+		"nodes and sidecars":   {labs[:1], true, 3, ""},
+		"sidecars alone":       {labs[2:], true, 1, ""},
+		"nodes where are none": {labs[2:], false, 0, "bulkhead lab status"},
+		"two labs":             {labs[:2], false, 0, "--admin " + labs[1]},
+		"one of two has nodes": {labs[1:], false, 1, ""},
+		"none":                 {nil, true, 0, "bulkhead lab up"},
+	} {
+		got, err := (&nodes{sidecars: c.sidecars}).socketsOf(c.labs)
+		if len(got) != c.want || (c.want == 0) != isMisuse(err) || c.says != "" && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package triage
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -213,5 +214,15 @@ func TestWatchForgets(t *testing.T) {
 	w.Add(Observation{At: begin.Add(time.Hour)})
 	if all := w.Window(); len(all) != 2 {
 		t.Errorf("%d looks after a pause", len(all))
+	}
+}
+
+// A socket that takes the question and is silent is not a path that is wrong.
+func TestAKeeperThatHangsFromTheBeginning(t *testing.T) {
+	for problem, want := range map[string]string{"/cells: context deadline exceeded": "stands still", "/cells: connection refused": "is the path right"} {
+		s := Source{Socket: "/n1.sock", Problem: problem}
+		if found := Diagnose(window(s, s)); len(found) != 1 || !strings.Contains(found[0].Next, want) {
+			t.Errorf("%s: %+v", problem, found)
+		}
 	}
 }

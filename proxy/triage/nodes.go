@@ -89,6 +89,8 @@ func (d *diagnosis) silent(s *Source, before *Source) {
 	}
 	f := Finding{Path: Path{KindKeeper, s.Socket}, Class: Silent, Since: since, Evidence: []string{fmt.Sprintf("%d times in a row: %s", looks, s.Problem)}}
 	switch {
+	case before == nil && hung:
+		f.Next = "its process stands still: kill -9 it, and another one takes its place; cells carry on meanwhile"
 	case before == nil:
 		f.Next = "is the path right, and may you open it?"
 	case before.sidecar():
