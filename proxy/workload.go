@@ -112,7 +112,9 @@ func New(c Config) *Workload {
 func (w *Workload) poolOptions() tunnel.PoolOptions {
 	o := tunnel.PoolOptions{Off: w.Tunnels.Pool.Off}
 	if w.Datagrams != nil {
-		o.Upgrade = w.dialDatagrams
+		o.Upgrade, o.Stays = w.dialDatagrams, func(k tunnel.Key, err error) {
+			w.Log.Info("a peer that announces QUIC stays on HTTP/2", "workload", w.owner.UID, "peer", k.Address, "error", err)
+		}
 	}
 	return o
 }

@@ -20,6 +20,9 @@ func (e *SilentError) Timeout() bool { return true }
 // looks is how often a peer is looked at within Options.SilenceTimeout.
 const looks = 4
 
+// resettable bytes make a packet that is larger than any that is not answered with a stateless reset, whatever else is in it.
+const resettable = 42
+
 // silence is what the tunnel had sent and heard at the last look. Looks are counted and not
 // time, since a process that did not run for a while has heard nobody either.
 type silence struct {
@@ -92,12 +95,14 @@ func (q *silence) sees(stats quic.ConnectionStats, spoke bool, patience int) (as
 
 // probe makes the peer send something: whatever is in a control stream it must acknowledge, and frames of this kind, which has no meaning
 // (RFC 9114 section 7.2.8), it skips. It may have to wait for the peer's credit; then it is what ends the tunnel.
+// It is long enough to be answered by who knows nothing of the tunnel, too, as a process that was started again: smaller packets
+// get no stateless reset (RFC 9000 section 10.3.3), and a talk of single bytes would be all that there is.
 func (c *conn) probe() {
 	c.mu.Lock()
 	control := c.control
 	c.mu.Unlock()
 	if control != nil {
-		_, _ = control.Write(appendFrameHead(nil, frameNothing, 0))
+		_, _ = control.Write(append(appendFrameHead(nil, frameNothing, resettable), make([]byte, resettable)...))
 	}
 }
 

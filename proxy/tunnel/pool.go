@@ -21,6 +21,9 @@ type PoolOptions struct {
 	MaxStreams  int           // per tunnel, if the peer does not want fewer; 0 = 100
 	Off         bool          // every stream in a tunnel of its own, which ends with it; see Config
 	Upgrade     DialFunc      // makes tunnels of a better kind, for peers that announce it; nil: none. See upgrade.go
+
+	// Stays is told why a tunnel is not followed by one of the better kind, once for each tunnel. nil: nobody is.
+	Stays func(Key, error)
 }
 
 func (o PoolOptions) resolved() PoolOptions {
@@ -32,6 +35,9 @@ func (o PoolOptions) resolved() PoolOptions {
 	}
 	if o.MaxStreams <= 0 {
 		o.MaxStreams = 100
+	}
+	if o.Stays == nil {
+		o.Stays = func(Key, error) {}
 	}
 	return o
 }

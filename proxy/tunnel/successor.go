@@ -37,6 +37,7 @@ type succession struct {
 	leaving  <-chan struct{} // nil once heard
 	upgrade  *time.Timer     // see upgrade.go
 	better   <-chan struct{} // nil once heard
+	stays    bool            // somebody has been told why better came to nothing
 	failures int
 }
 

@@ -59,6 +59,10 @@ func (p *Pool) upgrade(t *pooled, s *succession) {
 		}
 		p.mu.Unlock()
 		if err != nil {
+			if !s.stays {
+				s.stays = true
+				p.o.Stays(at, err)
+			}
 			s.upgrade.Reset(s.pause(err))
 			return
 		}

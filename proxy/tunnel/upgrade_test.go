@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,6 +54,8 @@ func TestAnAnnouncedTransportTakesOver(t *testing.T) {
 func TestATransportThatDoesNotPassHarmsNobody(t *testing.T) {
 	d, better := &dialer{limit: 100}, &dialer{limit: 100, takes: time.Second, err: errDial}
 	upgrading(t, d, better, func(t *testing.T, p *Pool) {
+		var told []error
+		p.o.Stays = func(_ Key, err error) { told = append(told, err) }
 		close(func() *fakeTunnel { mustOpen(t, p, key(1)).Close(); return d.tunnels[0] }().better)
 		for range 600 {
 			time.Sleep(time.Second)
@@ -65,6 +68,9 @@ func TestATransportThatDoesNotPassHarmsNobody(t *testing.T) {
 		wantTunnels(t, d, 1)
 		if better.dials < 8 || better.dials > 20 {
 			t.Errorf("%d attempts in ten minutes", better.dials)
+		}
+		if len(told) != 1 || !errors.Is(told[0], errDial) {
+			t.Errorf("told %v, want the reason once", told)
 		}
 	})
 }
