@@ -29,11 +29,14 @@ const (
 // Duration reads "500ms" in YAML.
 type Duration time.Duration
 
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (d *Duration) UnmarshalText(b []byte) error {
-	v, err := time.ParseDuration(string(b))
+// UnmarshalJSON implements json.Unmarshaler. A number has no unit, and is told so.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	v, err := time.ParseDuration(strings.Trim(string(b), `"`))
 	if err != nil || v < 0 {
-		return fmt.Errorf("%q is no duration such as 500ms or 5s", b)
+		return fmt.Errorf("%s is no duration such as 500ms or 5s", b)
 	}
 	*d = Duration(v)
 	return nil

@@ -27,18 +27,19 @@ func TestConfigDefaults(t *testing.T) {
 // Conformance 111: what is wrong, and what to write instead.
 func TestConfigRejects(t *testing.T) {
 	for name, c := range map[string]struct{ from, to, want string }{
-		"unknown key":       {"node: node-1", "node: node-1\nnoode: x", "unknown field"},
-		"unknown isolation": {"isolation: workload", "isolation: pod", "use shared, namespace, service-account, workload, sidecar or none"},
-		"unknown custody":   {"node: node-1", "node: node-1\ncustody: me", "use anchor or cell"},
-		"missing mesh":      {"mesh: /m.yaml", "", "mesh or discovery is required"},
-		"bad duration":      {"node: node-1", "node: node-1\ndrain: five", "no duration"},
-		"negative duration": {"node: node-1", "node: node-1\ndrain: -5s", "no duration"},
-		"bad factor":        {"node: node-1", "node: node-1\nrestart: {factor: 0.5}", "at least 1"},
-		"off in no quotes":  {"node: node-1", "node: node-1\nliveness: {off: true}", "in quotes"},
-		"unknown exchange":  {"node: node-1", "node: node-1\ntunnels: {keyExchange: kyber}", "use x25519 or x25519mlkem768"},
-		"unknown pool":      {"node: node-1", "node: node-1\ntunnels: {pool: never}", "say on or off"},
-		"unknown in block":  {"node: node-1", "node: node-1\ntunnels: {pol: off}", "unknown field"},
-		"bad uids":          {"node: node-1", "node: node-1\nuids: {first: 0, count: 5}", "uids.first"},
+		"unknown key":         {"node: node-1", "node: node-1\nnoode: x", "unknown field"},
+		"unknown isolation":   {"isolation: workload", "isolation: pod", "use shared, namespace, service-account, workload, sidecar or none"},
+		"unknown custody":     {"node: node-1", "node: node-1\ncustody: me", "use anchor or cell"},
+		"missing mesh":        {"mesh: /m.yaml", "", "mesh or discovery is required"},
+		"bad duration":        {"node: node-1", "node: node-1\ndrain: five", "no duration"},
+		"a time without unit": {"node: node-1", "node: node-1\nliveness: {knock: 5}", "5 is no duration"},
+		"negative duration":   {"node: node-1", "node: node-1\ndrain: -5s", "no duration"},
+		"bad factor":          {"node: node-1", "node: node-1\nrestart: {factor: 0.5}", "at least 1"},
+		"off in no quotes":    {"node: node-1", "node: node-1\nliveness: {off: true}", "in quotes"},
+		"unknown exchange":    {"node: node-1", "node: node-1\ntunnels: {keyExchange: kyber}", "use x25519 or x25519mlkem768"},
+		"unknown pool":        {"node: node-1", "node: node-1\ntunnels: {pool: never}", "say on or off"},
+		"unknown in block":    {"node: node-1", "node: node-1\ntunnels: {pol: off}", "unknown field"},
+		"bad uids":            {"node: node-1", "node: node-1\nuids: {first: 0, count: 5}", "uids.first"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(nodeFile, c.from, c.to, 1)

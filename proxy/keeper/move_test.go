@@ -132,7 +132,8 @@ func TestTheNodeFileRegroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := n.hammer(t)
-	n.write(t, "node.yaml", strings.Replace(string(file), "drain: 1s", "drain: 2s", 1)+"overrides: {workloads: {a/server: workload}}\n")
+	const overrides = "overrides: {workloads: {a/server: workload}}\n"
+	n.write(t, "node.yaml", string(file)+overrides)
 	eventually(t, "the server has its own cell", func() error {
 		if c := n.cellOf(t, "a/server"); c.Name != "workload/a/server" || !slices.Equal(c.Workloads, []string{"a/server"}) {
 			return fmt.Errorf("%+v", c)
@@ -140,8 +141,13 @@ func TestTheNodeFileRegroups(t *testing.T) {
 		return nil
 	})
 	stop()
+	const refused = "restart it for the rest"
+	if strings.Contains(n.stderr.String(), refused) {
+		t.Error("what did not change is said to want another keeper")
+	}
+	n.write(t, "node.yaml", strings.Replace(string(file), "drain: 1s", "drain: 2s", 1)+overrides)
 	eventually(t, "the rest is refused", func() error {
-		if !strings.Contains(n.stderr.String(), "restart it for the rest") {
+		if !strings.Contains(n.stderr.String(), refused) {
 			return errors.New("no such line")
 		}
 		return nil

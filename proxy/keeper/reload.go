@@ -43,6 +43,7 @@ func (k *Keeper) regroup(c Config) {
 	running := k.config
 	c.Isolation, c.Overrides, k.config.OnFailure = running.Isolation, running.Overrides, c.OnFailure
 	running.OnFailure = c.OnFailure
+	c.Level, c.AllowFaults = running.Level, running.AllowFaults // no file says these
 	if c.Cell == "" {
 		c.Cell = running.Cell // prepare found it
 	}

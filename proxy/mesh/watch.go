@@ -94,7 +94,7 @@ func (w *Watched) found() {
 func (w *Watched) Run(ctx context.Context, use func(*Snapshot, Effect)) {
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
-	busy := 0
+	busy, awaited := 0, false
 	var known *Snapshot
 	for {
 		news, err := w.files.look(time.Now())
@@ -107,6 +107,9 @@ func (w *Watched) Run(ctx context.Context, use func(*Snapshot, Effect)) {
 			w.found()
 		case len(w.files.known) > 0 || !errors.Is(err, fs.ErrNotExist): // what was never there is waited for
 			w.missed(err)
+		case !awaited:
+			awaited = true
+			w.log.Info("mesh waited for", "error", err)
 		}
 		if busy--; busy == 0 {
 			tick.Reset(lookInterval)
