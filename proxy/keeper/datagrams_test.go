@@ -42,6 +42,7 @@ func (n *node) overQUIC(t *testing.T) {
 	t.Helper()
 	in, out := n.carried("inbound"), n.carried("outbound")
 	eventually(t, "a connection goes over QUIC", func() error {
+		n.met++
 		if err := n.once(); err != nil {
 			t.Errorf("a connection failed: %v", err)
 		}
@@ -231,10 +232,10 @@ func (n *node) isReset(t *testing.T, crash func()) {
 		if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}
-		before := n.linesWith(`"direction":"inbound"`, `"transport":"quic"`, `"error"`)
+		before := len(n.linesWith(`"direction":"inbound"`, `"transport":"quic"`, `"error"`))
 		crash()
 		eventually(t, "the server's end of it is on record", func() error {
-			if n.linesWith(`"direction":"inbound"`, `"transport":"quic"`, `"error"`) == before {
+			if len(n.linesWith(`"direction":"inbound"`, `"transport":"quic"`, `"error"`)) == before {
 				return errors.New("no line of it")
 			}
 			return nil
@@ -276,17 +277,25 @@ func (n *node) chatter(t *testing.T) {
 }
 
 // lineHas says whether a line of the log has all of these.
-func (n *node) lineHas(parts ...string) bool { return n.linesWith(parts...) > 0 }
+func (n *node) lineHas(parts ...string) bool { return n.line(parts...) != "" }
 
-// linesWith is how many lines of the log have all of these.
-func (n *node) linesWith(parts ...string) (count int) {
+// line is the first of the log that has all of these; "" is none.
+func (n *node) line(parts ...string) string {
+	for _, line := range n.linesWith(parts...) {
+		return line
+	}
+	return ""
+}
+
+// linesWith are the lines of the log that have all of these.
+func (n *node) linesWith(parts ...string) (found []string) {
 	for line := range strings.Lines(n.stderr.String()) {
 		missing := func(part string) bool { return !strings.Contains(line, part) }
 		if !slices.ContainsFunc(parts, missing) {
-			count++
+			found = append(found, line)
 		}
 	}
-	return count
+	return found
 }
 
 // A drain over QUIC: what is open may go on until the deadline, and is cut then; undone in between,

@@ -3,7 +3,6 @@ package keeper
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,9 +15,9 @@ import (
 //
 // A drain waits, refuses, tells what it cut, survives its keeper, and can be undone; who
 // shares the cell notices nothing.
-func TestDrain(t *testing.T) {
-	n := startNode(t, "isolation: shared")
-	n.echo(t)
+func TestDrain(t *testing.T) { eachTransport(t, "isolation: shared", drains) }
+
+func drains(t *testing.T, n *node) {
 	ends, outlives := n.hold(t), n.hold(t)
 	done := make(chan []admin.Drained, 1)
 	go func() {
@@ -75,6 +74,7 @@ func TestDrain(t *testing.T) {
 // began the drain is gone.
 func (n *node) drainUnderTheNextKeeper(t *testing.T) {
 	t.Helper()
+	n.meet(t)
 	open := n.hold(t)
 	gone := make(chan error, 1)
 	go func() { gone <- n.callIn(t.Context(), "POST", "/drain", `{"workloads":["a/server"],"seconds":25}`) }()
@@ -138,17 +138,17 @@ func TestADrainTurnsAwayWhoWaitsForADeadCell(t *testing.T) {
 
 // Conformance 97: a drain ends with its last connection, long before its deadline.
 func TestADrainEndsWithItsLastConnection(t *testing.T) {
-	n := startNode(t, "isolation: workload")
-	n.echo(t)
-	c := n.hold(t)
-	time.AfterFunc(300*time.Millisecond, func() { c.Close() })
-	var d []admin.Drained
-	if err := n.call(t, "POST", "/drain", admin.Drain{Workloads: []string{"a/server"}, Seconds: 25}, &d); err != nil {
-		t.Fatal(err)
-	}
-	if len(d) != 1 || d[0].Cut != 0 || d[0].Seconds > 20 {
-		t.Errorf("%+v", d)
-	}
+	eachTransport(t, "isolation: workload", func(t *testing.T, n *node) {
+		c := n.hold(t)
+		time.AfterFunc(300*time.Millisecond, func() { c.Close() })
+		var d []admin.Drained
+		if err := n.call(t, "POST", "/drain", admin.Drain{Workloads: []string{"a/server"}, Seconds: 25}, &d); err != nil {
+			t.Fatal(err)
+		}
+		if len(d) != 1 || d[0].Cut != 0 || d[0].Seconds > 20 {
+			t.Errorf("%+v", d)
+		}
+	})
 }
 
 // Who gives up waiting for the end of a drain still gets it, once the cell serves again.
@@ -169,18 +169,4 @@ func TestAnUndoneDrainNeedsNoCaller(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "it is served again", n.roundTrip)
-}
-
-// hold is a connection that is open and works.
-func (n *node) hold(t *testing.T) *net.TCPConn {
-	t.Helper()
-	c, err := n.dial()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	if err := say(c, "hello"); err != nil {
-		t.Fatal(err)
-	}
-	return c
 }

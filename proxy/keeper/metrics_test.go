@@ -3,6 +3,7 @@ package keeper
 import (
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -39,9 +40,8 @@ func (n *node) wantScrape(t *testing.T) {
 	t.Helper()
 	var address string
 	eventually(t, "the log names the address of the metrics", func() error {
-		_, after, _ := strings.Cut(n.stderr.String(), `msg="metrics served"`)
-		line, _, _ := strings.Cut(after, "\n")
-		if _, address, _ = strings.Cut(line, "address="); address == "" {
+		_, address, _ = strings.Cut(n.line(`"msg":"metrics served"`), `"address":"`)
+		if address, _, _ = strings.Cut(address, `"`); address == "" {
 			return errors.New(n.stderr.String())
 		}
 		return nil
@@ -72,11 +72,17 @@ func istioSeries(metrics, name, reporter string) (lines []string) {
 // Conformance 107: a connection through HBONE is counted at both ends, with exact bytes.
 // Conformance 110: the names, content types and compression of the metrics.
 func TestIstiosMetricsOfARealConnection(t *testing.T) {
-	n := startNode(t, "isolation: shared\nliveness: {interval: 100ms, misses: 50}\nmetrics: {address: '127.0.0.1:0'}\nlog: {format: text}\n")
-	n.echo(t)
-	if err := n.roundTrip(); err != nil { // "hello", and as much back
-		t.Fatal(err)
-	}
+	eachTransport(t, "isolation: shared\nliveness: {interval: 100ms, misses: 50}\nmetrics: {address: '127.0.0.1:0'}\n", func(t *testing.T, n *node) {
+		n.hold(t).Close() // "hello", and as much back
+		n.wantCounted(t, n.met+1, len("once")*n.met+len("hello"))
+		n.wantScrape(t)
+		n.wantFormats(t)
+	})
+}
+
+// wantCounted finds so many connections, which are over, with so many bytes in Istio's metrics of both ends.
+func (n *node) wantCounted(t *testing.T, connections, bytes int) {
+	t.Helper()
 	values := func(want map[string]string, reporter string) error {
 		_, all := n.scrape(t)
 		for name, value := range want {
@@ -97,14 +103,17 @@ func TestIstiosMetricsOfARealConnection(t *testing.T) {
 		return nil
 	}
 	want := map[string]string{
-		"istio_tcp_connections_opened_total": "1", "istio_tcp_connections_closed_total": "1", "istio_tcp_connections_failed_total": "0",
-		"istio_tcp_sent_bytes_total": "5", "istio_tcp_received_bytes_total": "5",
+		"istio_tcp_connections_opened_total": fmt.Sprint(connections), "istio_tcp_connections_closed_total": fmt.Sprint(connections), "istio_tcp_connections_failed_total": "0",
+		"istio_tcp_sent_bytes_total": fmt.Sprint(bytes), "istio_tcp_received_bytes_total": fmt.Sprint(bytes),
 	}
 	for _, reporter := range []string{"source", "destination"} {
 		eventually(t, "it is counted at its "+reporter, func() error { return values(want, reporter) })
 	}
+}
 
-	n.wantScrape(t)
+// wantFormats finds the metrics in each form that may be asked for.
+func (n *node) wantFormats(t *testing.T) {
+	t.Helper()
 	resp, text := n.scrape(t)
 	if got := resp.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/plain; version=0.0.4") {
 		t.Errorf("content type %q", got)

@@ -43,6 +43,9 @@ type node struct {
 	stderr    *lockedBuffer
 	killed    bool   // by the test; nothing is left to stop
 	authority *ca.CA // of startCA
+	quic      bool   // see eachTransport
+	met       int    // connections that were made to see them go over QUIC
+	held      []*net.TCPConn
 }
 
 type lockedBuffer struct {
@@ -352,15 +355,19 @@ var isolations = []string{"shared", "namespace", "service-account", "workload"}
 func TestPodsTalkInEveryIsolation(t *testing.T) {
 	for _, isolation := range isolations {
 		t.Run(isolation, func(t *testing.T) {
-			n := startNode(t, "isolation: "+isolation)
+			n := startNode(t, "isolation: "+isolation+"\n"+quicOn)
 			n.echo(t)
 			wire := sandbox.NewSniffer(t, n.B)
-			if err := n.roundTrip(); err != nil {
-				t.Fatal(err)
+			talk := func(t *testing.T) {
+				before := wire.Packets()
+				n.hold(t)
+				if wire.Packets() == before || wire.Seen([]byte("hello")) != 0 {
+					t.Errorf("%d packets, %d in plaintext", wire.Packets()-before, wire.Seen([]byte("hello")))
+				}
 			}
-			if wire.Packets() == 0 || wire.Seen([]byte("hello")) != 0 {
-				t.Errorf("%d packets, %d in plaintext", wire.Packets(), wire.Seen([]byte("hello")))
-			}
+			t.Run("http2", talk) // the first connection to a peer
+			n.held = nil
+			t.Run("quic", func(t *testing.T) { n.overQUIC(t); talk(t); n.wantQUIC(t) })
 			want := map[string]int{"shared": 1, "namespace": 1, "service-account": 2, "workload": 2}[isolation]
 			if got := len(n.cells(t)); got != want {
 				t.Errorf("%d cells, want %d", got, want)
@@ -658,19 +665,18 @@ func TestWithoutAnAnchorNothingPasses(t *testing.T) {
 // Adding a pod many times at once is adding it once.
 // Conformance 83: five times at once.
 func TestAddingAPodTwiceIsAddingItOnce(t *testing.T) {
-	n := startNode(t, "isolation: shared")
-	n.echo(t)
-	if err := n.call(t, "DELETE", "/pods?uid="+url.QueryEscape("a/server"), nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	for range 5 {
-		all.Go(func() { n.addPod(t, "a/server", n.B) })
-	}
-	all.Wait()
-	if err := n.roundTrip(); err != nil {
-		t.Error(err)
-	}
+	eachTransport(t, "isolation: shared", func(t *testing.T, n *node) {
+		if err := n.call(t, "DELETE", "/pods?uid="+url.QueryEscape("a/server"), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() { n.addPod(t, "a/server", n.B) })
+		}
+		all.Wait()
+		n.meet(t)
+		n.hold(t)
+	})
 }
 
 // A pod that was made anew under its old name is served in its new namespace.
