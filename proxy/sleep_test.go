@@ -16,20 +16,24 @@ func asleep() int {
 
 // copying is how many goroutines move bytes.
 func copying() int {
-	b := make([]byte, 1<<20)
+	b := make([]byte, 16<<20) // all stacks of a thousand relays
 	return strings.Count(string(b[:runtime.Stack(b, true)]), "proxy.(*relay).tryCopy")
 }
 
-// fallAsleep waits until n legs of an idle path sleep, and nobody waits for their bytes.
-func fallAsleep(t *testing.T, n int) {
-	t.Helper()
-	await(t, "the legs to fall asleep", func() bool { return asleep() == n })
-	await(t, "their goroutines to end", func() bool { return copying() == 0 })
+// fallAsleep waits until n legs of an idle path sleep, and nobody waits for their bytes. Over QUIC a goroutine waits at
+// each stream: quic-go calls nobody when bytes come.
+func (p *path) fallAsleep(n int) {
+	p.t.Helper()
+	streams := 0
+	if p.far != nil {
+		streams = n
+	}
+	await(p.t, "the legs to fall asleep", func() bool { return asleep() == n })
+	await(p.t, "their goroutines to end", func() bool { return copying() == streams })
 }
 
 // A connection that nothing came through for a while has no goroutine, and works as before:
-// in both directions, more than once, and at every kind of end. (Over QUIC a goroutine waits at each stream: quic-go calls nobody
-// when bytes come.)
+// in both directions, more than once, and at every kind of end.
 func TestAnIdleRelaySleeps(t *testing.T) {
 	ends := map[string]func(t *testing.T, client, server *net.TCPConn){
 		"half-close": func(t *testing.T, client, server *net.TCPConn) {
@@ -49,50 +53,57 @@ func TestAnIdleRelaySleeps(t *testing.T) {
 		"reset":               func(t *testing.T, client, server *net.TCPConn) { reset(client); wantConnReset(t, server) },
 		"reset by the server": func(t *testing.T, client, server *net.TCPConn) { reset(server); wantConnReset(t, client) },
 	}
-	for name, end := range ends {
-		t.Run(name, func(t *testing.T) {
-			p := newPath(t, "http2")
-			client, server := p.ends()
-			say(t, client, "a")
-			hearSome(t, server, "a")
-			fallAsleep(t, 2)
-			say(t, client, "b")
-			hearSome(t, server, "b")
-			say(t, server, "c")
-			hearSome(t, client, "c")
-			fallAsleep(t, 2)
-			end(t, client, server)
-			await(t, "everybody to be gone", func() bool { return asleep() == 0 })
-		})
-	}
+	eachTunnel(t, func(t *testing.T, p *path) {
+		clients, servers := map[string]*net.TCPConn{}, map[string]*net.TCPConn{}
+		for name := range ends {
+			clients[name], servers[name] = p.ends()
+		}
+		hello := func(from, to map[string]*net.TCPConn, word string) {
+			for name := range ends {
+				say(t, from[name], word)
+				hearSome(t, to[name], word)
+			}
+		}
+		hello(clients, servers, "a")
+		p.fallAsleep(2 * len(ends))
+		hello(clients, servers, "b")
+		hello(servers, clients, "c")
+		p.fallAsleep(2 * len(ends))
+		for name, end := range ends {
+			t.Run(name, func(t *testing.T) { end(t, clients[name], servers[name]) })
+		}
+		await(t, "everybody to be gone", func() bool { return asleep() == 0 })
+	})
 }
 
 // What sleeps is cut like everything else.
 func TestASleeperIsCut(t *testing.T) {
-	p := newPath(t, "http2")
-	client, server := p.ends()
-	say(t, client, "a")
-	hearSome(t, server, "a")
-	fallAsleep(t, 2)
-	p.cut()
-	wantConnReset(t, client)
-	await(t, "everybody to be gone", func() bool { return asleep() == 0 })
+	eachTunnel(t, func(t *testing.T, p *path) {
+		client, server := p.ends()
+		say(t, client, "a")
+		hearSome(t, server, "a")
+		p.fallAsleep(2)
+		p.cut()
+		wantConnReset(t, client)
+		await(t, "everybody to be gone", func() bool { return asleep() == 0 })
+	})
 }
 
 // Hundreds that fall asleep at once wake at once, and lose nothing.
 func TestManySleepers(t *testing.T) {
-	p := newPath(t, "http2")
-	type pair struct{ client, server *net.TCPConn }
-	var all []pair
-	for range 300 {
-		client, server := p.ends()
-		all = append(all, pair{client, server})
-	}
-	fallAsleep(t, 2*len(all))
-	for _, x := range all {
-		say(t, x.client, "good morning")
-	}
-	for _, x := range all {
-		hearSome(t, x.server, "good morning")
-	}
+	eachTunnel(t, func(t *testing.T, p *path) {
+		type pair struct{ client, server *net.TCPConn }
+		var all []pair
+		for range 300 {
+			client, server := p.ends()
+			all = append(all, pair{client, server})
+		}
+		p.fallAsleep(2 * len(all))
+		for _, x := range all {
+			say(t, x.client, "good morning")
+		}
+		for _, x := range all {
+			hearSome(t, x.server, "good morning")
+		}
+	})
 }

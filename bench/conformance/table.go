@@ -11,8 +11,9 @@ import (
 const preface = `# Conformance
 
 What a peer of Istio's ztunnel does, counted through, and the tests of Bulkhead that show it. This page is made by ` + "`make conformance`" + `
-from lines above the tests (` + "`// Conformance 62: deny before allow.`" + `) and from the results of those tests; what is missing, or does not apply, says why. *Over* names the transports of a test that tells them apart: where there
-are two, one test body ran over both, and saw to it that nothing but QUIC carried the second run.
+from lines above the tests (` + "`// Conformance 62: deny before allow.`" + `) and from the results of those tests; what is missing, or does not apply, says why. *Over* names the transports that carried a test: where there
+are two, one test body ran over both, and saw to it that nothing but QUIC carried the second run. A dash says that no transport takes part: the test looks at what is decided before a stream is opened or after
+it has come, at plain TCP, or at a package that both transports use.
 Do not edit it: [bench/conformance](../bench/conformance/doc.go) says how.
 `
 

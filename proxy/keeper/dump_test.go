@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
+	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
 // Conformance 111: the state can be asked for, in the shape of ztunnel's dump, whole and in its words.
@@ -54,18 +56,32 @@ policies:
 //
 // The dump has the certificates of the cell, and no private key and no token.
 func TestConfigDump(t *testing.T) {
-	n := startNode(t, "isolation: shared")
-	n.echo(t)
-	n.hold(t)
+	eachTransport(t, "isolation: shared", func(t *testing.T, n *node) {
+		n.hold(t)
+		eventually(t, "the state is that of one open connection", func() error { // others may have to be forgotten yet
+			dump, text := n.dump(t)
+			client, server := dump.State["a/client"], dump.State["a/server"]
+			if len(dump.Workloads) != 2 || len(dump.State) != 2 || dump.Version.GoVersion == "" ||
+				client.State != "Up" || client.Info.Name != "client" || client.Cell != "shared" ||
+				len(client.Connections.Outbound) != 1 || client.Connections.Outbound[0].Protocol != "HBONE" || len(server.Connections.Inbound) != 1 {
+				return errors.New(text)
+			}
+			return nil
+		})
+		n.wantCertificates(t)
+		if err := n.call(t, "DELETE", "/pods?uid=a/client", nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if dump, text := n.dump(t); len(dump.State) != 1 || len(dump.Certificates) != 1 || dump.Certificates[0].Identity != "spiffe://cluster.local/ns/a/sa/server" {
+			t.Errorf("after the pod has gone: %s", text)
+		}
+	})
+}
+
+// wantCertificates finds those of both pods in the dump, and no secret.
+func (n *node) wantCertificates(t *testing.T) {
+	t.Helper()
 	dump, text := n.dump(t)
-	if len(dump.Workloads) != 2 || len(dump.State) != 2 || dump.Version.GoVersion == "" {
-		t.Errorf("%s", text)
-	}
-	client, server := dump.State["a/client"], dump.State["a/server"]
-	if client.State != "Up" || client.Info.Name != "client" || client.Cell != "shared" ||
-		len(client.Connections.Outbound) != 1 || client.Connections.Outbound[0].Protocol != "HBONE" || len(server.Connections.Inbound) != 1 {
-		t.Errorf("client %+v\nserver %+v", client, server)
-	}
 	if len(dump.Certificates) != 2 {
 		t.Fatalf("%d certificates: %s", len(dump.Certificates), text)
 	}
@@ -81,11 +97,50 @@ func TestConfigDump(t *testing.T) {
 	if strings.Contains(text, "PRIVATE") || strings.Contains(text, strings.TrimSpace(string(token))) {
 		t.Errorf("a secret is in %s", text)
 	}
-	if err := n.call(t, "DELETE", "/pods?uid=a/client", nil, nil); err != nil {
+}
+
+// Conformance 43: those of the pods that are served before anybody needs them, none of others, and each as long as one of its pods is there.
+func TestWhoseSVIDsAreHeld(t *testing.T) {
+	n := startNode(t, "isolation: shared")
+	n.write(t, "mesh.yaml", n.meshFile()+`- {uid: a/twin, name: twin, namespace: a, serviceAccount: server, node: n, addresses: [10.77.0.7], protocol: HBONE}
+- {uid: a/afar, name: afar, namespace: a, serviceAccount: afar, node: m, addresses: [10.77.0.8], protocol: HBONE}
+- {uid: a/idle, name: idle, namespace: a, serviceAccount: idle, node: n, addresses: [10.77.0.9], protocol: HBONE}
+`)
+	ns, err := netns.New()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if dump, text = n.dump(t); len(dump.State) != 1 || len(dump.Certificates) != 1 || dump.Certificates[0].Identity != "spiffe://cluster.local/ns/a/sa/server" {
-		t.Errorf("after the pod has gone: %s", text)
+	defer ns.Close()
+	n.addPod(t, "a/twin", ns) // waits until the mesh knows it
+	want := func(names ...string) {
+		t.Helper()
+		var want, got []string
+		for _, name := range names {
+			want = append(want, "spiffe://cluster.local/ns/a/sa/"+name)
+		}
+		dump, _ := n.dump(t)
+		for _, c := range dump.Certificates {
+			got = append(got, c.Identity)
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("held: %v, want %v", got, want)
+		}
+	}
+	remove := func(uid string) {
+		t.Helper()
+		if err := n.call(t, "DELETE", "/pods?uid="+uid, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("client", "server")
+	remove("a/server")
+	want("client", "server") // its twin's
+	remove("a/twin")
+	want("client")
+	for _, name := range []string{"afar", "idle"} {
+		if line := n.line("/sa/" + name); line != "" {
+			t.Errorf("somebody thought of %s: %s", name, line)
+		}
 	}
 }
 

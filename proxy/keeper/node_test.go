@@ -43,6 +43,7 @@ type node struct {
 	stderr    *lockedBuffer
 	killed    bool   // by the test; nothing is left to stop
 	authority *ca.CA // of startCA
+	away      *away  // of startNodeWithShortSVIDs
 	quic      bool   // see eachTransport
 	met       int    // connections that were made to see them go over QUIC
 	held      []*net.TCPConn

@@ -44,7 +44,7 @@ func (a *away) serve(t *testing.T) {
 	a.stop = func() { server.Stop(); <-done; a.stop = func() {} }
 }
 
-func startNodeWithShortSVIDs(t *testing.T, isolation string) (*node, *away) {
+func startNodeWithShortSVIDs(t *testing.T, extra string) *node {
 	t.Helper()
 	bin, err := executables()
 	if err != nil {
@@ -60,15 +60,16 @@ func startNodeWithShortSVIDs(t *testing.T, isolation string) (*node, *away) {
 	}
 	n := &node{Pair: sandbox.NewPair(t), dir: t.TempDir(), stderr: &lockedBuffer{}}
 	a := &away{node: n, authority: authority, tokens: tokens}
+	n.away = a
 	n.write(t, "token", "x")
 	a.serve(t)
 	t.Cleanup(func() { a.stop() })
 	n.write(t, "mesh.yaml", n.meshFile())
-	n.write(t, "node.yaml", fmt.Sprintf("node: n\nisolation: %[2]s\nmesh: %[1]s/mesh.yaml\nca: {socket: %[1]s/ca.sock, token: %[1]s/token}\nadmin: %[1]s/admin.sock\ndrain: 1s\n", n.dir, isolation))
+	n.write(t, "node.yaml", fmt.Sprintf("node: n\nmesh: %[1]s/mesh.yaml\nca: {socket: %[1]s/ca.sock, token: %[1]s/token}\nadmin: %[1]s/admin.sock\ndrain: 1s\n%[2]s", n.dir, extra))
 	n.launch(t, bin)
 	n.addPod(t, "a/client", n.A)
 	n.addPod(t, "a/server", n.B)
-	return n, a
+	return n
 }
 
 // survival is what `who` says of the cells of both pods: the first end of all.
@@ -97,18 +98,16 @@ func (n *node) survival(t *testing.T) *admin.Survival {
 // Conformance 42: a valid SVID is kept through an outage.
 // Conformance 29: an expired one is used no more.
 func TestAnOutageOfTheCA(t *testing.T) {
-	n, authority := startNodeWithShortSVIDs(t, "workload")
-	n.echo(t)
+	eachTransportFrom(t, func(t *testing.T, more string) *node {
+		t.Parallel() // it takes as long as an SVID lives
+		return startNodeWithShortSVIDs(t, "isolation: workload\n"+more)
+	}, outlastsTheCA)
+}
+
+func outlastsTheCA(t *testing.T, n *node) {
 	eventually(t, "the pods talk", n.roundTrip)
-	open, err := n.dial()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer open.Close()
-	if err := say(open, "before"); err != nil {
-		t.Fatal(err)
-	}
-	authority.stop()
+	open := n.hold(t)
+	n.away.stop()
 	if err := os.Remove(filepath.Join(n.dir, "ca.sock")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
@@ -136,7 +135,7 @@ func TestAnOutageOfTheCA(t *testing.T) {
 	if !strings.Contains(n.stderr.String(), "own-svid-expired") {
 		t.Error("no access line says own-svid-expired")
 	}
-	authority.serve(t)
+	n.away.serve(t)
 	back := time.Now()
 	eventually(t, "the pods talk again", n.roundTrip)
 	t.Logf("%.2f s after the return of the CA they talk again", time.Since(back).Seconds())
