@@ -60,6 +60,11 @@ func TestCrashDrill(t *testing.T) {
 		if len(res.Rows) != 4 {
 			t.Errorf("%d rows, want 4", len(res.Rows))
 		}
+		for i, seg := range run.Segments { // each span of half a second is read, to within the load's looks at it
+			if n, spans := len(seg.Machine), int((seg.TEnd-seg.T0)/int64(measure.MachineEvery+tick)); n < spans || seg.Machine[0].T < seg.T0 {
+				t.Errorf("segment %d: %d readings of the machine in %d spans", i, n, spans)
+			}
+		}
 	})
 }
 

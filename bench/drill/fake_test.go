@@ -96,6 +96,11 @@ func (l *fakeLab) Usage() (lab.Usage, error) {
 	return lab.Usage{At: l.now(), Procs: []lab.ProcUsage{p}}, nil
 }
 
+// Machine has one idle CPU.
+func (l *fakeLab) Machine() (lab.Machine, error) {
+	return lab.Machine{At: l.now(), Idle: time.Duration(l.now())}, nil
+}
+
 func (l *fakeLab) kill(p int, s syscall.Signal) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

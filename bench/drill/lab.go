@@ -37,6 +37,7 @@ type Placement interface {
 	// DataPlane is the processes that carry a pod's bytes now.
 	DataPlane(pod string) ([]lab.Proc, error)
 	Usage() (lab.Usage, error)
+	Machine() (lab.Machine, error)
 	// MemoryLimit is that of what serves a pod, in bytes; 0: there is none.
 	MemoryLimit(pod string) (int64, error)
 	// Strike has the data plane of a pod fail from inside; Calm takes that back.

@@ -46,6 +46,7 @@ func (t *turn) segment(ctx context.Context, f fault.Fault, shortest, longest tim
 	if seg.TEnd, err = t.observe(ctx, seg.TFault, shortest, longest); err != nil {
 		return err
 	}
+	seg.Machine = t.machine
 	undone = true
 	if err := t.undo(ctx, injected); err != nil {
 		return err
@@ -84,6 +85,7 @@ func checks(all []fault.Check) (found []measure.Check) {
 // anything can be seen.
 func (t *turn) begin(f fault.Fault) measure.Segment {
 	t.enter(PhaseBaseline)
+	t.machine = nil
 	seg := measure.Segment{
 		Subject: t.subject.Name, Kind: f.Name(), Repeat: t.repeat, Start: t.start, T0: t.now(),
 		Predicted: []int{}, Waiting: []int{}, Usage: []measure.Usage{}, Events: []measure.Event{},

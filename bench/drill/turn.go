@@ -43,8 +43,9 @@ type turn struct {
 	subject lab.Subject
 	repeat  int
 	status  Status
-	phase   int64 // when the phase began
-	start   int64 // of the load
+	phase   int64             // when the phase began
+	start   int64             // of the load
+	machine []measure.Machine // read since the segment began
 }
 
 // drill goes through all phases. Rollback happens in any case, and its error does
@@ -166,6 +167,9 @@ func (t *turn) watch(ctx context.Context, limit int64, enough func() bool) error
 		now := t.now()
 		if now >= limit {
 			return errLimit
+		}
+		if err := t.readMachine(now); err != nil {
+			return err
 		}
 		t.status.Elapsed, t.status.Hit = time.Duration(now-t.phase), t.tracker.hitNow(now)
 		t.show(t.status)

@@ -13,6 +13,7 @@ const spanBins = 10
 // cell is one bin of one flow.
 type cell struct {
 	requests, failed, late, breaks int
+	cut                            int // of failed and breaks: not for want of time, but by somebody
 }
 
 func (c cell) isFailed() bool { return c.failed+c.breaks > 0 }
@@ -33,6 +34,9 @@ func bins(records []load.Record, fault, l int64) map[int]cell {
 	for _, r := range records {
 		i := binOf(r.Planned, fault)
 		c := cells[i]
+		if r.Error != "" && r.Error != load.Timeout {
+			c.cut++
+		}
 		switch {
 		case r.Seq == load.Break:
 			c.breaks++

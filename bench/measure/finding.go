@@ -84,7 +84,11 @@ func (o *Outcome) deviating(run *Run, noise int) (all []Finding) {
 		failed = slices.Sorted(slices.Values(append(failed, late...)))
 	}
 	if len(failed) > 0 {
-		all = append(all, o.finding(FindingDeviation, failed, "hit, not predicted: "+run.flowList(failed)))
+		said := "hit, not predicted: " + run.flowList(failed)
+		if o.CPUs.Short() {
+			said += fmt.Sprintf("; %d of %d bad bins of bystanders are late ones, and the CPUs were full", o.CPUs.BadFull, o.CPUs.Bad)
+		}
+		all = append(all, o.finding(FindingDeviation, failed, said))
 	}
 	if len(missed) > 0 {
 		all = append(all, o.finding(FindingDeviation, missed, "predicted, not hit: "+run.flowList(missed)))

@@ -49,6 +49,7 @@ func judgeSegment(run *Run, i int, flows []strip, late time.Duration) Outcome {
 		VoidBins: len(v), Bins: segmentBins(seg), Checks: seg.Checks, Skipped: seg.Skipped,
 	}
 	o.Predicted, o.May = predictions(seg, late)
+	o.CPUs = cpusOf(run, seg)
 	last := -1 << 31
 	for j := range flows {
 		s := &flows[j]
@@ -85,6 +86,7 @@ func (o *Outcome) judgeFlow(run *Run, seg *Segment, s *strip, v map[int]bool, la
 	o.Hit = append(o.Hit, s.flow.ID)
 	if run.isBystander(s.flow) {
 		o.Bystanders = append(o.Bystanders, s.flow.ID)
+		o.CPUs.suffer(run, seg, cells, bad)
 	}
 	if hitByLateness(cells, bad) {
 		o.ByLateness = append(o.ByLateness, s.flow.ID)

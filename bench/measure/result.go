@@ -32,6 +32,7 @@ type Outcome struct {
 	Down       []int `json:"down"`
 
 	BystanderLoad BystanderLoad `json:"bystanderLoad"`
+	CPUs          *CPUs         `json:"cpus,omitempty"` // nil: nobody read the machine
 	Denied        Denials       `json:"denied,omitzero"`
 
 	Checks  []Check `json:"checks,omitempty"`

@@ -142,6 +142,9 @@ func (r *Run) checkSegment(s Segment) error {
 			return fmt.Errorf("check %q: tried %d, violated %d", c.Name, c.Tried, c.Violated)
 		}
 	}
+	if !validMachine(s.Machine) {
+		return fmt.Errorf("readings of the machine out of order or out of bounds")
+	}
 	for _, u := range s.Usage {
 		for _, p := range u.Processes {
 			if p.PSS < 0 || p.Private < 0 || p.CPU < 0 || max(p.PSS, p.Private, p.CPU) > maxTime/maxFlows {

@@ -26,6 +26,7 @@ type Cell struct {
 	ErrorSeconds float64      // the median, of new and reused connections together
 	Skipped      string       // why the fault did not strike
 	Noise        bool         // its hit bystanders are no more than happen without a fault
+	Short        bool         // of CPU: nearly all that its bystanders suffered lies where the machine was full
 	Worst        bool         // of its drill: the most bystanders hit, and of those the most error-seconds or nearly so
 }
 
@@ -72,7 +73,7 @@ func (d *Document) cell(subject string) Cell {
 			c.Skipped = o.Skipped
 		}
 	}
-	c.ErrorSeconds, c.Noise = median(all), d.belowNoise(c.Row) != ""
+	c.ErrorSeconds, c.Noise, c.Short = median(all), d.belowNoise(c.Row) != "", d.short(c.Row)
 	return c
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 	"github.com/bulkhead-mesh/bulkhead/bench/report/story"
 )
 
@@ -73,6 +74,43 @@ func TestBusyMachineIsSaid(t *testing.T) {
 	}
 	if table := read(t, story.Told(1)).Table(); strings.Contains(table, "busy") {
 		t.Errorf("a quiet one: %s", table)
+	}
+}
+
+// Bystanders that were late while the machine was full are marked, in the table and in the matrix: those of workload
+// here. Where there was room they are not, nor are those that were refused, as in shared.
+func TestAFullMachineIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		idle int64 // of two CPUs, in each second
+		full bool
+	}{{0, true}, {story.Sec / 5, false}} {
+		s := story.Told(1)
+		s.Run.Host.CPUs = 2
+		for i := range s.Run.Segments {
+			seg := &s.Run.Segments[i]
+			for at := seg.T0; at <= seg.TEnd; at += story.Sec {
+				seg.Machine = append(seg.Machine, measure.Machine{T: at, Idle: (at - seg.T0) / story.Sec * c.idle})
+			}
+		}
+		struck := s.Run.Segments[3].TFault // workload's
+		for i := range s.Records {
+			if r := &s.Records[i]; r.Flow == 9 && r.Planned >= struck && r.Planned < struck+300*story.MS {
+				r.Done = r.Planned + 130*story.MS
+			}
+		}
+		d := read(t, s)
+		if table := d.Table(); !strings.Contains(table, "CPUs of the machine") || strings.Contains(table, "want of CPU") != c.full {
+			t.Errorf("%d ns idle a second:\n%s", c.idle, table)
+		}
+		if strings.Contains(Summary(d), "CPUs full: crash, workload: ") != c.full {
+			t.Errorf("%d ns idle a second:\n%s", c.idle, Summary(d))
+		}
+		m := NewMatrix([]*Document{d})
+		for i, cell := range m.Lines[0].Cells {
+			if want := c.full && m.Subjects[i] == "workload"; cell.Short != want {
+				t.Errorf("%d ns idle a second: %s is marked: %t", c.idle, m.Subjects[i], cell.Short)
+			}
+		}
 	}
 }
 

@@ -79,12 +79,15 @@ func (c Cell) String() string {
 	return fmt.Sprintf("%v/%v, %.1f s  ", c.Bystanders, c.Hit, c.ErrorSeconds)
 }
 
-// remarks are the findings, and why drills were skipped.
+// remarks are the findings, why drills were skipped, and where the machine was full.
 func (m *Matrix) remarks() (lines []string) {
 	for _, line := range m.Lines {
 		for i, c := range line.Cells {
 			if c.Skipped != "" {
 				lines = append(lines, wrap(fmt.Sprintf("skipped: %s, %s: ", line.Doc.Title(), m.Subjects[i]), c.Skipped)...)
+			}
+			if c.Short {
+				lines = append(lines, wrap(fmt.Sprintf("CPUs full: %s, %s: ", line.Doc.Title(), m.Subjects[i]), "want of CPU may explain it")...)
 			}
 		}
 	}

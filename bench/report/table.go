@@ -24,7 +24,7 @@ func (d *Document) Table() string {
 	var b strings.Builder
 	d.writeHead(&b)
 	d.writeRows(&b)
-	for _, section := range []func() []string{d.findings, d.skipped, d.spreads, d.bystanders, d.paired, d.denied, d.checks, d.triage, d.deviations, d.memory, d.notes} {
+	for _, section := range []func() []string{d.findings, d.skipped, d.spreads, d.bystanders, d.cpus, d.paired, d.denied, d.checks, d.triage, d.deviations, d.memory, d.notes} {
 		lines := section()
 		if len(lines) > 0 {
 			b.WriteByte('\n')

@@ -67,9 +67,12 @@ func markdownCell(c report.Cell) string {
 	said := fmt.Sprintf("%s / %s, %.1f s", c.Bystanders, c.Hit, c.ErrorSeconds)
 	switch {
 	case c.Worst:
-		return "**" + said + "** ▲"
+		said = "**" + said + "** ▲"
 	case c.Noise:
-		return said + " (noise)"
+		said += " (noise)"
+	}
+	if c.Short {
+		said += " (CPUs full)"
 	}
 	return said
 }

@@ -25,6 +25,7 @@ type cell struct {
 	Share      int    // percent of bystander flows hit, at most
 	Worst      bool
 	Noise      bool
+	Short      bool
 	Violations int // of what must never be
 	Missed     int // predictions
 	Title      string
@@ -42,7 +43,7 @@ func lines(m *report.Matrix, anchors []string) (all []line) {
 }
 
 func newCell(d *report.Document, subject string, c *report.Cell) cell {
-	s := cell{Subject: subject, Worst: c.Worst, Noise: c.Noise}
+	s := cell{Subject: subject, Worst: c.Worst, Noise: c.Noise, Short: c.Short}
 	s.Violations, s.Missed = findingsOf(d, subject)
 	switch {
 	case c.Row == nil:

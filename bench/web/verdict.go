@@ -129,6 +129,9 @@ func reach(line *report.Line, subject int) string {
 	if c.Noise {
 		said += " Not above the noise floor."
 	}
+	if c.Short {
+		said += " The machine's CPUs were full meanwhile: want of CPU may explain it."
+	}
 	return said
 }
 
