@@ -53,13 +53,11 @@ func (n *node) hammer(t *testing.T) (stop func()) {
 }
 
 // I1, I2, I7: a move refuses no connection, and nothing of it is in plaintext.
-func TestAMoveRefusesNothing(t *testing.T) {
-	n := startNode(t, "isolation: shared\n")
-	n.echo(t)
+func TestAMoveRefusesNothing(t *testing.T) { eachTransport(t, "isolation: shared", moves) }
+
+func moves(t *testing.T, n *node) {
 	wire := sandbox.NewSniffer(t, n.B)
-	if err := n.roundTrip(); err != nil {
-		t.Fatal(err)
-	}
+	n.hold(t).Close()
 	stop := n.hammer(t)
 	for _, to := range []Isolation{PerWorkload, ServiceAccount, Namespace, Shared, PerWorkload, Shared} {
 		for _, uid := range []string{"a/server", "a/client"} {
@@ -70,6 +68,8 @@ func TestAMoveRefusesNothing(t *testing.T) {
 		}
 	}
 	stop()
+	n.meet(t)
+	n.hold(t)
 	if wire.Seen([]byte("hello")) != 0 {
 		t.Error("plaintext on the wire")
 	}

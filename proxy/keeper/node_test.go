@@ -368,7 +368,8 @@ func TestPodsTalkInEveryIsolation(t *testing.T) {
 			}
 			t.Run("http2", talk) // the first connection to a peer
 			n.held = nil
-			t.Run("quic", func(t *testing.T) { n.overQUIC(t); talk(t); n.wantQUIC(t) })
+			n.quic = true
+			t.Run("quic", func(t *testing.T) { n.meet(t); talk(t); n.wantQUIC(t) })
 			want := map[string]int{"shared": 1, "namespace": 1, "service-account": 2, "workload": 2}[isolation]
 			if got := len(n.cells(t)); got != want {
 				t.Errorf("%d cells, want %d", got, want)
@@ -405,23 +406,24 @@ func TestACrashedCellIsWaitedFor(t *testing.T) {
 
 // Without custody the same crash refuses connections, as ztunnel's does.
 func TestWithoutCustodyACrashRefuses(t *testing.T) {
-	n := startNode(t, "isolation: shared\ncustody: cell\n")
-	n.echo(t)
-	if err := n.roundTrip(); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(n.cellOf(t, "a/server").PID, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	refused := false
-	eventually(t, "the pods talk again", func() error {
-		err := n.roundTrip()
-		refused = refused || errors.Is(err, syscall.ECONNREFUSED)
-		return err
+	eachTransport(t, "isolation: shared\ncustody: cell", func(t *testing.T, n *node) {
+		n.hold(t)
+		n.wantQUIC(t) // who is killed writes no more records
+		if err := syscall.Kill(n.cellOf(t, "a/server").PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		refused := false
+		eventually(t, "the pods talk again", func() error {
+			err := n.roundTrip()
+			refused = refused || errors.Is(err, syscall.ECONNREFUSED)
+			return err
+		})
+		if !refused {
+			t.Error("no connection was refused: the cell was not away")
+		}
+		n.meet(t)
+		n.hold(t)
 	})
-	if !refused {
-		t.Error("no connection was refused: the cell was not away")
-	}
 }
 
 // Liveness: a cell that hangs is killed and replaced.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
+	"github.com/bulkhead-mesh/bulkhead/proxy/jail/cgroup"
 	"github.com/bulkhead-mesh/bulkhead/proxy/remains"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns/sandbox"
 	"github.com/bulkhead-mesh/bulkhead/redirect/rules"
@@ -49,9 +50,9 @@ func (n *node) remaining(t *testing.T, pids []int) (found []remains.Found) {
 
 // I7: under load no new connection is refused, what is open goes on and never in plaintext,
 // and afterwards nothing is left.
-func TestRollback(t *testing.T) {
-	n := startNode(t, "isolation: shared")
-	n.echo(t)
+func TestRollback(t *testing.T) { eachTransport(t, "isolation: shared", rollsBack) }
+
+func rollsBack(t *testing.T, n *node) {
 	pids := []int{n.cmd.Process.Pid, n.keeperPID(t), n.cellOf(t, "a/client").PID}
 	kinds := map[remains.Kind]bool{}
 	for _, f := range n.remaining(t, pids) { // the control: all of it is found while it is there
@@ -166,8 +167,16 @@ func TestARollbackNeedsAMesh(t *testing.T) {
 
 // What outlives the deadline is cut, and not let out in plaintext; and the cells' cgroups go too.
 func TestRollbackCutsAtItsDeadline(t *testing.T) {
-	n, h, name := walled(t, "isolation: workload")
-	n.echo(t)
+	var h *cgroup.Hierarchy
+	var name string
+	eachTransportFrom(t, func(t *testing.T, more string) (n *node) {
+		n, h, name = walled(t, "isolation: workload\n"+more)
+		return n
+	}, func(t *testing.T, n *node) { n.rollsBackAtOnce(t, h, name) })
+}
+
+func (n *node) rollsBackAtOnce(t *testing.T, h *cgroup.Hierarchy, name string) {
+	t.Helper()
 	for what, bad := range map[string]admin.Rollback{"from 0 to": {Seconds: 4000}, "of -1s": {Seconds: -1}} {
 		if err := n.call(t, "POST", "/rollback", bad, nil); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%+v: %v", bad, err)
@@ -207,8 +216,10 @@ func TestRollbackCutsAtItsDeadline(t *testing.T) {
 // A pod that was drained, and that a rollback did not let go after all, is drained again: in
 // none it took new connections. What is open there goes on.
 func TestARollbackThatIsGivenUpLeavesTheDrained(t *testing.T) {
-	n := startNode(t, "isolation: workload\n")
-	n.echo(t)
+	eachTransport(t, "isolation: workload", givesUpARollback)
+}
+
+func givesUpARollback(t *testing.T, n *node) {
 	open := n.hold(t)
 	drained := make(chan error, 1)
 	drain, undo := context.WithCancel(t.Context())

@@ -114,32 +114,36 @@ func TestPolicyHoldsWhileTheKeeperIsAway(t *testing.T) {
 	for _, isolation := range []string{"shared", "workload"} {
 		t.Run(isolation, func(t *testing.T) {
 			bin := ownExecutables(t)
-			n := startNodeFrom(t, bin, "isolation: "+isolation)
-			n.echo(t)
-			reached := n.forbid(t)
-			if err := n.roundTrip(); err != nil {
-				t.Fatal(err)
-			}
-			cells := n.cells(t)
-			n.withoutKeeper(t, bin, func() {
-				for range 10 {
-					if err := n.roundTrip(); err != nil {
-						t.Errorf("allowed: %v", err)
+			eachTransportFrom(t, startFrom(bin, isolation), func(t *testing.T, n *node) {
+				reached := n.forbid(t)
+				n.hold(t)
+				cells := n.cells(t)
+				n.withoutKeeper(t, bin, func() {
+					for range 10 {
+						if err := n.roundTrip(); err != nil {
+							t.Errorf("allowed: %v", err)
+						}
+						if err := n.tryForbidden(t); err != nil {
+							t.Errorf("denied: %v", err)
+						}
 					}
-					if err := n.tryForbidden(t); err != nil {
-						t.Errorf("denied: %v", err)
-					}
+					n.hold(t)
+				})
+				n.sameCells(t, cells)
+				if err := n.tryForbidden(t); err != nil {
+					t.Errorf("denied, new keeper: %v", err)
+				}
+				if got := reached.Load(); got != 0 {
+					t.Errorf("a denied flow was admitted %d times", got)
 				}
 			})
-			n.sameCells(t, cells)
-			if err := n.tryForbidden(t); err != nil {
-				t.Errorf("denied, new keeper: %v", err)
-			}
-			if got := reached.Load(); got != 0 {
-				t.Errorf("a denied flow was admitted %d times", got)
-			}
 		})
 	}
+}
+
+// startFrom starts nodes with executables that the test may replace, for eachTransportFrom.
+func startFrom(bin, isolation string) func(t *testing.T, more string) *node {
+	return func(t *testing.T, more string) *node { return startNodeFrom(t, bin, "isolation: "+isolation+"\n"+more) }
 }
 
 // withoutKeeper calls do while there is no keeper, and returns when there is one again.
@@ -168,16 +172,12 @@ func (n *node) withoutKeeper(t *testing.T, bin string, do func()) {
 // An upgrade is a new file at the keeper's path and POST /upgrade.
 func TestUpgradeStartsWhatIsAtTheKeepersPath(t *testing.T) {
 	bin := ownExecutables(t)
-	n := startNodeFrom(t, bin, "isolation: workload")
-	n.echo(t)
-	c, err := n.dial()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if err := say(c, "before"); err != nil {
-		t.Fatal(err)
-	}
+	eachTransportFrom(t, startFrom(bin, "workload"), func(t *testing.T, n *node) { n.upgrades(t, bin) })
+}
+
+func (n *node) upgrades(t *testing.T, bin string) {
+	t.Helper()
+	open := n.hold(t)
 	cells := n.cells(t)
 	program := filepath.Join(bin, "bulkhead-node")
 	replaceWithCopy(t, program, program)
@@ -191,12 +191,10 @@ func TestUpgradeStartsWhatIsAtTheKeepersPath(t *testing.T) {
 		}
 		return nil
 	})
-	if err := say(c, "after"); err != nil {
+	if err := say(open, "after"); err != nil {
 		t.Errorf("open connection: %v", err)
 	}
-	if err := n.roundTrip(); err != nil {
-		t.Errorf("new connection: %v", err)
-	}
+	n.hold(t)
 	n.ready(t)
 	n.sameCells(t, cells)
 	runs, err := os.Stat(fmt.Sprintf("/proc/%d/exe", n.keeperPID(t)))
@@ -252,32 +250,40 @@ func TestUpgradeAcrossVersions(t *testing.T) {
 	}
 	for _, isolation := range []string{"shared", "workload"} {
 		t.Run(isolation, func(t *testing.T) {
-			bin := ownExecutables(t)
-			n := startNodeFrom(t, bin, "isolation: "+isolation)
-			n.echo(t)
-			if err := n.roundTrip(); err != nil { // the old cells know this destination: they cannot ask for it any more
-				t.Fatal(err)
+			var bin string // of one node
+			start := func(t *testing.T, more string) *node {
+				bin = ownExecutables(t)
+				return startFrom(bin, isolation)(t, more)
 			}
-			before := n.cells(t)
-			for _, name := range []string{"bulkhead-node", "bulkhead-cell"} {
-				replaceWithCopy(t, filepath.Join(other, name), filepath.Join(bin, name))
-			}
-			stop := n.hammer(t)
-			n.run(t, "upgrade")
-			for _, old := range before {
-				eventually(t, "the old process of "+old.Name+" ends", func() error {
-					if err := syscall.Kill(old.PID, 0); !errors.Is(err, syscall.ESRCH) {
-						return fmt.Errorf("pid %d: %v", old.PID, err)
-					}
-					return nil
-				})
-				if now := n.cellOf(t, old.Workloads[0]); now.PID == old.PID || now.Restarts != 0 {
-					t.Errorf("before %+v, now %+v", old, now)
-				}
-			}
-			stop()
+			eachTransportFrom(t, start, func(t *testing.T, n *node) { n.upgradesAcross(t, other, bin) })
 		})
 	}
+}
+
+// upgradesAcross upgrades what is in bin to what is in other.
+func (n *node) upgradesAcross(t *testing.T, other, bin string) {
+	t.Helper()
+	n.hold(t).Close() // the old cells know this destination: they cannot ask for it any more
+	before := n.cells(t)
+	for _, name := range []string{"bulkhead-node", "bulkhead-cell"} {
+		replaceWithCopy(t, filepath.Join(other, name), filepath.Join(bin, name))
+	}
+	stop := n.hammer(t)
+	n.run(t, "upgrade")
+	for _, old := range before {
+		eventually(t, "the old process of "+old.Name+" ends", func() error {
+			if err := syscall.Kill(old.PID, 0); !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("pid %d: %v", old.PID, err)
+			}
+			return nil
+		})
+		if now := n.cellOf(t, old.Workloads[0]); now.PID == old.PID || now.Restarts != 0 {
+			t.Errorf("before %+v, now %+v", old, now)
+		}
+	}
+	stop()
+	n.meet(t)
+	n.hold(t)
 }
 
 // sameCells wants every cell's process to be the one that it was.
