@@ -44,6 +44,9 @@ func triageRow(subject string, all []measure.Triage) []string {
 		}
 	}
 	row := []string{subject, fmt.Sprintf("%d of %d", named, len(all)-quiet), "-", "-", "-", fmt.Sprint(beside)}
+	if !all[0].Scored && !measure.IsOperation(all[0].Kind) {
+		row[1] = "not scored" // nobody has said what would be right
+	}
 	if quiet > 0 {
 		row[1] += fmt.Sprintf(" (%d times nobody was hit and nothing was said)", quiet)
 	}

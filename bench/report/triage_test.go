@@ -19,13 +19,13 @@ func TestTriageSection(t *testing.T) {
 			Rows: []measure.Row{{Subject: "shared"}, {Subject: "workload"}},
 			Triage: []measure.Triage{
 				{Subject: "shared", Kind: measure.Null},
-				{Subject: "shared", Kind: "hang", Named: true, After: 2100 * time.Millisecond, Hit: []string{"a", "b", "c"}, Victims: []string{"a", "b", "x"}, Found: 2,
+				{Subject: "shared", Kind: "hang", Scored: true, Named: true, After: 2100 * time.Millisecond, Hit: []string{"a", "b", "c"}, Victims: []string{"a", "b", "x"}, Found: 2,
 					Said: []measure.Said{said("half-dead", false, time.Second), said("hang", true, 2100*time.Millisecond)}},
-				{Subject: "shared", Kind: "hang", Repeat: 1, Named: true, After: time.Second, Hit: []string{"a"}, Victims: []string{"a"}, Found: 1, Said: []measure.Said{said("hang", true, time.Second)}},
+				{Subject: "shared", Kind: "hang", Scored: true, Repeat: 1, Named: true, After: time.Second, Hit: []string{"a"}, Victims: []string{"a"}, Found: 1, Said: []measure.Said{said("hang", true, time.Second)}},
 				{Subject: "shared", Kind: measure.Undone, Said: []measure.Said{said("hang", false, 0)}},
 				{Subject: "workload", Kind: measure.Null, Said: []measure.Said{said("crash", false, time.Second)}},
-				{Subject: "workload", Kind: "hang"},
-				{Subject: "workload", Kind: "hang", Repeat: 1, Hit: []string{"a"}},
+				{Subject: "workload", Kind: "hang", Scored: true},
+				{Subject: "workload", Kind: "hang", Scored: true, Repeat: 1, Hit: []string{"a"}},
 			},
 		},
 	}
@@ -38,6 +38,10 @@ func TestTriageSection(t *testing.T) {
 		if i >= len(got) || strings.Join(row, "|") != strings.Join(got[i], "|") {
 			t.Errorf("row %d: %v, want %v", i, got, row)
 		}
+	}
+	nap := &Document{Run: &measure.Run{Drill: "nap"}, Result: &measure.Result{Rows: d.Result.Rows[:1], Triage: []measure.Triage{{Subject: "shared", Kind: "nap", Hit: []string{"a"}}}}}
+	if rows := nap.TriageRows(); len(rows) != 1 || rows[0][1] != "not scored" {
+		t.Errorf("a fault of which nobody says what is right: %v", rows)
 	}
 	if got, want := d.FalseAlarms(), "1 of 2 null segments (workload: cell node-1 shared: crash)"; got != want {
 		t.Errorf("%q, want %q", got, want)
