@@ -12,7 +12,8 @@ import (
 )
 
 // What waits in the backlog when the last who accepts is told to end is served: the sockets
-// stay open in custody, where nobody would come for it.
+// stay open in custody, where nobody would come for it. (It goes over HTTP/2: a process whose whole time is this has met
+// nobody who could announce QUIC. What was met and is told to end is TestDrainCutsAtTheDeadline, over both.)
 func TestTheLastWhoAcceptsClearsTheBacklog(t *testing.T) {
 	w := newTwo(t)
 	w.drain = patience

@@ -22,6 +22,11 @@ func eachTransport(t *testing.T, f func(t *testing.T, w *two), policies ...mesh.
 	})
 }
 
+// overHTTP2 runs a test that is HTTP/2's alone, or whose peer speaks nothing else.
+func overHTTP2(t *testing.T, f func(t *testing.T, w *two)) {
+	t.Run("http2", func(t *testing.T) { f(t, newTwo(t)) })
+}
+
 // meetPort is the server's, where the pods meet.
 const meetPort = 7
 

@@ -8,6 +8,7 @@ import (
 )
 
 // TestContract: what package tunnel promises of every transport.
+// Conformance 49: many streams share a tunnel.
 func TestContract(t *testing.T) {
 	contract.Test(t, func(t *testing.T, h tunnel.Handler, g contract.Given) (tunnel.Tunnel, func(), func()) {
 		tn, s := pair(t, Options{OnPanic: g.OnPanic, Account: g.Account}, h)
