@@ -73,11 +73,7 @@ func readHeaders(r io.Reader) (*hbone.Fields, error) {
 		case kind == frameHeaders && length > maxHeaders:
 			return nil, &streamError{codeLoad, "header section larger than advertised"}
 		case kind == frameHeaders:
-			block := make([]byte, length)
-			if _, err := io.ReadFull(r, block); err != nil {
-				return nil, cutShort(err)
-			}
-			return decodeFields(block)
+			return readFields(r, int64(length))
 		case kind == frameData, kind == frameCancel, kind == frameSettings, kind == framePush, kind == frameGoAway, kind == frameMaxPush, reservedFrame(kind):
 			return nil, connError(codeUnexpected, "frame %#x before HEADERS", kind)
 		case length > maxSkipped, skipped+length > maxSkipped:
@@ -88,6 +84,16 @@ func readHeaders(r io.Reader) (*hbone.Fields, error) {
 			return nil, cutShort(err)
 		}
 	}
+}
+
+// readFields reads a block of fields. Its memory grows with what comes: to take what the frame's head
+// says would give 64 KiB for five bytes, on no budget.
+func readFields(r io.Reader, length int64) (*hbone.Fields, error) {
+	var block bytes.Buffer
+	if _, err := io.CopyN(&block, r, length); err != nil {
+		return nil, cutShort(err)
+	}
+	return decodeFields(block.Bytes())
 }
 
 func readFrameHead(v quicvarint.Reader) (kind, length uint64, err error) {
