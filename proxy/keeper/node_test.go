@@ -362,14 +362,14 @@ func TestPodsTalkInEveryIsolation(t *testing.T) {
 			talk := func(t *testing.T) {
 				before := wire.Packets()
 				n.hold(t)
+				n.wantCarried(t)
 				if wire.Packets() == before || wire.Seen([]byte("hello")) != 0 {
 					t.Errorf("%d packets, %d in plaintext", wire.Packets()-before, wire.Seen([]byte("hello")))
 				}
 			}
 			t.Run("http2", talk) // the first connection to a peer
-			n.held = nil
 			n.quic = true
-			t.Run("quic", func(t *testing.T) { n.meet(t); talk(t); n.wantQUIC(t) })
+			t.Run("quic", func(t *testing.T) { n.meet(t); talk(t) })
 			want := map[string]int{"shared": 1, "namespace": 1, "service-account": 2, "workload": 2}[isolation]
 			if got := len(n.cells(t)); got != want {
 				t.Errorf("%d cells, want %d", got, want)
@@ -408,7 +408,7 @@ func TestACrashedCellIsWaitedFor(t *testing.T) {
 func TestWithoutCustodyACrashRefuses(t *testing.T) {
 	eachTransport(t, "isolation: shared\ncustody: cell", func(t *testing.T, n *node) {
 		n.hold(t)
-		n.wantQUIC(t) // who is killed writes no more records
+		n.wantCarried(t) // who is killed writes no more records
 		if err := syscall.Kill(n.cellOf(t, "a/server").PID, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
@@ -90,6 +92,15 @@ policies:
 		}
 		return nil
 	})
+	// One that the policy has cut may still wait to be accepted. Behind it comes one of the pod to itself.
+	c, err := n.B.Dial(t.Context(), netns.DialOptions{Remote: netip.AddrPortFrom(n.B4, 8081), Mark: redirect.MarkProxy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+		t.Fatalf("the application's own connection: %v", err)
+	}
 	reached.Store(0)
 	return &reached
 }
