@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
 )
 
@@ -194,6 +195,15 @@ func TestIsolations(t *testing.T) {
 		}
 		subjects = append(subjects, s)
 	}
+	for _, s := range slices.Clone(subjects) {
+		over, err := s.Over(OverQUIC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if over.Transport != "" { // none has no tunnels
+			subjects = append(subjects, over)
+		}
+	}
 	for _, s := range subjects {
 		t.Run(s.Name, func(t *testing.T) {
 			two := s.Isolation == Shared
@@ -216,6 +226,7 @@ func TestIsolations(t *testing.T) {
 				checkUsage(t, l, s)
 				checkAbilities(t, l)
 				checkHearings(t, l, two)
+				checkTransport(t, l, s, flows)
 			}
 			if err := l.Displace(t.Context()); err != nil {
 				t.Error(err)
@@ -226,6 +237,47 @@ func TestIsolations(t *testing.T) {
 	if l.Lost() > 0 {
 		t.Errorf("%d records lost", l.Lost())
 	}
+}
+
+// checkTransport: tunnels go over to QUIC, if that is what the subject is, of each process that dials.
+func checkTransport(t *testing.T, l *Lab, s Subject, flows []Flow) {
+	t.Helper()
+	if s.Transport == "" {
+		if n := upgraded(t, l); n > 0 {
+			t.Errorf("%v tunnels over QUIC", n)
+		}
+		return
+	}
+	clients := make(map[string]bool)
+	for _, f := range flows {
+		clients[f.From] = true
+	}
+	eventually(t, "tunnels go over to QUIC", func() bool {
+		runLoad(t, l, flows, 1)
+		return upgraded(t, l) >= float64(len(clients))
+	})
+}
+
+// upgraded is how many tunnels have gone over to QUIC, as the admin sockets say in their metrics.
+func upgraded(t *testing.T, l *Lab) (sum float64) {
+	t.Helper()
+	for _, path := range l.AdminSockets() {
+		var text admin.Text
+		if err := admin.New(path).Call(t.Context(), "GET", "/metrics", nil, &text); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if !strings.HasPrefix(line, "bulkhead_quic_upgrades_total{") {
+				continue
+			}
+			n, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, ' '):]), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += n
+		}
+	}
+	return sum
 }
 
 // asksByName: a program that is not ours finds a service by its name, at its virtual
