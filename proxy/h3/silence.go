@@ -18,7 +18,7 @@ func (e *SilentError) Error() string {
 func (e *SilentError) Timeout() bool { return true }
 
 // looks is how often a peer is looked at within Options.SilenceTimeout.
-const looks = 4
+const looks = 8
 
 // resettable bytes make a packet that is larger than any that is not answered with a stateless reset, whatever else is in it.
 const resettable = 42
@@ -32,6 +32,7 @@ type silence struct {
 	calm           int    // looks in a row at which no packet had come
 	asked          bool   // for a sign of life, since the last packet came
 	looks          int    // since then
+	sending        int    // those of them that saw packets sent, be it again: who sends none has not been scheduled, and has asked nobody
 }
 
 // watch looks at the peer for as long as streams are open, and until what they left behind is delivered. The caller holds mu.
@@ -59,7 +60,7 @@ func (c *conn) look() {
 	c.mu.Lock()
 	q := &c.quiet
 	ask := q.sees(stats, spoke, int(c.o.PingInterval/(c.o.SilenceTimeout/looks)))
-	lost := q.looks >= looks-1 // the look that asked is one, too
+	lost := q.looks >= looks && q.sending > 1
 	if c.err != nil || c.streams == 0 && q.calm > 0 && !q.asked {
 		q.timer = nil
 	} else {
@@ -80,10 +81,13 @@ func (q *silence) sees(stats quic.ConnectionStats, spoke bool, patience int) (as
 	sent := stats.PacketsSent != q.sent
 	switch {
 	case stats.PacketsReceived != q.received:
-		q.calm, q.asked, q.looks = 0, false, 0
+		q.calm, q.asked, q.looks, q.sending = 0, false, 0, 0
 	case q.asked:
 		q.calm++
 		q.looks++
+		if sent {
+			q.sending++
+		}
 	default:
 		q.calm++
 		ask = sent || spoke || q.spoke || q.calm >= patience
