@@ -105,7 +105,7 @@ func (c *conn) recvAnswer(id uint32, end bool, f *hbone.Fields) error {
 		return &streamError{id, http2.ErrCodeProtocol, malformed}
 	case status < 200 && end:
 		return &streamError{id, http2.ErrCodeProtocol, "interim answer that ends the stream"}
-	case status < 200 && !c.recv.noise.spend(time.Now()):
+	case status < 200 && !c.recv.noise.Spend(time.Now(), 1):
 		return calmError("too many interim answers")
 	case status < 200:
 		return nil // section 8.1: interim answers may be skipped

@@ -109,7 +109,7 @@ func (c *conn) spendUpdate(unreturned *int64, n int64) error {
 		return nil
 	}
 	*unreturned = 0
-	if !c.recv.noise.spend(time.Now()) {
+	if !c.recv.noise.Spend(time.Now(), 1) {
 		return calmError("too many WINDOW_UPDATE for nothing")
 	}
 	return nil

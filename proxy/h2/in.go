@@ -350,7 +350,7 @@ func (c *conn) spendEmpty(d dataFrame) error {
 	fh := c.recv.frame
 	end := fh.Flags.Has(http2.FlagDataEndStream)
 	charged := fh.Length == 0 && !end
-	if d.left > 0 || charged || end && d.to != nil || c.recv.noise.spend(time.Now()) {
+	if d.left > 0 || charged || end && d.to != nil || c.recv.noise.Spend(time.Now(), 1) {
 		return nil
 	}
 	return calmError("too much DATA without a byte")

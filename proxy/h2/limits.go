@@ -46,7 +46,7 @@ const (
 	frameHeaderSize = 9
 )
 
-// What a peer may do before it is told ENHANCE_YOUR_CALM. RFC 9113 section 10.5
+// What a peer may do before it is told ENHANCE_YOUR_CALM, beside tunnel.Noise and tunnel.Resets. RFC 9113 section 10.5
 // leaves the numbers to us: they are far above what an honest proxy does and
 // far below what hurts.
 const (
@@ -66,37 +66,6 @@ const (
 	latest        = 2000
 )
 
-// resetBudget bounds streams begun and reset before we answered them ("rapid
-// reset"); noiseBudget frames that cost work and move nothing. Clients that give
-// up on an application that hangs reset streams too, up to a tunnel full of them
-// a second: the budget must be above that.
-var (
-	resetBudget = allowance{burst: 1000, perSecond: 500}
-	noiseBudget = allowance{burst: 2000, perSecond: 500}
-)
-
-// allowance is a token bucket; the zero time fills it. It belongs to one goroutine.
-type allowance struct {
-	burst, perSecond float64
-	left             float64
-	last             time.Time
-}
-
-// spend takes one token and reports whether there was one.
-func (b *allowance) spend(now time.Time) bool {
-	if b.last.IsZero() {
-		b.left = b.burst
-	} else {
-		b.left = min(b.burst, b.left+now.Sub(b.last).Seconds()*b.perSecond)
-	}
-	b.last = now
-	if b.left < 1 {
-		return false
-	}
-	b.left--
-	return true
-}
-
 // grantLate makes room for what may cross the end of one more stream.
 func (s *recvState) grantLate() { s.late = min(s.late+latePerStream, latest) }
 
@@ -108,7 +77,7 @@ func (c *conn) lateFrame(err error) error {
 		return err
 	case c.recv.late > 0:
 		c.recv.late--
-	case !c.recv.noise.spend(time.Now()):
+	case !c.recv.noise.Spend(time.Now(), 1):
 		return calmError("too many frames on closed streams")
 	}
 	return nil

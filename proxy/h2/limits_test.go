@@ -13,28 +13,6 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
-func TestAllowance(t *testing.T) {
-	b := allowance{burst: 3, perSecond: 2}
-	now := time.Unix(1, 0)
-	spent := func() (n int) {
-		for b.spend(now) {
-			n++
-		}
-		return n
-	}
-	if n := spent(); n != 3 {
-		t.Errorf("a burst of %d", n)
-	}
-	now = now.Add(time.Second)
-	if n := spent(); n != 2 {
-		t.Errorf("%d after a second", n)
-	}
-	now = now.Add(time.Hour)
-	if n := spent(); n != 3 {
-		t.Errorf("%d after an hour", n)
-	}
-}
-
 // A peer that does not take our answers must not make us keep them.
 func TestAnswersAreBounded(t *testing.T) {
 	c := newConn(nil, Options{}.resolved(), nil)
@@ -55,7 +33,7 @@ func TestAnswersAreBounded(t *testing.T) {
 // their answer, at any rate.
 func TestHonestResetsAreNoFlood(t *testing.T) {
 	tn, _ := pair(t, Options{}, echo)
-	for range 3 * int(resetBudget.burst) {
+	for range 3 * int(tunnel.Resets.Burst) {
 		s, _, err := tn.Open(context.Background(), target)
 		if err != nil {
 			t.Fatal(err)

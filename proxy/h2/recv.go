@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 	"golang.org/x/net/http2/hpack"
 )
 
@@ -32,8 +34,8 @@ type recvState struct {
 	hpack   *hpack.Decoder
 	block   headerBlock // the one being collected
 	greeted bool
-	resets  allowance
-	noise   allowance
+	resets  tunnel.Allowance
+	noise   tunnel.Allowance
 	late    int // frames that may still come on streams that are closed
 }
 
@@ -42,7 +44,7 @@ func (s *recvState) init() {
 	s.fr.SetReuseFrames()
 	s.fr.SetMaxReadFrameSize(frameSize)
 	s.hpack = hpack.NewDecoder(hpackTable, nil)
-	s.resets, s.noise = resetBudget, noiseBudget
+	s.resets, s.noise = tunnel.Resets, tunnel.Noise
 }
 
 // recvGreeting takes the client's preface and the peer's first frame, which must
@@ -134,7 +136,7 @@ func (c *conn) spend(fh http2.FrameHeader) error {
 			return nil
 		}
 	}
-	if !c.recv.noise.spend(time.Now()) {
+	if !c.recv.noise.Spend(time.Now(), 1) {
 		return calmError("too many frames that move nothing: " + fh.Type.String())
 	}
 	return nil
@@ -165,7 +167,7 @@ func (c *conn) recvStreamError(e *streamError) error {
 	if err != nil {
 		return err
 	}
-	if !c.recv.noise.spend(time.Now()) {
+	if !c.recv.noise.Spend(time.Now(), 1) {
 		return calmError("too many stream errors")
 	}
 	if s == nil {
@@ -183,7 +185,7 @@ func (c *conn) recvReset(f *http2.RSTStreamFrame) error {
 	if s == nil {
 		return c.lateFrame(err)
 	}
-	if !c.client() && !s.answered && !c.recv.resets.spend(time.Now()) {
+	if !c.client() && !s.answered && !c.recv.resets.Spend(time.Now(), 1) {
 		return calmError("too many streams reset before their answer")
 	}
 	s.resetByPeer(f.ErrCode)

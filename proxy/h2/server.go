@@ -72,7 +72,7 @@ func (c *conn) full() bool {
 
 // refuse says that nothing was done for a stream (RFC 9113 section 8.7).
 func (c *conn) refuse(id uint32) error {
-	if !c.recv.resets.spend(time.Now()) {
+	if !c.recv.resets.Spend(time.Now(), 1) {
 		return calmError("too many streams beyond the limit")
 	}
 	c.queue(control{kind: sendReset, id: id, n: uint32(http2.ErrCodeRefusedStream)})

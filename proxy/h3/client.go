@@ -120,7 +120,7 @@ func (s *stream) ask(head hbone.Head) (hbone.Header, error) {
 		return hbone.Header{}, s.c.unanswered(err)
 	}
 	for interim := 0; interim < maxInterim; interim++ {
-		f, err := readHeaders(s.q)
+		f, err := readHeaders(s.q, s.c.limits)
 		if err != nil {
 			return hbone.Header{}, s.noAnswer(err)
 		}
@@ -129,6 +129,9 @@ func (s *stream) ask(head hbone.Head) (hbone.Header, error) {
 		case malformed != "":
 			return hbone.Header{}, s.noAnswer(&streamError{codeMessage, malformed})
 		case status < 200:
+			if err := s.c.limits.noisy(1); err != nil {
+				return hbone.Header{}, s.noAnswer(err)
+			}
 			continue // section 4.1: interim answers may be skipped
 		case status != hbone.StatusOK:
 			return f.Header(), &tunnel.StatusError{Status: status}

@@ -16,6 +16,7 @@ type conn struct {
 	q       *quic.Conn
 	o       Options
 	handler tunnel.Handler // nil: the dialling end
+	limits  *limits
 
 	greeted    chan struct{} // closed when the peer's SETTINGS have come
 	leaving    chan struct{} // closed when its GOAWAY has
@@ -46,7 +47,7 @@ type conn struct {
 
 func newConn(q *quic.Conn, o Options, h tunnel.Handler) *conn {
 	return &conn{
-		q: q, o: o, handler: h,
+		q: q, o: o, handler: h, limits: newLimits(),
 		greeted: make(chan struct{}), leaving: make(chan struct{}), done: make(chan struct{}), idle: make(chan struct{}), drained: make(chan struct{}),
 		lastID: 1<<62 - 1,
 	}
@@ -96,6 +97,13 @@ func (c *conn) failWith(err error) {
 		return
 	}
 	c.fail(codeNo, err)
+}
+
+// charged ends the tunnel of a peer that does too much of what leads nowhere; err is what limits says of it.
+func (c *conn) charged(err error) {
+	if err != nil {
+		c.failWith(err)
+	}
 }
 
 // told2Leave takes the peer's GOAWAY: streams from id on are not served.

@@ -110,6 +110,9 @@ func (c *conn) readControl(s io.Reader) error {
 		if first != (kind == frameSettings) {
 			return misplaced(first)
 		}
+		if err := c.limits.noisy(1); err != nil {
+			return err
+		}
 		if length > maxControl {
 			return connError(codeLoad, "a frame of %d bytes on the control stream", length)
 		}

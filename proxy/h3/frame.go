@@ -36,6 +36,7 @@ type deframer struct {
 	left     uint64             // of the payload that is being read
 	skip     bool               // it is no DATA
 	trailers bool               // have come: no DATA may follow
+	noise    int                // frames that moved nothing, as limits counts them; who takes clears it
 }
 
 // take moves the payload in b to its beginning and returns how much there is.
@@ -72,6 +73,9 @@ func (d *deframer) begin(b []byte) (int, error) {
 		return d.have - had, nil
 	}
 	d.have, d.left = 0, length
+	if kind != frameData || length == 0 {
+		d.noise += tokens(length)
+	}
 	return n + m - had, d.admit(kind)
 }
 

@@ -61,8 +61,8 @@ func writeField(e *qpack.Encoder, name, value string) {
 	}
 }
 
-// readHeaders reads frames up to the first HEADERS, and its fields.
-func readHeaders(r io.Reader) (*hbone.Fields, error) {
+// readHeaders reads frames up to the first HEADERS, and its fields. What it skips is charged to l.
+func readHeaders(r io.Reader, l *limits) (*hbone.Fields, error) {
 	v := quicvarint.NewReader(r)
 	for skipped := uint64(0); ; {
 		kind, length, err := readFrameHead(v)
@@ -78,6 +78,9 @@ func readHeaders(r io.Reader) (*hbone.Fields, error) {
 			return nil, connError(codeUnexpected, "frame %#x before HEADERS", kind)
 		case length > maxSkipped, skipped+length > maxSkipped:
 			return nil, connError(codeLoad, "too much before HEADERS")
+		}
+		if err := l.noisy(tokens(length)); err != nil {
+			return nil, err
 		}
 		skipped += length + 1
 		if _, err := io.CopyN(io.Discard, r, int64(length)); err != nil {

@@ -15,7 +15,7 @@ func TestHeadOfAFrame(t *testing.T) {
 	before := allocated()
 	for range rounds {
 		var broken *ConnError
-		if _, err := readHeaders(strings.NewReader(head)); !errors.As(err, &broken) || broken.Code != codeFrame {
+		if _, err := readHeaders(strings.NewReader(head), newLimits()); !errors.As(err, &broken) || broken.Code != codeFrame {
 			t.Fatal(err)
 		}
 	}
@@ -34,7 +34,7 @@ func allocated() uint64 {
 // TestHeadersInPieces: a block of the largest size is read whole, however it comes.
 func TestHeadersInPieces(t *testing.T) {
 	value := strings.Repeat("x", 40<<10)
-	f, err := readHeaders(io.MultiReader(readers(headersOf(":method", "CONNECT", ":authority", "10.0.0.1:80", "baggage", value))...))
+	f, err := readHeaders(io.MultiReader(readers(headersOf(":method", "CONNECT", ":authority", "10.0.0.1:80", "baggage", value))...), newLimits())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func FuzzHeaders(f *testing.F) {
 	f.Add(headersOf(":method", "CONNECT", ":authority", "10.0.0.1:80"))
 	f.Add(frame(0x21, "x") + headersOf(":status", "200"))
 	f.Fuzz(func(t *testing.T, text string) {
-		fields, err := readHeaders(strings.NewReader(text))
+		fields, err := readHeaders(strings.NewReader(text), newLimits())
 		if err != nil {
 			return
 		}

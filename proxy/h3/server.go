@@ -86,6 +86,7 @@ func (c *conn) serve(q *quic.Stream) {
 	if !c.enter(q.StreamID()) {
 		s.abort(codeRejected)
 		q.ReleaseStreamCredit()
+		c.charged(c.limits.reset())
 		return
 	}
 	in := &incoming{s: s}
@@ -119,14 +120,19 @@ type incoming struct {
 
 	mu       sync.Mutex
 	answered bool
+	charged  bool // as a request that was given up
 }
 
 // wasReset ends the context of a request whose peer wants no answer. The sending direction ends
 // with our own FIN, too, which is no reason.
 func (in *incoming) wasReset() {
 	var reset *quic.StreamError
-	if errors.As(context.Cause(in.s.q.Context()), &reset) {
-		in.cancel()
+	if !errors.As(context.Cause(in.s.q.Context()), &reset) {
+		return
+	}
+	in.cancel()
+	if reset.Remote {
+		in.giveUp()
 	}
 }
 
@@ -134,7 +140,7 @@ func (in *incoming) wasReset() {
 func (in *incoming) read() bool {
 	s := in.s
 	_ = s.q.SetReadDeadline(time.Now().Add(s.c.o.HandshakeTimeout))
-	f, err := readHeaders(s.q)
+	f, err := readHeaders(s.q, s.c.limits)
 	_ = s.q.SetReadDeadline(time.Time{})
 	var wrong *streamError
 	var broken *ConnError
@@ -142,14 +148,28 @@ func (in *incoming) read() bool {
 	case err == nil:
 		in.head = f.Request()
 		return true
-	case errors.As(err, &wrong):
+	case errors.As(err, &wrong): // the peer made us reset it
 		s.abort(wrong.code)
+		s.c.charged(s.c.limits.noisy(1))
 	case errors.As(err, &broken):
 		s.c.failWith(err)
 	default: // reset, ended or silent before its head was there
 		s.abort(codeIncomplete)
+		in.giveUp()
 	}
 	return false
+}
+
+// giveUp charges for a request that its peer gave up before it was answered. An answer that the application gave ends the matter:
+// connections that are reset after it are short ones, at any rate.
+func (in *incoming) giveUp() {
+	in.mu.Lock()
+	charge := !in.answered && !in.charged
+	in.charged = true
+	in.mu.Unlock()
+	if charge {
+		in.s.c.charged(in.s.c.limits.reset())
+	}
 }
 
 func (in *incoming) Head() hbone.Head         { return in.head }

@@ -63,6 +63,10 @@ func (s *stream) step(p []byte) (int, error) {
 	}
 	s.c.moves(n)
 	kept, wrong := s.in.take(p[:n])
+	if wrong == nil && s.in.noise > 0 {
+		wrong = s.c.limits.noisy(s.in.noise)
+		s.in.noise = 0
+	}
 	if err == io.EOF && wrong == nil && !s.in.whole() {
 		wrong = connError(codeFrame, "a stream ends within a frame")
 	}
