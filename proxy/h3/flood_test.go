@@ -181,11 +181,9 @@ func TestUnknownFramesFlood(t *testing.T) {
 		a.ends(t, func() error {
 			r, err := a.q.OpenStreamSync(a.q.Context())
 			if err == nil {
-				_, err = r.Write([]byte(strings.Repeat(frame(frameNothing, ""), 100) + connect))
-			}
-			if err == nil {
+				_, _ = r.Write([]byte(strings.Repeat(frame(frameNothing, ""), 100) + connect))
 				r.CancelRead(codeCancelled)
-				err = r.Close()
+				_ = r.Close()
 			}
 			return err
 		})
@@ -228,10 +226,10 @@ func TestRapidReset(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				_, err = r.Write([]byte(head))
+				_, _ = r.Write([]byte(head))
 				r.CancelWrite(codeCancelled)
 				r.CancelRead(codeCancelled)
-				return err
+				return nil
 			})
 			if m := most.Load(); m > 100 {
 				t.Errorf("%d handlers were at work", m)
@@ -246,10 +244,8 @@ func TestMadeYouReset(t *testing.T) {
 	a.ends(t, func() error {
 		r, err := a.q.OpenStreamSync(a.q.Context())
 		if err == nil {
-			_, err = r.Write(appendFrameHead(nil, frameHeaders, maxHeaders+1))
-		}
-		if err == nil {
-			err = r.Close()
+			_, _ = r.Write(appendFrameHead(nil, frameHeaders, maxHeaders+1))
+			_ = r.Close() // either may find it reset
 		}
 		return err
 	})
