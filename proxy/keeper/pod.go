@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -237,11 +238,17 @@ func listen(ns *netns.Namespace, port uint16) (*os.File, error) {
 
 // forget closes what is held for a pod, here and in the anchor.
 func (k *Keeper) forget(p *pod) {
+	k.dropListeners(p)
+	k.dropDatagrams(p)
+	k.drop(heldNetns + p.UID)
+}
+
+// dropListeners ends the pod's listening sockets, and with them what nobody has accepted.
+func (k *Keeper) dropListeners(p *pod) {
 	for name := range p.listeners {
 		k.drop(listenerName(name, p.UID))
 	}
-	k.dropDatagrams(p)
-	k.drop(heldNetns + p.UID)
+	clear(p.listeners)
 }
 
 // drop gives up a held descriptor. An anchor that does not answer ends the keeper
@@ -294,11 +301,16 @@ func (k *Keeper) removePod(ctx context.Context, uid string) error {
 	}
 	limit, cancel := context.WithTimeout(ctx, time.Duration(k.config.Drain)+5*time.Second)
 	defer cancel()
+	var left sync.WaitGroup
+	left.Go(func() {
+		select {
+		case <-p.dropped:
+			k.dropListeners(p) // who waits there waits for nobody, and Remove would wait for them
+		case <-limit.Done():
+		}
+	})
 	err := rules.Remove(limit, p.netns)
-	select {
-	case <-p.dropped:
-	case <-limit.Done():
-	}
+	left.Wait()
 	k.forget(p)
 	return errors.Join(err, p.netns.Close())
 }

@@ -1,13 +1,17 @@
 package keeper
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 	"github.com/bulkhead-mesh/bulkhead/redirect/netns"
@@ -131,5 +135,40 @@ func TestAPodThatWaitsForTheMesh(t *testing.T) {
 	}
 	if got := n.states(t); len(got) != 2 {
 		t.Errorf("pods %v", got)
+	}
+}
+
+// A pod is removed at once, whoever waits in its backlog for a process that never came to accept.
+func TestARemovalTurnsAwayWhoWaits(t *testing.T) {
+	n := startNode(t, "isolation: workload\ndrain: 10m")
+	cell := n.cellOf(t, "a/server").PID
+	halt(t, cell)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	waits, err := n.A.Dial(ctx, netns.DialOptions{Remote: netip.AddrPortFrom(n.B4, redirect.NodePorts.HBONE), Mark: redirect.MarkProxy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer waits.Close()
+	_ = waits.SetDeadline(time.Now().Add(2 * patience))
+	if _, err := waits.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	removed := make(chan error, 1)
+	go func() { removed <- n.deletePod(t, "a/server") }()
+	eventually(t, "the pod is on its way out", func() error {
+		if n.place(t, "a/server") != "" {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if err := syscall.Kill(cell, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-removed; err != nil {
+		t.Error(err)
+	}
+	if _, err := waits.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("who waited got %v", err)
 	}
 }
