@@ -54,24 +54,28 @@ func EachLook(path string, each func(Look) error) error {
 	defer f.Close()
 	z, err := gzip.NewReader(f)
 	if err != nil {
-		return err
+		return cutAfter(0, nil, err)
 	}
 	lines := bufio.NewScanner(z)
 	lines.Buffer(nil, maxLook)
-	for n := 1; lines.Scan(); n++ {
+	n := 1
+	for ; lines.Scan(); n++ {
 		var l Look
 		err := json.Unmarshal(lines.Bytes(), &l)
 		if err == nil && (l.T < 0 || l.T > maxTime || l.Took < 0 || l.Took > maxTime) {
 			err = errors.New("times out of bounds")
 		}
-		if err == nil {
-			err = each(l)
-		}
 		if err != nil {
+			return inLine(n, cutAfter(n-1, lines, err))
+		}
+		if err := each(l); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
 	}
-	return lines.Err()
+	if err := lines.Err(); err != nil {
+		return inLine(n, cutAfter(n-1, nil, err))
+	}
+	return nil
 }
 
 // DiagnoseAgain reads the looks of the record in dir, with findings that the rules of this

@@ -16,12 +16,11 @@ const (
 	maxRequests = 50_000_000 // a day and more at a lab's rate; a bound against a bomb
 )
 
-// ReadRequests reads requests.jsonl.gz strictly. A stream that was cut short is an
-// error: what is missing could be exactly what mattered.
+// ReadRequests reads requests.jsonl.gz strictly. A stream that was cut short is a *CutError.
 func ReadRequests(r io.Reader) ([]load.Record, error) {
 	z, err := gzip.NewReader(r)
 	if err != nil {
-		return nil, err
+		return nil, cutAfter(0, nil, err)
 	}
 	lines := bufio.NewScanner(z)
 	lines.Buffer(make([]byte, 0, maxLine), maxLine)
@@ -29,7 +28,7 @@ func ReadRequests(r io.Reader) ([]load.Record, error) {
 	for lines.Scan() {
 		rec, err := parseRecord(lines.Bytes())
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
+			return nil, inLine(len(all)+1, cutAfter(len(all), lines, err))
 		}
 		if len(all) == maxRequests {
 			return nil, fmt.Errorf("more than %d lines", maxRequests)
@@ -37,7 +36,7 @@ func ReadRequests(r io.Reader) ([]load.Record, error) {
 		all = append(all, rec)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("after line %d: %w", len(all), err)
+		return nil, inLine(len(all)+1, cutAfter(len(all), nil, err))
 	}
 	return all, nil
 }

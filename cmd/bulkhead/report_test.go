@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 	"github.com/bulkhead-mesh/bulkhead/bench/report"
 	"github.com/bulkhead-mesh/bulkhead/bench/report/story"
 	"github.com/bulkhead-mesh/bulkhead/bench/suite"
@@ -109,6 +110,20 @@ func TestReportOfASuite(t *testing.T) {
 	var all []struct{ Schema string }
 	if err := json.Unmarshal([]byte(fine(t, "report", "--json", dir)), &all); err != nil || len(all) != 2 || all[1].Schema != report.Schema {
 		t.Errorf("%v %v", all, err)
+	}
+	told(t, dir, "oom")
+	requests := filepath.Join(dir, "oom", measure.RequestsFile)
+	if err := os.Truncate(requests, int64(len(content(t, requests))/2)); err != nil {
+		t.Fatal(err)
+	}
+	if got := fine(t, "report", dir); !strings.Contains(got, "crash at noon") || !strings.Contains(got, "oom is left out: its record was cut after") {
+		t.Errorf("with a drill that was cut: %s", got)
+	}
+	if _, sentence, code := try("report", filepath.Join(dir, "oom")); code != exitMisuse || !strings.Contains(sentence, "run the drill again") {
+		t.Errorf("a drill that was cut: exit %d, %s", code, sentence)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "oom")); err != nil {
+		t.Fatal(err)
 	}
 	s.Entries[2].Status = suite.Done
 	if err := s.Write(dir); err != nil {

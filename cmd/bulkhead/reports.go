@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/bench/cost"
 	"github.com/bulkhead-mesh/bulkhead/bench/datapath/verdict"
 	"github.com/bulkhead-mesh/bulkhead/bench/document"
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 	"github.com/bulkhead-mesh/bulkhead/bench/report"
 	"github.com/bulkhead-mesh/bulkhead/bench/schedule"
 	"github.com/bulkhead-mesh/bulkhead/bench/suite"
@@ -125,6 +126,11 @@ func (r *reports) suite(dir string) error {
 		var none *document.NoRecordError
 		if errors.As(err, &none) && e.Status != suite.Done {
 			continue // it ended before it could leave one
+		}
+		var cut *measure.CutError
+		if errors.As(err, &cut) && e.Status != suite.Done {
+			r.web.Caveats = append(r.web.Caveats, fmt.Sprintf("%s is left out: its record was cut after %d lines.", e.Name, cut.Lines))
+			continue
 		}
 		if err != nil {
 			return err
