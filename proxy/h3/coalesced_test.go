@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
@@ -76,4 +77,30 @@ func sendAsOne(t *testing.T, from *net.UDPConn, b []byte, size int, to net.Addr)
 	if _, _, err := from.WriteMsgUDP(b, oob, to.(*net.UDPAddr)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// FuzzSegment: whatever the kernel says beside packets, they come out whole and in order.
+func FuzzSegment(f *testing.F) {
+	oob := make([]byte, unix.CmsgSpace(4))
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&oob[0]))
+	h.Level, h.Type = unix.IPPROTO_UDP, unix.UDP_GRO
+	h.SetLen(unix.CmsgLen(4))
+	binary.NativeEndian.PutUint32(oob[unix.CmsgLen(0):], 3)
+	f.Add([]byte("abcdefgh"), oob)
+	f.Add([]byte{}, []byte("x"))
+	f.Fuzz(func(t *testing.T, packets, oob []byte) {
+		c := &coalesced{whole: []ipv4.Message{{Buffers: [][]byte{packets}, N: len(packets), OOB: oob, NN: len(oob)}}}
+		c.open()
+		var got []byte
+		for rounds := 0; len(c.whole) > 0; rounds++ {
+			ms := []ipv4.Message{{Buffers: [][]byte{make([]byte, len(packets))}, OOB: make([]byte, len(oob))}}
+			if n, err := c.ReadBatch(ms, 0); n != 1 || err != nil || rounds > len(packets) {
+				t.Fatalf("%d packets in round %d, %v", n, rounds, err)
+			}
+			got = append(got, ms[0].Buffers[0][:ms[0].N]...)
+		}
+		if string(got) != string(packets) {
+			t.Errorf("%q, want %q", got, packets)
+		}
+	})
 }

@@ -106,8 +106,11 @@ func (c *conn) charged(err error) {
 	}
 }
 
-// told2Leave takes the peer's GOAWAY: streams from id on are not served.
+// told2Leave takes the peer's GOAWAY: streams from id on are not served. To the accepting end it says a push, of which there is none.
 func (c *conn) told2Leave(id uint64) error {
+	if c.handler == nil && id%4 != 0 {
+		return connError(codeID, "a GOAWAY with the ID %d, which no request has", id)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if id > c.lastID {

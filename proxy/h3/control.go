@@ -60,29 +60,35 @@ func (c *conn) acceptControl() {
 }
 
 func (c *conn) readUni(s *quic.ReceiveStream) {
+	known, err := c.hear(s)
+	if err != nil {
+		c.failWith(err)
+	}
+	if !known {
+		s.CancelRead(codeStreamMade) // section 6.2.3: unknown, and not an error
+	}
+}
+
+// hear reads one of the peer's unidirectional streams, and says whether it is of a known kind.
+func (c *conn) hear(s io.Reader) (known bool, err error) {
 	kind, err := quicvarint.Read(quicvarint.NewReader(s))
 	if err != nil {
-		return // reset or ended before it said what it is (section 6.2)
+		return false, nil // reset or ended before it said what it is (section 6.2)
 	}
 	switch kind {
 	case uniControl:
 		if c.controlled.Swap(true) {
-			err = connError(codeStreamMade, "a second control stream")
-			break
+			return true, connError(codeStreamMade, "a second control stream")
 		}
-		err = c.readControl(s)
+		return true, c.readControl(s)
 	case uniEncoder, uniDecoder:
 		// Without a dynamic table there is nothing to say here but what may be ignored;
 		// the end of such a stream is an error, an instruction that needs a table as well (RFC 9204 section 4.2).
-		err = c.readQPACK(s, kind)
+		return true, c.readQPACK(s, kind)
 	case uniPush:
-		err = connError(codeStreamMade, "a push stream")
+		return true, connError(codeStreamMade, "a push stream")
 	default:
-		s.CancelRead(codeStreamMade) // section 6.2.3: unknown, and not an error
-		return
-	}
-	if err != nil {
-		c.failWith(err)
+		return false, nil
 	}
 }
 
@@ -162,7 +168,8 @@ func (c *conn) heard(kind uint64, body []byte) error {
 	return nil // MAX_PUSH_ID and CANCEL_PUSH are of pushes, which nobody makes; others are unknown
 }
 
-// checkSettings: section 7.2.4. What HBONE needs is the default of everything.
+// checkSettings: section 7.2.4. What HBONE needs is the default of everything. How large a head the peer takes is its advice
+// (section 4.2.2), which is not looked at, as over HTTP/2: it refuses one that is too large, and has the better error.
 func checkSettings(b []byte) error {
 	seen := map[uint64]bool{}
 	for len(b) > 0 {

@@ -31,12 +31,11 @@ func appendFrameHead(b []byte, kind uint64, length int) []byte {
 // beside decrypting, and a read of the stream for each frame's head would cost a lock and a
 // copy each.
 type deframer struct {
-	head     [maxFrameHead]byte // of a frame whose head has not come in full
-	have     int                // of head
-	left     uint64             // of the payload that is being read
-	skip     bool               // it is no DATA
-	trailers bool               // have come: no DATA may follow
-	noise    int                // frames that moved nothing, as limits counts them; who takes clears it
+	head  [maxFrameHead]byte // of a frame whose head has not come in full
+	have  int                // of head
+	left  uint64             // of the payload that is being read
+	skip  bool               // it is no DATA
+	noise int                // frames that moved nothing, as limits counts them; who takes clears it
 }
 
 // take moves the payload in b to its beginning and returns how much there is.
@@ -79,17 +78,11 @@ func (d *deframer) begin(b []byte) (int, error) {
 	return n + m - had, d.admit(kind)
 }
 
-// admit judges a frame by its kind (sections 4.1 and 7.2).
+// admit judges a frame by its kind: of those that RFC 9114 knows, a CONNECT has DATA only (section 4.4).
 func (d *deframer) admit(kind uint64) error {
 	d.skip = kind != frameData
 	switch {
-	case kind == frameData && d.trailers:
-		return connError(codeUnexpected, "DATA after trailers")
-	case kind == frameHeaders && d.trailers:
-		return connError(codeUnexpected, "HEADERS after trailers")
-	case kind == frameHeaders:
-		d.trailers = true
-	case kind == frameCancel, kind == frameSettings, kind == framePush, kind == frameGoAway, kind == frameMaxPush, reservedFrame(kind):
+	case kind == frameHeaders, kind == frameCancel, kind == frameSettings, kind == framePush, kind == frameGoAway, kind == frameMaxPush, reservedFrame(kind):
 		return connError(codeUnexpected, "frame %#x on a request stream", kind)
 	}
 	return nil

@@ -31,7 +31,6 @@ func headersOf(fields ...string) string {
 
 // TestHostile: what a peer must not send ends the tunnel with the code of RFC 9114.
 func TestHostile(t *testing.T) {
-	connect := headersOf(":method", "CONNECT", ":authority", "10.0.0.1:80")
 	for name, c := range map[string]struct {
 		uni, request string
 		fin          bool
@@ -50,7 +49,7 @@ func TestHostile(t *testing.T) {
 		"DATA before HEADERS":               {request: frame(frameData, "x"), code: codeUnexpected},
 		"SETTINGS in a request":             {request: connect + frame(frameSettings, ""), code: codeUnexpected},
 		"a frame of HTTP/2":                 {request: connect + frame(0x08, ""), code: codeUnexpected},
-		"DATA after trailers":               {request: connect + headersOf("x", "y") + frame(frameData, "x"), code: codeUnexpected},
+		"HEADERS after a CONNECT's":         {request: connect + frame(frameData, "x") + headersOf("x", "y"), code: codeUnexpected},
 		"a request that ends in a frame":    {request: connect + string(appendFrameHead(nil, frameData, 5)) + "x", fin: true, code: codeFrame},
 		"HEADERS that end in the middle":    {request: connect[:len(connect)-1], fin: true, code: codeFrame},
 		"a reference to a dynamic table":    {request: frame(frameHeaders, "\x02\x00\x80"), code: codeDecompressed},

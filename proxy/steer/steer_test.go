@@ -57,6 +57,40 @@ func TestWhoGetsAPacket(t *testing.T) {
 	}
 }
 
+// FuzzProgram: any bytes are led to a socket, the one that they would be by the words of RFC 9000.
+func FuzzProgram(f *testing.F) {
+	for _, c := range packets {
+		f.Add(c.packet)
+	}
+	vm, err := bpf.NewVM(to.program())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		want := int(to.Begins)
+		if id := ours(b); len(id) > 0 && id[0] < Slots {
+			want = int(to.Slots[id[0]])
+		}
+		if got, err := vm.Run(b); err != nil || got != want {
+			t.Errorf("%x: socket %d, %v, want %d", b, got, err, want)
+		}
+	})
+}
+
+// ours is the ID of a packet, from its first byte on, if it may be one that a process chose.
+func ours(b []byte) []byte {
+	switch {
+	case len(b) <= longID:
+		return nil
+	case b[0]&longHeader == 0:
+		return b[shortID:]
+	case b[longLength] == IDLength:
+		return b[longID:]
+	default:
+		return nil
+	}
+}
+
 const port = 15008 // of the sandbox: nobody else is in it
 
 // open makes a group, which leads to where to says.
