@@ -109,7 +109,7 @@ func (c *coalesced) cut(m *ipv4.Message) {
 
 // segment is the size of the packets that came as one, or 0.
 func segment(oob []byte) int {
-	for len(oob) > 0 {
+	for len(oob) >= unix.SizeofCmsghdr { // of less, the parser would read what is behind
 		h, body, rest, err := unix.ParseOneSocketControlMessage(oob)
 		if err != nil {
 			return 0

@@ -65,6 +65,9 @@
 // quic-go holds nothing for the stream any more; a peer that does not let go of it within 5 s loses its tunnel (vanish.go). So
 // what readers have not taken holds twice the budget (with a small one 8 MiB beside it), and what is reset beyond that for the moment until it is gone.
 //
+// What costs work and moves nothing, and requests that end before their answer, are bounded at the rates of HTTP/2 (limits.go); who exceeds
+// them loses the tunnel, with H3_EXCESSIVE_LOAD.
+//
 // # What a hostile peer can hold
 //
 // Not charged are things that quic-go does not tell. What was sent and is not acknowledged: in a tunnel at most what the peer's
