@@ -1,6 +1,7 @@
 package h3
 
 import (
+	"cmp"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -47,7 +48,7 @@ type conn struct {
 
 func newConn(q *quic.Conn, o Options, h tunnel.Handler) *conn {
 	return &conn{
-		q: q, o: o, handler: h, limits: newLimits(),
+		q: q, o: o, handler: h, limits: cmp.Or(o.limits, newLimits()),
 		greeted: make(chan struct{}), leaving: make(chan struct{}), done: make(chan struct{}), idle: make(chan struct{}), drained: make(chan struct{}),
 		lastID: 1<<62 - 1,
 	}

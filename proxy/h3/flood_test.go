@@ -18,6 +18,13 @@ import (
 // of HTTP/3's (PING, RST_STREAM, WINDOW_UPDATE, PRIORITY) is QUIC's matter; SETTINGS and PUSH_PROMISE are errors at
 // the first one too many (TestHostile).
 
+// scarce are limits that do not refill: no test may have to be fast.
+func scarce() Options {
+	l := newLimits()
+	l.noise.PerSecond, l.resets.PerSecond = 0, 0
+	return Options{limits: l}
+}
+
 // attacker is a peer that breaks the rules.
 type attacker struct {
 	q       *quic.Conn
@@ -47,7 +54,7 @@ func greet(t *testing.T, q *quic.Conn) *attacker {
 func againstServer(t *testing.T, h tunnel.Handler) *attacker {
 	t.Helper()
 	cq, sq, _ := loopback(t, Options{})
-	s := serve(Options{}, sq, h)
+	s := serve(scarce(), sq, h)
 	t.Cleanup(func() { _ = cq.CloseWithError(codeNo, ""); s.wait(t) })
 	a := greet(t, cq)
 	a.stream = a.request(t)
@@ -72,7 +79,7 @@ var connect = headersOf(":method", "CONNECT", ":authority", "10.0.0.1:80")
 // againstClient answers the CONNECT of a user who reads.
 func againstClient(t *testing.T) *attacker {
 	t.Helper()
-	a, asked := asked(t)
+	a, asked := asked(t, scarce())
 	if _, err := a.stream.Write(appendAnswer(nil, 200, target.Header)); err != nil {
 		t.Fatal(err)
 	}
@@ -86,14 +93,14 @@ func againstClient(t *testing.T) *attacker {
 }
 
 // asked is an attacker that was sent a CONNECT, and what Open gave: nil after an error.
-func asked(t *testing.T) (*attacker, <-chan tunnel.Stream) {
+func asked(t *testing.T, o Options) (*attacker, <-chan tunnel.Stream) {
 	t.Helper()
 	cq, sq, _ := loopback(t, Options{})
 	opened, done := make(chan tunnel.Stream, 1), make(chan struct{})
 	go func() {
 		defer close(done)
 		defer close(opened)
-		tn, err := New(Options{}).Client(context.Background(), cq)
+		tn, err := New(o).Client(context.Background(), cq)
 		if err != nil {
 			t.Error(err)
 			return
@@ -207,6 +214,17 @@ func TestPushFlood(t *testing.T) {
 			bothEnds(t, func(t *testing.T, a *attacker) { a.ends(t, times(a.control, frame(kind, "\x00"))) })
 		})
 	}
+}
+
+// Interim answers, of which each request may have a few.
+func TestInterimFlood(t *testing.T) {
+	o := scarce()
+	o.limits.noise.Burst = maxInterim / 2
+	a, _ := asked(t, o)
+	a.ends(t, func() error {
+		_, err := a.stream.Write([]byte(headersOf(":status", "103")))
+		return err
+	})
 }
 
 // CVE-2023-44487, "rapid reset", with handlers that notice, and heads that come and do not.

@@ -35,6 +35,8 @@ type Options struct {
 	// OnPanic is told of a panic that a handler let escape, with its stack. The stream is
 	// reset; everything else goes on. nil: the panic is dropped.
 	OnPanic func(v any, stack []byte)
+
+	limits *limits // nil: newLimits; of the one tunnel that a test makes
 }
 
 func (o Options) resolved() Options {
