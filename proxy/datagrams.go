@@ -49,7 +49,10 @@ func (w *Workload) dialDatagrams(ctx context.Context, k tunnel.Key) (tunnel.Tunn
 	defer cancel()
 	place, err := w.Account.Tunnel(ctx)
 	if err != nil {
-		return nil, time.Time{}, w.stays(&tunnel.CrowdedError{Err: err})
+		if ctx.Err() == nil { // or it is the time that ran out
+			err = &tunnel.CrowdedError{Err: err}
+		}
+		return nil, time.Time{}, w.stays(err)
 	}
 	if err := w.Account.Begin(ctx); err != nil {
 		place.Leave()

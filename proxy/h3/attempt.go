@@ -50,8 +50,8 @@ func (e *Endpoint) stand() (*budget.Standing, error) {
 
 func noRoom(err error) error { return fmt.Errorf("h3: no room for a tunnel: %w", err) }
 
-// crowded makes known that a tunnel was refused for want of room. The peer's refusal has no other reason: where
-// nobody listens, nobody answers.
+// crowded makes known that a tunnel was refused for want of room. A peer that is started again just now refuses in the same way, and
+// so does one that cannot keep up with accepting: they are asked again ever more rarely, too. (Where nobody listens, nobody answers.)
 func crowded(err error) error {
 	var refused *quic.TransportError
 	if errors.As(err, &refused) && refused.Remote && refused.ErrorCode == quic.ConnectionRefused {

@@ -38,7 +38,8 @@ type succession struct {
 	upgrade  *time.Timer     // see upgrade.go
 	better   <-chan struct{} // nil once heard
 	stays    bool            // somebody has been told why better came to nothing
-	failures int
+	failures int             // dials that came to nothing
+	crowded  int             // of those the last, if it was for want of room; they are counted apart, since they wait longer
 }
 
 func (s *succession) stop() {
@@ -79,12 +80,14 @@ func (s *succession) wants() {
 // pause is how long to wait after a dial that failed with err. Who finds no room begins as soon as others: it may
 // be for the moment only, as when all peers of a workload come back at once.
 func (s *succession) pause(err error) time.Duration {
-	longest := maxRetry
+	count, longest := &s.failures, maxRetry
 	if crowded := (*CrowdedError)(nil); errors.As(err, &crowded) {
-		longest = crowdedRetry
+		count, longest = &s.crowded, crowdedRetry
+	} else {
+		s.crowded = 0
 	}
-	d := spread(min(minRetry<<min(s.failures, 10), longest), 0.75, 1.25)
-	s.failures++
+	d := spread(min(minRetry<<min(*count, 10), longest), 0.75, 1.25)
+	*count++
 	return d
 }
 
