@@ -59,7 +59,7 @@ func (w *Workload) dialDatagrams(ctx context.Context, k tunnel.Key) (tunnel.Tunn
 		return nil, time.Time{}, w.stays(err)
 	}
 	begun := time.Now()
-	t, state, err := w.Datagrams.Dial(ctx, k.Address, w.inTurns(ctx, w.clientTLS(accept)))
+	t, state, err := w.Datagrams.Dial(ctx, k.Address, guarded(w.inTurns(ctx, w.clientTLS(accept)), w.panicked))
 	w.Counters.Handshake.Since(begun)
 	if err != nil {
 		place.Leave()
@@ -131,10 +131,15 @@ func (w *Workload) serveDatagrams(accept, drain, cut context.Context) {
 }
 
 // beginTunnel admits a handshake, whose tunnel has its place since the first packet came (h3's Options.Account).
-func (w *Workload) beginTunnel(ctx context.Context, remote, local netip.AddrPort) error {
-	err := w.Account.Begin(ctx)
-	if err != nil {
-		w.refuseTunnel(peer{remote: remote, local: local, quic: true}, err)
+func (w *Workload) beginTunnel(ctx context.Context, remote, local netip.AddrPort) (err error) {
+	p := peer{remote: remote, local: local, quic: true}
+	defer func() {
+		if panicked := w.recoveredTunnel(p, recover()); panicked != nil {
+			err = panicked
+		}
+	}()
+	if err = w.Account.Begin(ctx); err != nil {
+		w.refuseTunnel(p, err)
 	}
 	return err
 }
@@ -199,7 +204,7 @@ func (w *Workload) recordedTLS() *tls.Config {
 			}
 			return err
 		}
-		return one, nil
+		return guarded(one, func(v any) error { return w.recoveredTunnel(p, v) }), nil
 	}
 	return c
 }

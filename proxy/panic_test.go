@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/hazard"
 )
 
@@ -52,6 +55,35 @@ func TestAPanicEndsItsTunnelOnly(t *testing.T) {
 		w.server.waitLine(t, "direction=inbound", "a bug")
 		echoed(t, w)
 	})
+}
+
+// TestAPanicInAHandshakeOverQUIC ends that handshake alone, at either end: it is made in goroutines of crypto/tls.
+func TestAPanicInAHandshakeOverQUIC(t *testing.T) {
+	w := newTwoWith(t, func(w *two) {
+		w.quic = true
+		w.mined = func(s identity.Source) identity.Source { return &mined{Source: s} }
+	})
+	w.server.serve(t, 8080, echoApp)
+	w.overQUIC(t, at(w.B4, 8080))
+	for _, p := range []*pod{w.client, w.server} {
+		if n := p.work.Counters.Panics.Load(); n != 1 {
+			t.Errorf("%s counts %d panics", p.workload.UID, n)
+		}
+	}
+	w.server.waitLine(t, "direction=inbound", "transport=quic", "a bug")
+}
+
+// mined is a source that goes off in its first handshake over QUIC.
+type mined struct {
+	identity.Source
+	off atomic.Bool
+}
+
+func (m *mined) SVID() (*identity.SVID, error) {
+	if strings.Contains(string(debug.Stack()), "QUICConn") && !m.off.Swap(true) {
+		panic("a bug")
+	}
+	return m.Source.SVID()
 }
 
 // panicsOnce has the pod's next connection panic after wait.

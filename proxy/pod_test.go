@@ -47,7 +47,8 @@ type two struct {
 	impostor identity.ID // they have this identity and not their own
 	quic     bool        // they have it beside TCP
 	h3       h3.Options  // of that
-	met      bool        // see meet
+	mined    func(identity.Source) identity.Source
+	met      bool // see meet
 }
 
 // pod is one workload with its data path in this process.
@@ -153,6 +154,9 @@ func (w *two) prepare(t testing.TB, uid string, ns *netns.Namespace, a *budget.A
 	var datagrams proxy.Datagrams
 	datagrams, p.udp = w.datagrams(t, ns, a)
 	p.source = w.issue(t, cmp.Or(w.impostor, workload.Identity))
+	if w.mined != nil {
+		p.source = w.mined(p.source)
+	}
 	p.sink = telemetry.NewSink(slog.NewTextHandler(p.lines, nil))
 	p.work = proxy.New(proxy.Config{
 		Datagrams: datagrams,
