@@ -131,7 +131,8 @@ func edgeFlows(d Topology) []Flow {
 	return flows
 }
 
-// runLoad runs flows until each has had some answers, and checks them all.
+// runLoad runs flows until each has had some answers, and checks them all. Over QUIC a process that has had no turn for two
+// seconds, as on a machine that others use, has lost its tunnels: then a reset is nobody's fault.
 func runLoad(t *testing.T, l *Lab, flows []Flow, answers int) {
 	t.Helper()
 	if err := l.StartLoad(t.Context(), load.Now(), flows); err != nil {
@@ -145,10 +146,12 @@ func runLoad(t *testing.T, l *Lab, flows []Flow, answers int) {
 	for !enough() {
 		select {
 		case r := <-l.Records():
-			if r.Error != "" {
+			switch {
+			case r.Error == "":
+				got[r.Flow]++
+			case r.Error != load.Reset || workloadsWith(t, l, "bulkhead_quic_fallbacks_total", `reason="silent"`) == 0:
 				t.Fatalf("flow %d (%+v): %+v", r.Flow, flows[r.Flow], r)
 			}
-			got[r.Flow]++
 		case <-timeout:
 			t.Fatalf("answers so far: %v", got)
 		}
@@ -239,12 +242,13 @@ func TestIsolations(t *testing.T) {
 	}
 }
 
-// checkTransport: tunnels go over to QUIC, if that is what the subject is, of each process that dials.
+// checkTransport: the tunnels of each pod that calls others go over to QUIC, if that is what the subject is.
 func checkTransport(t *testing.T, l *Lab, s Subject, flows []Flow) {
 	t.Helper()
+	const upgrades = "bulkhead_quic_upgrades_total"
 	if s.Transport == "" {
-		if n := upgraded(t, l); n > 0 {
-			t.Errorf("%v tunnels over QUIC", n)
+		if n := workloadsWith(t, l, upgrades, ""); n > 0 {
+			t.Errorf("%d pods with tunnels over QUIC", n)
 		}
 		return
 	}
@@ -254,12 +258,12 @@ func checkTransport(t *testing.T, l *Lab, s Subject, flows []Flow) {
 	}
 	eventually(t, "tunnels go over to QUIC", func() bool {
 		runLoad(t, l, flows, 1)
-		return upgraded(t, l) >= float64(len(clients))
+		return workloadsWith(t, l, upgrades, "") >= len(clients)
 	})
 }
 
-// upgraded is how many tunnels have gone over to QUIC, as the admin sockets say in their metrics.
-func upgraded(t *testing.T, l *Lab) (sum float64) {
+// workloadsWith is of how many workloads the admin sockets say in their metrics that something was counted.
+func workloadsWith(t *testing.T, l *Lab, metric, label string) (n int) {
 	t.Helper()
 	for _, path := range l.AdminSockets() {
 		var text admin.Text
@@ -267,17 +271,12 @@ func upgraded(t *testing.T, l *Lab) (sum float64) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(text)) {
-			if !strings.HasPrefix(line, "bulkhead_quic_upgrades_total{") {
-				continue
+			if strings.HasPrefix(line, metric+"{") && strings.Contains(line, label) && !strings.HasSuffix(line, " 0\n") {
+				n++
 			}
-			n, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, ' '):]), 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sum += n
 		}
 	}
-	return sum
+	return n
 }
 
 // asksByName: a program that is not ours finds a service by its name, at its virtual
