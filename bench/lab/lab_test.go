@@ -230,6 +230,7 @@ func TestIsolations(t *testing.T) {
 				checkAbilities(t, l)
 				checkHearings(t, l, two)
 				checkTransport(t, l, s, flows)
+				checkLists(t, l)
 			}
 			if err := l.Displace(t.Context()); err != nil {
 				t.Error(err)
@@ -277,6 +278,27 @@ func workloadsWith(t *testing.T, l *Lab, metric, label string) (n int) {
 		}
 	}
 	return n
+}
+
+// checkLists: whoever asks which connections are open gets an answer for each pod, whatever serves it.
+func checkLists(t *testing.T, l *Lab) {
+	t.Helper()
+	answered := map[string]bool{}
+	for _, path := range l.AdminSockets() {
+		var all []admin.Connections
+		if err := admin.New(path).Call(t.Context(), "GET", "/connections", nil, &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			if c.Error != "" || c.PID == 0 || c.Cell == "" {
+				t.Errorf("%+v", c)
+			}
+			answered[c.Workload] = true
+		}
+	}
+	if want := len(l.Topology().Pods); len(answered) != want {
+		t.Errorf("lists of %d pods, want %d: %v", len(answered), want, answered)
+	}
 }
 
 // asksByName: a program that is not ours finds a service by its name, at its virtual

@@ -157,7 +157,7 @@ func runSidecar(ctx context.Context, c sidecarConfig) error {
 		return err
 	}
 	feed := cell.NewAlone(c.Workload, source, c.Budgets, c.Tunnels, c.resetKey(log), ids.signer, log, served)
-	operators = sidecar.New(c.Workload, feed, source, ids.signing, log)
+	operators = sidecar.New(c.Workload, feed, source, ids.signing, log, logs.Level)
 	endAnswers := answer(operators, c.Admin, log)
 	endOrders := func() {}
 	if c.Faults != "" {

@@ -13,7 +13,7 @@ import (
 )
 
 func newConnectionsCommand() *cobra.Command {
-	var n nodes
+	n := nodes{sidecars: true}
 	c := &cobra.Command{
 		Use:   "connections [WORKLOAD]",
 		Short: "List the open connections of a workload, or of all, and the endpoints that it has set aside",

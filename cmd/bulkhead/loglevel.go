@@ -11,12 +11,12 @@ import (
 )
 
 func newLogCommand() *cobra.Command {
-	var n nodes
+	n := nodes{sidecars: true}
 	c := &cobra.Command{
 		Use:   "log [debug|info|warn|error]",
-		Short: "Set from which level on keepers and their cells log; without a level, say it",
-		Long: `Set from which level on the keepers and their cells log. It holds until it is changed again or the keeper starts anew, which
-begins at info. Access lines are not of a level.
+		Short: "Set from which level on keepers, their cells and sidecars log; without a level, say it",
+		Long: `Set from which level on keepers with their cells, and sidecars, log. It holds until it is changed again or the process starts
+anew, which begins at info. Access lines are not of a level.
 
   bulkhead log debug
   bulkhead log info --admin /run/bulkhead/admin.sock`,

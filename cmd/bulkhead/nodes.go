@@ -87,7 +87,7 @@ func (n *nodes) socketsOf(labs []string) (found []string, err error) {
 	}
 	switch {
 	case len(labs) > 0 && len(those) == 0:
-		return nil, usageError{errors.New("no node of the running lab has a proxy that could be asked: bulkhead lab status says what serves its pods; bulkhead who and triage ask sidecars, too")}
+		return nil, usageError{errors.New("no node of the running lab has a proxy that could be asked: bulkhead lab status says what serves its pods; bulkhead who, connections, log and triage ask sidecars, too")}
 	case len(those) == 0:
 		return nil, usageError{errors.New("no lab runs here: start one with bulkhead lab up, or name a keeper's admin socket with --admin")}
 	case len(those) > 1:

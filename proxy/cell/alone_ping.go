@@ -35,13 +35,3 @@ func (a *Alone) Ping(ctx context.Context) (news *Pong, dropped uint64, err error
 
 // Mesh is what the sidecar knows of it; nil: nothing yet.
 func (a *Alone) Mesh() *mesh.Snapshot { return a.snapshot.Load() }
-
-// Node is where the mesh says that the workload runs; empty: it does not.
-func (a *Alone) Node() string {
-	s := a.snapshot.Load()
-	if s == nil {
-		return ""
-	}
-	w, _ := s.Workload(a.uid)
-	return w.Node
-}

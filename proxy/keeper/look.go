@@ -11,7 +11,6 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
-	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 )
 
 // lookPatience is for a cell to say which connections are open.
@@ -113,31 +112,4 @@ func (k *Keeper) connections(ctx context.Context, only string) []admin.Connectio
 
 func (k *Keeper) getConnections(w http.ResponseWriter, r *http.Request) {
 	reply(w, k.connections(r.Context(), r.URL.Query().Get("workload")))
-}
-
-// peers adds up who is at the other ends of connections, by cell.
-func peers(all []admin.Connections, s *mesh.Snapshot) map[string][]admin.Peer {
-	open := map[string]map[string]int{}
-	for _, c := range all {
-		if open[c.Cell] == nil {
-			open[c.Cell] = map[string]int{}
-		}
-		for _, one := range c.Connections {
-			open[c.Cell][cmp.Or(one.PeerUID, one.Peer, one.Source.Addr().String())]++
-		}
-	}
-	out := map[string][]admin.Peer{}
-	for group, of := range open {
-		for name, n := range of {
-			p := admin.Peer{Workload: name, Open: n}
-			if w, known := workloadOf(s, name); known {
-				p.Node = w.Node
-			}
-			out[group] = append(out[group], p)
-		}
-		slices.SortFunc(out[group], func(a, b admin.Peer) int {
-			return cmp.Or(cmp.Compare(b.Open, a.Open), cmp.Compare(a.Workload, b.Workload))
-		})
-	}
-	return out
 }

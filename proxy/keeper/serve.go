@@ -7,13 +7,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/redirect"
 )
 
 // greet begins the conversation with a process, new or adopted.
 func (k *Keeper) greet(x *process) {
-	x.tell(&cell.Message{Hello: &cell.Hello{Version: cell.ProtocolVersion, Cell: x.cell.group, Drain: time.Duration(k.config.Drain), Faults: k.config.AllowFaults, Level: levelName(k.level.Level())}})
+	x.tell(&cell.Message{Hello: &cell.Hello{Version: cell.ProtocolVersion, Cell: x.cell.group, Drain: time.Duration(k.config.Drain), Faults: k.config.AllowFaults, Level: admin.LevelName(k.level.Level())}})
 }
 
 // sendServe tells a process to serve a pod. A pod that the mesh does not know yet is

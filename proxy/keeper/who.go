@@ -27,7 +27,7 @@ func (k *Keeper) getWho(w http.ResponseWriter, r *http.Request) {
 		}
 	})
 	if r.URL.Query().Get("peers") != "no" {
-		talk := peers(k.connections(r.Context(), ""), s)
+		talk := admin.PeersOf(k.connections(r.Context(), ""), s)
 		for i, c := range n.Cells {
 			n.Cells[i].Peers = talk[c.Name]
 		}

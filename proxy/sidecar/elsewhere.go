@@ -13,9 +13,7 @@ var elsewhere = map[string]string{
 	"/move":        "a sidecar does not move its pod: ask the keeper of its node",
 	"/rollback":    "a sidecar does not roll back its pod: ask the keeper of its node",
 	"/verify":      "a sidecar has no probes: verify is for nodes. bulkhead who says how its SVID and its mesh stand",
-	"/connections": "a sidecar has no list of its connections: its access log has each, with log: {access: opened} from its beginning on",
 	"/config_dump": "a sidecar has no dump of its configuration: its file, and bulkhead who, say what it has",
-	"/logging":     "a sidecar logs from info on, always",
 }
 
 // getElsewhere answers what nothing else does.

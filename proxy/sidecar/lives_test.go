@@ -30,7 +30,7 @@ func TestRestartsOutliveTheProcess(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "admin.sock")
 	begin := func(restarts, inARow int, looping bool) *Sidecar {
 		t.Helper()
-		s := New("a/web", &fake{}, told{}, vitals.NewSigning(nil), slog.New(slog.DiscardHandler))
+		s := New("a/web", &fake{}, told{}, vitals.NewSigning(nil), slog.New(slog.DiscardHandler), new(slog.LevelVar))
 		if err := s.Began(socket); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestRestartsOutliveTheProcess(t *testing.T) {
 }
 
 func TestNowhereToRemember(t *testing.T) {
-	s := New("a/web", &fake{}, told{}, vitals.NewSigning(nil), slog.New(slog.DiscardHandler))
+	s := New("a/web", &fake{}, told{}, vitals.NewSigning(nil), slog.New(slog.DiscardHandler), new(slog.LevelVar))
 	if err := s.Ended(); err != nil {
 		t.Errorf("a sidecar that nobody asks: %v", err)
 	}

@@ -26,8 +26,8 @@ import (
 type Cell interface {
 	// Ping returns when the cell's loop has answered.
 	Ping(ctx context.Context) (news *cell.Pong, dropped uint64, err error)
-	// Node is where the mesh says that the workload runs.
-	Node() string
+	// Look says what is open for the workload, through the loop as well.
+	Look(ctx context.Context) (*cell.Seen, error)
 	// Mesh is what is known of it; nil: nothing yet.
 	Mesh() *mesh.Snapshot
 }
@@ -45,6 +45,7 @@ type Sidecar struct {
 	source  Source
 	signing Signing
 	log     *slog.Logger
+	level   *slog.LevelVar // of log
 	started time.Time
 	served  atomic.Bool
 
@@ -61,10 +62,10 @@ type Sidecar struct {
 	failures istio.Failures
 }
 
-// New answers for the cell that serves a workload.
-func New(uid string, c Cell, m Source, s Signing, log *slog.Logger) *Sidecar {
+// New answers for the cell that serves a workload. Operators set the level of its log.
+func New(uid string, c Cell, m Source, s Signing, log *slog.Logger, level *slog.LevelVar) *Sidecar {
 	series := istio.New(istio.Options{})
-	return &Sidecar{uid: uid, cell: c, source: m, signing: s, svids: map[identity.ID]time.Time{}, log: log, started: time.Now(), series: series, account: series.Account()}
+	return &Sidecar{uid: uid, cell: c, source: m, signing: s, svids: map[identity.ID]time.Time{}, log: log, level: level, started: time.Now(), series: series, account: series.Account()}
 }
 
 // Served says that the workload is served now.
@@ -88,6 +89,9 @@ func (s *Sidecar) routes() http.Handler {
 	m.HandleFunc("GET /pods", s.getPods)
 	m.HandleFunc("GET /vitals", s.getVitals)
 	m.HandleFunc("GET /who", s.getWho)
+	m.HandleFunc("GET /connections", s.getConnections)
+	m.HandleFunc("GET /logging", s.getLogging)
+	m.HandleFunc("POST /logging", s.postLogging)
 	metrics := istio.Handler(s.log, &collector{s}, s.series, &s.failures, istio.Standing(s.source.Standing), istio.Clock(func() identity.Dates { return s.signing.CA().Dates }))
 	m.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		_ = s.ping(r.Context()) // series are as of the last pong; that there is none is a metric
@@ -117,6 +121,16 @@ func (s *Sidecar) ping(ctx context.Context) error {
 		s.count(news.Series[s.uid])
 	}
 	return nil
+}
+
+// node is where the mesh says that the workload runs; empty: it does not.
+func (s *Sidecar) node() string {
+	m := s.cell.Mesh()
+	if m == nil {
+		return ""
+	}
+	w, _ := m.Workload(s.uid)
+	return w.Node
 }
 
 // count takes the series of the workload. A cell serves nothing before it has a mesh. The

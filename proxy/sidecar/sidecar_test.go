@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
+	"github.com/bulkhead-mesh/bulkhead/proxy"
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
@@ -38,7 +39,14 @@ func (f *fake) Ping(ctx context.Context) (*cell.Pong, uint64, error) {
 	return f.news.Swap(nil), 7, nil
 }
 
-func (*fake) Node() string { return "n1" }
+// Look says that one connection is open, to a peer that the mesh knows.
+func (f *fake) Look(ctx context.Context) (*cell.Seen, error) {
+	if f.stuck.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return &cell.Seen{Open: 1, Connections: []proxy.Connection{{PeerUID: "a/web"}}}, nil
+}
 
 func (*fake) Mesh() *mesh.Snapshot { return theMesh }
 
@@ -48,7 +56,7 @@ type told struct{}
 func (told) Standing() mesh.Standing { return mesh.Standing{Since: time.Now()} }
 
 var theMesh = func() *mesh.Snapshot {
-	s, err := mesh.Parse([]byte(`workloads: [{uid: a/web, name: web, namespace: a, serviceAccount: web, addresses: [10.0.0.1], trustDomain: cluster.local}]`), 1)
+	s, err := mesh.Parse([]byte(`workloads: [{uid: a/web, name: web, namespace: a, serviceAccount: web, addresses: [10.0.0.1], node: n1, trustDomain: cluster.local}]`), 1)
 	if err != nil {
 		panic(err)
 	}
@@ -58,7 +66,7 @@ var theMesh = func() *mesh.Snapshot {
 // serve answers on a socket of the test.
 func serve(t *testing.T, f *fake) (*Sidecar, string) {
 	t.Helper()
-	s, path := New("a/web", f, told{}, vitals.NewSigning(nil), slog.New(slog.DiscardHandler)), filepath.Join(t.TempDir(), "admin.sock")
+	s, path := New("a/web", f, told{}, vitals.NewSigning(nil), slog.New(slog.DiscardHandler), new(slog.LevelVar)), filepath.Join(t.TempDir(), "admin.sock")
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, path) }()
@@ -190,13 +198,57 @@ func TestWho(t *testing.T) {
 	if x.Name != "sidecar/a/web" || x.State != "up" || x.Health != admin.Well || x.Survival == nil || !x.Survival.Until.Equal(end) || x.Survival.Identity != web.Identity.String() {
 		t.Errorf("%+v", x)
 	}
+	if len(x.Peers) != 1 || x.Peers[0] != (admin.Peer{Workload: "a/web", Node: "n1", Open: 1}) {
+		t.Errorf("peers %+v", x.Peers)
+	}
+	f.stuck.Store(true)
+	var alone admin.Node
+	if err := c.Call(t.Context(), "GET", "/who?peers=no", nil, &alone); err != nil || alone.Cells[0].Peers != nil {
+		t.Errorf("%+v, %v: whom it talks to was asked", alone.Cells, err)
+	}
 	if w := x.Workloads[0]; w.UID != "a/web" || w.Identity != web.Identity.String() {
 		t.Errorf("%+v", w)
 	}
 }
 
+// What is open is the cell's own answer, of its workload and nobody else's; a cell that stands still is said to be silent.
+func TestConnections(t *testing.T) {
+	var f fake
+	_, path := serve(t, &f)
+	for query, want := range map[string]int{"": 1, "?workload=a/web": 1, "?workload=a/other": 0} {
+		var all []admin.Connections
+		if err := admin.New(path).Call(t.Context(), "GET", "/connections"+query, nil, &all); err != nil || len(all) != want {
+			t.Errorf("%q: %+v, %v", query, all, err)
+		}
+		if want == 1 && (all[0].Cell != "sidecar/a/web" || all[0].Open != 1 || len(all[0].Connections) != 1 || all[0].Error != "") {
+			t.Errorf("%q: %+v", query, all[0])
+		}
+	}
+	f.stuck.Store(true)
+	var all []admin.Connections
+	if err := admin.New(path).Call(t.Context(), "GET", "/connections", nil, &all); err != nil || len(all) != 1 || all[0].Error == "" {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+func TestLogLevel(t *testing.T) {
+	var f fake
+	s, path := serve(t, &f)
+	c := admin.New(path)
+	var now struct{ Level string }
+	if err := c.Call(t.Context(), "GET", "/logging", nil, &now); err != nil || now.Level != "info" {
+		t.Errorf("%v, %v", now, err)
+	}
+	if err := c.Call(t.Context(), "POST", "/logging?level=debug", nil, &now); err != nil || now.Level != "debug" || s.level.Level() != slog.LevelDebug {
+		t.Errorf("%v, %v", now, err)
+	}
+	if got := status(c.Call(t.Context(), "POST", "/logging?level=loud", nil, nil)); got != http.StatusBadRequest || s.level.Level() != slog.LevelDebug {
+		t.Errorf("status %d, level %v", got, s.level)
+	}
+}
+
 func TestASocketThatCannotBeHad(t *testing.T) {
-	if err := New("a/web", &fake{}, told{}, vitals.NewSigning(nil), slog.New(slog.DiscardHandler)).Serve(t.Context(), filepath.Join(t.TempDir(), "no", "such", "admin.sock")); err == nil {
+	if err := New("a/web", &fake{}, told{}, vitals.NewSigning(nil), slog.New(slog.DiscardHandler), new(slog.LevelVar)).Serve(t.Context(), filepath.Join(t.TempDir(), "no", "such", "admin.sock")); err == nil {
 		t.Error("no error")
 	}
 }

@@ -9,9 +9,10 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
 
-// getWho has no ping of its own, as others have: it says what the last one told.
-func (s *Sidecar) getWho(w http.ResponseWriter, _ *http.Request) {
-	n := admin.Node{Node: s.cell.Node(), PID: os.Getpid(), Since: s.started, Isolation: "sidecar"}
+// getWho has no ping of its own, as others have: it says what the last one told. Who is at
+// the other ends it asks the cell, if not ?peers=no.
+func (s *Sidecar) getWho(w http.ResponseWriter, r *http.Request) {
+	n := admin.Node{Node: s.node(), PID: os.Getpid(), Since: s.started, Isolation: "sidecar"}
 	c := admin.Cell{Name: s.name(), State: s.state(), PID: n.PID, Since: s.started, Health: admin.Well}
 	served := admin.Workload{UID: s.uid, Since: s.started}
 	var own identity.ID
@@ -34,6 +35,9 @@ func (s *Sidecar) getWho(w http.ResponseWriter, _ *http.Request) {
 	}
 	s.mu.Unlock()
 	c.Workloads, c.Survival = []admin.Workload{served}, admin.SurvivalOf(held, time.Now())
+	if r.URL.Query().Get("peers") != "no" {
+		c.Peers = admin.PeersOf([]admin.Connections{s.connections(r.Context())}, s.cell.Mesh())[c.Name]
+	}
 	n.Cells = []admin.Cell{c}
 	reply(w, n)
 }
