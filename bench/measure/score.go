@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -10,7 +11,7 @@ import (
 type Score struct {
 	Groups     []Group  `json:"groups"` // node proxies, sidecars
 	Nulls      Silence  `json:"nulls"`
-	Operations Silence  `json:"operations"` // drills in which nothing is wrong
+	Operations Silence  `json:"operations"` // drills in which nothing of the mesh is wrong
 	Misses     []Miss   `json:"misses"`
 	Invalid    []string `json:"invalid"`   // drills whose records must not be used
 	Without    []string `json:"unscored"`  // drills of which nobody has said what would be right
@@ -19,13 +20,14 @@ type Score struct {
 
 // Group is one kind of data plane.
 type Group struct {
-	Name  string          `json:"name"`
-	Named int             `json:"named"`
-	Of    int             `json:"of"`
-	After []time.Duration `json:"after"` // sorted
-	Hit   int             `json:"hit"`   // workloads, where the right thing was named
-	Found int             `json:"found"`
-	Vain  int             `json:"vain"` // victims that were none
+	Name     string          `json:"name"`
+	Named    int             `json:"named"`
+	Of       int             `json:"of"`
+	After    []time.Duration `json:"after"`    // sorted
+	Commands []int           `json:"commands"` // sorted, where the right thing was named
+	Hit      int             `json:"hit"`      // workloads, ditto
+	Found    int             `json:"found"`
+	Vain     int             `json:"vain"` // victims that were none
 }
 
 // Silence is segments in which nothing should be said.
@@ -52,7 +54,7 @@ const (
 // NewScore is one without drills.
 func NewScore() *Score {
 	return &Score{
-		Groups: []Group{{Name: nodeProxies, After: []time.Duration{}}, {Name: sidecars, After: []time.Duration{}}},
+		Groups: []Group{{Name: nodeProxies, After: []time.Duration{}, Commands: []int{}}, {Name: sidecars, After: []time.Duration{}, Commands: []int{}}},
 		Nulls:  Silence{Spoke: []Miss{}}, Operations: Silence{Spoke: []Miss{}}, Misses: []Miss{}, Invalid: []string{}, Without: []string{},
 	}
 }
@@ -114,8 +116,13 @@ func (g *Group) add(t *Triage) {
 	}
 	g.Named++
 	g.Hit, g.Found, g.Vain = g.Hit+len(t.Hit), g.Found+t.Found, g.Vain+len(t.Victims)-t.Found
-	at, _ := slices.BinarySearch(g.After, t.After)
-	g.After = slices.Insert(g.After, at, t.After)
+	g.After, g.Commands = sorted(g.After, t.After), sorted(g.Commands, t.Commands)
+}
+
+// sorted is a sorted list with one more.
+func sorted[T cmp.Ordered](all []T, x T) []T {
+	at, _ := slices.BinarySearch(all, x)
+	return slices.Insert(all, at, x)
 }
 
 // All is both groups together.
@@ -124,8 +131,9 @@ func (s *Score) All() Group {
 	for _, g := range s.Groups {
 		all.Named, all.Of = all.Named+g.Named, all.Of+g.Of
 		all.Hit, all.Found, all.Vain = all.Hit+g.Hit, all.Found+g.Found, all.Vain+g.Vain
-		all.After = append(all.After, g.After...)
+		all.After, all.Commands = append(all.After, g.After...), append(all.Commands, g.Commands...)
 	}
 	slices.Sort(all.After)
+	slices.Sort(all.Commands)
 	return all
 }

@@ -15,7 +15,7 @@ func TestScore(t *testing.T) {
 			x.Named = x.Named || s.Right
 		}
 		if x.Named {
-			x.After, x.Victims, x.Found = second, []string{"a/x", "b/y"}, 1
+			x.After, x.Victims, x.Found, x.Commands = second, []string{"a/x", "b/y"}, 1, len(said)
 		}
 		return x
 	}
@@ -27,11 +27,14 @@ func TestScore(t *testing.T) {
 	}})
 	s.Add(&Run{Drill: "drain"}, &Result{Triage: []Triage{of("drain", "shared", "drain"), of("drain", "workload", "drain", wrong)}})
 	s.Add(&Run{Drill: "hang"}, &Result{Invalid: []string{"it stalled"}, Triage: []Triage{of("hang", "shared", "hang", right)}})
-	s.Add(&Run{Drill: "spoof"}, &Result{Triage: []Triage{{Subject: "shared", Kind: "spoof"}}})
+	s.Add(&Run{Drill: "nap"}, &Result{Triage: []Triage{{Subject: "shared", Kind: "nap"}}})
 	s.Add(&Run{Drill: "slow"}, &Result{}) // nobody watched
 	all := s.All()
 	if all.Named != 2 || all.Of != 3 || all.Hit != 2 || all.Found != 2 || all.Vain != 2 || len(all.After) != 2 || all.After[0] != time.Second {
 		t.Errorf("%+v", all)
+	}
+	if len(all.Commands) != 2 || all.Commands[0] != 1 || all.Commands[1] != 2 {
+		t.Errorf("commands: %v", all.Commands)
 	}
 	if side := s.Groups[1]; side.Name != sidecars || side.Named != 1 || side.Of != 1 {
 		t.Errorf("%+v", side)

@@ -22,6 +22,9 @@ type Triage struct {
 	Named bool          `json:"named"` // the right path and class, within NamedWithin of the fault
 	After time.Duration `json:"after"` // of the fault, ditto
 	Said  []Said        `json:"said"`  // everything, in the order in which it was said first
+	// Commands are those that an operator types until the right thing is named: triage itself, and
+	// what each wrong finding before it, or above it in the same look, proposes to type. 0: it never was.
+	Commands int `json:"commands,omitempty"`
 
 	Hit     []string `json:"hit"`     // workloads at an end of a hit flow: the truth
 	Victims []string `json:"victims"` // those that the right findings name
@@ -68,6 +71,9 @@ func JudgeTriage(run *Run, res *Result, looks []Look) (all []Triage) {
 		if len(took) == 0 {
 			continue
 		}
+		if !t.Named {
+			t.Commands = 0
+		}
 		slices.Sort(took)
 		t.Looks, t.Took = len(took), took[len(took)/2]
 		slices.Sort(t.Victims)
@@ -90,11 +96,15 @@ func (t *Triage) take(run *Run, l Look, after time.Duration) {
 			t.Victims = append(t.Victims, f.Victims...)
 			if !t.Named && after <= NamedWithin {
 				t.Named, t.After = true, max(after, 0)
+				t.Commands++
 			}
 		}
 		s := Said{Path: f.Path.String(), Class: string(f.Class), Right: right, First: after}
 		if !slices.ContainsFunc(t.Said, func(x Said) bool { return x.Path == s.Path && x.Class == s.Class }) {
 			t.Said = append(t.Said, s)
+			if !right && !t.Named && f.Proposes() {
+				t.Commands++ // it leads astray
+			}
 		}
 	}
 }

@@ -8,12 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/fault"
 	"github.com/bulkhead-mesh/bulkhead/bench/load"
 	"github.com/bulkhead-mesh/bulkhead/proxy/triage"
 )
 
 func found(kind triage.Kind, name string, class triage.Class, victims ...string) triage.Finding {
-	return triage.Finding{Path: triage.Path{Kind: kind, Name: name}, Class: class, Victims: victims}
+	return triage.Finding{Path: triage.Path{Kind: kind, Name: name}, Class: class, Victims: victims, Next: "look at " + name}
 }
 
 func lookAt(after time.Duration, all ...triage.Finding) Look {
@@ -29,11 +30,11 @@ func TestTriageIsJudgedAgainstTheRecord(t *testing.T) {
 	}{
 		"named by the second look": {
 			[]Look{lookAt(0), lookAt(second, right), lookAt(2*second, right)},
-			Triage{Looks: 3, Named: true, After: second, Said: []Said{{"cell n1 shared", "crash", true, second}}, Victims: []string{"a/x", "c/z", "d/w"}, Found: 2},
+			Triage{Looks: 3, Named: true, After: second, Commands: 1, Said: []Said{{"cell n1 shared", "crash", true, second}}, Victims: []string{"a/x", "c/z", "d/w"}, Found: 2},
 		},
 		"the wrong class, then the right one": {
 			[]Look{lookAt(second, found(triage.KindCell, "n1 shared", triage.HalfDead, "a/x")), lookAt(2*second, right)},
-			Triage{Looks: 2, Named: true, After: 2 * second, Said: []Said{{"cell n1 shared", "half-dead", false, second}, {"cell n1 shared", "crash", true, 2 * second}}, Victims: []string{"a/x", "c/z", "d/w"}, Found: 2},
+			Triage{Looks: 2, Named: true, After: 2 * second, Commands: 2, Said: []Said{{"cell n1 shared", "half-dead", false, second}, {"cell n1 shared", "crash", true, 2 * second}}, Victims: []string{"a/x", "c/z", "d/w"}, Found: 2},
 		},
 		"another node's cell": {
 			[]Look{lookAt(second, found(triage.KindCell, "n2 shared", triage.Crash, "c/z", "a/x"))},
@@ -45,7 +46,7 @@ func TestTriageIsJudgedAgainstTheRecord(t *testing.T) {
 		},
 		"its own sidecar": {
 			[]Look{lookAt(second, found(triage.KindCell, "sidecar/a/x", triage.Crash, "a/x"))},
-			Triage{Looks: 1, Named: true, After: second, Said: []Said{{"cell sidecar/a/x", "crash", true, second}}, Victims: []string{"a/x"}, Found: 1},
+			Triage{Looks: 1, Named: true, After: second, Commands: 1, Said: []Said{{"cell sidecar/a/x", "crash", true, second}}, Victims: []string{"a/x"}, Found: 1},
 		},
 		"nothing was said": {[]Look{lookAt(second)}, Triage{Looks: 1, Said: []Said{}, Victims: []string{}}},
 		"looks after the segment do not count": {
@@ -66,12 +67,41 @@ func TestTriageIsJudgedAgainstTheRecord(t *testing.T) {
 	}
 }
 
+// An operator does what each wrong finding proposes, once, before it comes to the right one.
+func TestCommandsNeeded(t *testing.T) {
+	right := found(triage.KindCell, "n1 shared", triage.Crash, "a/x")
+	hang, stale := found(triage.KindCell, "n1 shared", triage.Hang), found(triage.KindControl, "of n1", triage.Stale)
+	replaced := found(triage.KindCell, "n2 shared", triage.Replaced)
+	replaced.Next = "nothing: it is on purpose"
+	for name, tc := range map[string]struct {
+		looks []Look
+		want  int
+	}{
+		"at once":                             {[]Look{lookAt(second, right)}, 1},
+		"quiet before":                        {[]Look{lookAt(0), lookAt(second), lookAt(2*second, right)}, 1},
+		"below another":                       {[]Look{lookAt(second, hang, right)}, 2},
+		"above another":                       {[]Look{lookAt(second, right, stale)}, 1},
+		"after two others":                    {[]Look{lookAt(second, hang), lookAt(2*second, hang, stale), lookAt(3*second, hang, right)}, 3},
+		"what proposes nothing costs none":    {[]Look{lookAt(second, replaced, right)}, 1},
+		"what comes later costs none":         {[]Look{lookAt(second, right), lookAt(2*second, hang, right)}, 1},
+		"never":                               {[]Look{lookAt(second, hang)}, 0},
+		"too late, which is as good as never": {[]Look{lookAt(second, hang), lookAt(NamedWithin+second, right)}, 0},
+	} {
+		s := newStory(Crash)
+		s.run.Segments[0].TEnd = tFault + int64(time.Minute)
+		got := JudgeTriage(s.run, s.judge(t), tc.looks)
+		if len(got) != 1 || got[0].Looks != len(tc.looks) || got[0].Commands != tc.want {
+			t.Errorf("%s: %+v, want %d commands", name, got, tc.want)
+		}
+	}
+}
+
 // Without a fault everything that is said is wrong, and an unknown fault is not scored.
 func TestTriageOfNullsAndUnknownFaults(t *testing.T) {
 	for _, kind := range []string{Null, "nobody-knows"} {
 		s := newStory(kind)
 		got := JudgeTriage(s.run, s.judge(t), []Look{lookAt(second, found(triage.KindCell, "n1 shared", triage.Crash, "a/x"))})
-		if len(got) != 1 || got[0].Scored || got[0].Named || got[0].Beside() != 1 || got[0].Quiet() {
+		if len(got) != 1 || got[0].Scored || got[0].Named || got[0].Commands != 0 || got[0].Beside() != 1 || got[0].Quiet() {
 			t.Errorf("%s: %+v", kind, got)
 		}
 	}
@@ -150,6 +180,25 @@ func TestTruthsAreReachable(t *testing.T) {
 			f.Path.Name = "elsewhere"
 			if s.run.right(f) && drill != "deny-all" { // everybody is denied
 				t.Errorf("%s: %s is right", drill, f.Says())
+			}
+		}
+	}
+}
+
+// Nobody adds a fault and says nothing of what an operator should be told in it.
+func TestEveryFaultHasATruth(t *testing.T) {
+	known := map[string]bool{}
+	for _, f := range fault.All() {
+		name := f.Name()
+		known[name] = true
+		if name != Null && (truths[name] == nil) == (operations[name] == nil) {
+			t.Errorf("%s is in both truths and operations, or in neither", name)
+		}
+	}
+	for _, all := range []map[string][]triage.Finding{truths, operations} {
+		for name := range all {
+			if !known[name] {
+				t.Errorf("%s is no fault", name)
 			}
 		}
 	}

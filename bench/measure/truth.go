@@ -30,7 +30,9 @@ var truths = map[string][]triage.Finding{
 	"log-stall":         {of(triage.KindLog, triage.Stuck)},
 	"backlog":           {ofCell(triage.Hang), ofCell(triage.HalfDead)}, // it stands still until its door is full
 	"app-hog":           {of(triage.KindApplication, triage.NotServing), of(triage.KindApplication, triage.Starved)},
+	"app-hog-limited":   {of(triage.KindApplication, triage.NotServing), of(triage.KindApplication, triage.Starved)},
 	"app-oom":           {of(triage.KindApplication, triage.Gone)},
+	"app-oom-pod":       {of(triage.KindApplication, triage.Gone), ofCell(triage.MemoryWall), ofCell(triage.Crash)}, // the kernel may take the sidecar
 	"keeper-crash":      {of(triage.KindKeeper, triage.Crash)},
 	"anchor-crash":      {of(triage.KindNode, triage.Restarted)},
 	"node-restart":      {of(triage.KindNode, triage.Restarted)},
@@ -54,18 +56,20 @@ var truths = map[string][]triage.Finding{
 	"clock-jump":        {of(triage.KindCA, triage.Silent)}, // what it signs is of no use
 }
 
-// operations are drills in which nothing is wrong, and what may be said of them all the same.
+// operations are drills in which nothing of the mesh is wrong, and what may be said of them all the same.
 // Whatever else is said is a false alarm.
 var operations = map[string][]triage.Finding{
-	"big-push":      {},
-	"drain":         {},
-	"regroup":       {ofCell(triage.Replaced)},
-	"rollback":      {ofCell(triage.Replaced)},
-	"root-rotation": {},
-	"upgrade":       {ofCell(triage.Replaced), of(triage.KindKeeper, triage.Replaced)},
+	"big-push":       {},
+	"drain":          {},
+	"endpoints-gone": {}, // as the mesh has it the service is empty; nobody's path fails
+	"regroup":        {ofCell(triage.Replaced)},
+	"rollback":       {ofCell(triage.Replaced)},
+	"root-rotation":  {},
+	"spoof":          {of(triage.KindPolicy, triage.Denied)}, // liars are refused, and that may be said
+	"upgrade":        {ofCell(triage.Replaced), of(triage.KindKeeper, triage.Replaced)},
 }
 
-// IsOperation says whether a drill is an operation in which nothing is wrong.
+// IsOperation says whether a drill is an operation in which nothing of the mesh is wrong.
 func IsOperation(drill string) bool {
 	_, is := operations[drill]
 	return is && truths[drill] == nil

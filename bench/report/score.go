@@ -11,7 +11,7 @@ import (
 
 // ScoreText is how an operator's tool did over many drills.
 func ScoreText(s *measure.Score) string {
-	rows := [][]string{{"", "named within 15 s", "median", "longest", "victims found", "named in vain"}}
+	rows := [][]string{{"", "named within 15 s", "median", "longest", "commands needed", "victims found", "named in vain"}}
 	for _, g := range append([]measure.Group{s.All()}, s.Groups...) {
 		if g.Of > 0 {
 			rows = append(rows, groupRow(g))
@@ -21,7 +21,7 @@ func ScoreText(s *measure.Score) string {
 	align(&b, rows)
 	fmt.Fprintf(&b, "false alarms: in %d of %s", len(s.Nulls.Spoke), count(s.Nulls.Segments, "null segment"))
 	if s.Operations.Segments > 0 {
-		fmt.Fprintf(&b, ", and in %d of %s in which nothing is wrong", len(s.Operations.Spoke), count(s.Operations.Segments, "planned operation"))
+		fmt.Fprintf(&b, ", and in %d of %s in which nothing of the mesh is wrong", len(s.Operations.Spoke), count(s.Operations.Segments, "operation"))
 	}
 	b.WriteString("\n")
 	for _, part := range []struct {
@@ -47,9 +47,16 @@ func ScoreText(s *measure.Score) string {
 }
 
 func groupRow(g measure.Group) []string {
-	row := []string{g.Name, fmt.Sprintf("%d of %d (%.0f %%)", g.Named, g.Of, 100*float64(g.Named)/float64(g.Of)), "-", "-", fmt.Sprintf("%d of %d", g.Found, g.Hit), fmt.Sprint(g.Vain)}
+	row := []string{g.Name, fmt.Sprintf("%d of %d (%.0f %%)", g.Named, g.Of, 100*float64(g.Named)/float64(g.Of)), "-", "-", "-", fmt.Sprintf("%d of %d", g.Found, g.Hit), fmt.Sprint(g.Vain)}
 	if n := len(g.After); n > 0 {
 		row[2], row[3] = seconds(g.After[n/2]), seconds(slices.Max(g.After))
+	}
+	if n := len(g.Commands); n > 0 {
+		least, most := g.Commands[0], g.Commands[n-1]
+		above, _ := slices.BinarySearch(g.Commands, least+1)
+		if row[4] = fmt.Sprintf("%d in %d of %d", least, above, n); most > least {
+			row[4] += fmt.Sprintf(", at most %d", most)
+		}
 	}
 	return row
 }

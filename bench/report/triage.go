@@ -11,7 +11,7 @@ import (
 )
 
 // TriageHead is the head of the table of TriageRows.
-var TriageHead = []string{"isolation", "named", "after", "victims found", "named in vain", "other findings"}
+var TriageHead = []string{"isolation", "named", "after", "commands", "victims found", "named in vain", "other findings"}
 
 // TriageRows is what an operator's tool said in each row: nil where none watched.
 func (d *Document) TriageRows() (rows [][]string) {
@@ -32,18 +32,19 @@ func (d *Document) TriageRows() (rows [][]string) {
 func triageRow(subject string, all []measure.Triage) []string {
 	named, quiet, hit, found, vain, beside := 0, 0, 0, 0, 0, 0
 	var after []time.Duration
+	var commands []int
 	for _, t := range all {
 		beside += t.Beside()
 		switch {
 		case t.Named:
 			named++
-			after = append(after, t.After)
+			after, commands = append(after, t.After), append(commands, t.Commands)
 			hit, found, vain = hit+len(t.Hit), found+t.Found, vain+len(t.Victims)-t.Found
 		case t.Quiet():
 			quiet++
 		}
 	}
-	row := []string{subject, fmt.Sprintf("%d of %d", named, len(all)-quiet), "-", "-", "-", fmt.Sprint(beside)}
+	row := []string{subject, fmt.Sprintf("%d of %d", named, len(all)-quiet), "-", "-", "-", "-", fmt.Sprint(beside)}
 	if !all[0].Scored && !measure.IsOperation(all[0].Kind) {
 		row[1] = "not scored" // nobody has said what would be right
 	}
@@ -56,7 +57,11 @@ func triageRow(subject string, all []measure.Triage) []string {
 		if last := after[len(after)-1]; last != after[0] {
 			row[2] = fmt.Sprintf("%.1f..%.1f s", after[0].Seconds(), last.Seconds())
 		}
-		row[3], row[4] = fmt.Sprintf("%d of %d", found, hit), fmt.Sprint(vain)
+		row[3] = fmt.Sprint(slices.Min(commands))
+		if most := slices.Max(commands); most != slices.Min(commands) {
+			row[3] += fmt.Sprintf("..%d", most)
+		}
+		row[4], row[5] = fmt.Sprintf("%d of %d", found, hit), fmt.Sprint(vain)
 	}
 	return row
 }

@@ -19,9 +19,9 @@ func TestTriageSection(t *testing.T) {
 			Rows: []measure.Row{{Subject: "shared"}, {Subject: "workload"}},
 			Triage: []measure.Triage{
 				{Subject: "shared", Kind: measure.Null},
-				{Subject: "shared", Kind: "hang", Scored: true, Named: true, After: 2100 * time.Millisecond, Hit: []string{"a", "b", "c"}, Victims: []string{"a", "b", "x"}, Found: 2,
+				{Subject: "shared", Kind: "hang", Scored: true, Named: true, After: 2100 * time.Millisecond, Commands: 3, Hit: []string{"a", "b", "c"}, Victims: []string{"a", "b", "x"}, Found: 2,
 					Said: []measure.Said{said("half-dead", false, time.Second), said("hang", true, 2100*time.Millisecond)}},
-				{Subject: "shared", Kind: "hang", Scored: true, Repeat: 1, Named: true, After: time.Second, Hit: []string{"a"}, Victims: []string{"a"}, Found: 1, Said: []measure.Said{said("hang", true, time.Second)}},
+				{Subject: "shared", Kind: "hang", Scored: true, Repeat: 1, Named: true, After: time.Second, Commands: 1, Hit: []string{"a"}, Victims: []string{"a"}, Found: 1, Said: []measure.Said{said("hang", true, time.Second)}},
 				{Subject: "shared", Kind: measure.Undone, Said: []measure.Said{said("hang", false, 0)}},
 				{Subject: "workload", Kind: measure.Null, Said: []measure.Said{said("crash", false, time.Second)}},
 				{Subject: "workload", Kind: "hang", Scored: true},
@@ -29,9 +29,13 @@ func TestTriageSection(t *testing.T) {
 			},
 		},
 	}
+	once := &Document{Run: d.Run, Result: &measure.Result{Rows: d.Result.Rows[:1], Triage: d.Result.Triage[2:3]}}
+	if rows := once.TriageRows(); len(rows) != 1 || rows[0][3] != "1" {
+		t.Errorf("of one repeat: %v", rows)
+	}
 	want := [][]string{
-		{"shared", "2 of 2", "1.0..2.1 s", "3 of 4", "1", "1"},
-		{"workload", "0 of 1 (1 times nobody was hit and nothing was said)", "-", "-", "-", "0"},
+		{"shared", "2 of 2", "1.0..2.1 s", "1..3", "3 of 4", "1", "1"},
+		{"workload", "0 of 1 (1 times nobody was hit and nothing was said)", "-", "-", "-", "-", "0"},
 	}
 	got := d.TriageRows()
 	for i, row := range want {

@@ -44,5 +44,7 @@ var words = []term{
 	{"undone", "The segment after a fault was taken back, on the same processes and connections. It must be as clean as a null."},
 	{"void bin", "One in which a sentinel, a flow that no data plane captures, was late or failed: the machine stalled. It is judged for nobody. More than 2 % make a run invalid."},
 	{"predicted", "Derived from graph and placement before the fault strikes: flows that must be hit, and flows that may be."},
+	{"CPUs full", fmt.Sprintf("All CPUs of the machine together were busy for %.0f %% or more of half a second. The nodes of a lab and its load share them, which real nodes do not: want of CPU explains what was late then as well as a shared process does.", 100*measure.Full)},
+	{"commands", "Of triage: what an operator types until the right thing is named. One is triage itself; each wrong finding that was said before it adds the one that it proposes."},
 	{"denied flow", "Forbidden by a policy and tried all the same, throughout. An answer is a finding."},
 }

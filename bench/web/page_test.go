@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
+	"github.com/bulkhead-mesh/bulkhead/bench/measure"
 	"github.com/bulkhead-mesh/bulkhead/bench/report"
 	"github.com/bulkhead-mesh/bulkhead/bench/report/story"
 )
@@ -88,6 +90,32 @@ func TestPageStandsAlone(t *testing.T) {
 	}
 	if bytes.Contains(page, []byte("@import")) || len(links) == 0 {
 		t.Error("it imports something, or has no links")
+	}
+}
+
+// What triage said of a drill is a table of the page, and its words are explained there.
+func TestPageSaysWhatTriageSaid(t *testing.T) {
+	d := read(t, story.Told(1))
+	d.Result.Triage = []measure.Triage{{Subject: d.Result.Rows[0].Subject, Kind: d.Run.Drill, Scored: true, Named: true, After: 1500 * time.Millisecond, Commands: 7, Hit: []string{"a"}}}
+	page := parse(t, pageOf(t, Records{Drills: []Drill{d}}))
+	cells, words := map[string]bool{}, map[string]bool{}
+	every(page, func(n *html.Node) {
+		switch n.Data {
+		case "th", "td":
+			cells[textOf(n)] = true
+		case "dt":
+			words[textOf(n)] = true
+		}
+	})
+	for _, want := range []string{"commands", "1 of 1", "1.5 s", "7"} {
+		if !cells[want] {
+			t.Errorf("no %q in a table", want)
+		}
+	}
+	for _, want := range []string{"commands", "CPUs full"} {
+		if !words[want] {
+			t.Errorf("%q is not explained", want)
+		}
 	}
 }
 

@@ -73,8 +73,11 @@ type Finding struct {
 	Since    time.Time `json:"since"`             // the earliest sign of it in the window
 	Victims  []string  `json:"victims,omitempty"` // workloads, sorted
 	Evidence []string  `json:"evidence"`
-	Next     string    `json:"next"` // the command to type
+	Next     string    `json:"next"` // the command to type; it begins with "nothing" where there is none
 }
+
+// Proposes says whether there is something to type.
+func (f Finding) Proposes() bool { return f.Next != "" && !strings.HasPrefix(f.Next, "nothing") }
 
 // is says whether both are about the same.
 func (f Finding) is(g Finding) bool { return f.Path == g.Path && f.Class == g.Class }
