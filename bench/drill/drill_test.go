@@ -64,6 +64,28 @@ func TestCrashDrill(t *testing.T) {
 			if n, spans := len(seg.Machine), int((seg.TEnd-seg.T0)/int64(measure.MachineEvery+tick)); n < spans || seg.Machine[0].T < seg.T0 {
 				t.Errorf("segment %d: %d readings of the machine in %d spans", i, n, spans)
 			}
+			atFault := slices.ContainsFunc(seg.Machine, func(m measure.Machine) bool { return m.T == seg.TFault && m.CPUs == 2 })
+			if last := seg.Machine[len(seg.Machine)-1]; !atFault || last.T < seg.TEnd {
+				t.Errorf("segment %d: the machine is not read at the fault (%d) and after the end (%d): %+v", i, seg.TFault, seg.TEnd, seg.Machine)
+			}
+		}
+	})
+}
+
+// What only a remark needs ends no drill.
+func TestMachineThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLab()
+		l.blind = true
+		run, err := drillOn(l, testParams(usual(t, "workload")...), nil).Run(t.Context(), l, l.top, dir)
+		if err != nil || len(run.Segments) != 3 {
+			t.Fatalf("%v, %+v", err, run.Segments)
+		}
+		for _, seg := range run.Segments {
+			if seg.Machine != nil {
+				t.Errorf("%+v", seg.Machine)
+			}
 		}
 	})
 }

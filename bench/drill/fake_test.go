@@ -45,6 +45,7 @@ type fakeLab struct {
 	loses   int64         // with each load
 	hole    bool          // what a policy denies is admitted
 	skew    time.Duration // how far the samplers' clocks are ahead
+	blind   bool          // the machine cannot be read
 
 	placeErr error
 	refuse   func(f lab.Flow, planned int64) string // class, or empty
@@ -96,9 +97,12 @@ func (l *fakeLab) Usage() (lab.Usage, error) {
 	return lab.Usage{At: l.now(), Procs: []lab.ProcUsage{p}}, nil
 }
 
-// Machine has one idle CPU.
+// Machine has two CPUs, one of them idle.
 func (l *fakeLab) Machine() (lab.Machine, error) {
-	return lab.Machine{At: l.now(), Idle: time.Duration(l.now())}, nil
+	if l.blind {
+		return lab.Machine{}, errors.New("no /proc/stat")
+	}
+	return lab.Machine{At: l.now(), CPUs: 2, Idle: time.Duration(l.now())}, nil
 }
 
 func (l *fakeLab) kill(p int, s syscall.Signal) error {

@@ -2,16 +2,17 @@ package drill
 
 import "github.com/bulkhead-mesh/bulkhead/bench/measure"
 
-// readMachine adds a reading of the machine to the segment that is under way, unless the
-// last one is fresh.
-func (t *turn) readMachine(now int64) error {
-	if n := len(t.machine); n > 0 && now-t.machine[n-1].T < int64(measure.MachineEvery) {
-		return nil
+// followMachine reads the machine, unless the last reading is fresh.
+func (t *turn) followMachine(now int64) {
+	if n := len(t.machine); n == 0 || now-t.machine[n-1].T >= int64(measure.MachineEvery) {
+		t.readMachine()
 	}
-	m, err := t.lab.Machine()
-	if err != nil {
-		return err
+}
+
+// readMachine adds a reading of the machine to the segment that is under way. One that cannot
+// be had is left out: it would be a remark in the table, and no drill ends for want of it.
+func (t *turn) readMachine() {
+	if m, err := t.lab.Machine(); err == nil {
+		t.machine = append(t.machine, measure.Machine{T: m.At, CPUs: m.CPUs, Idle: int64(m.Idle), Waited: int64(m.Waited)})
 	}
-	t.machine = append(t.machine, measure.Machine{T: m.At, Idle: int64(m.Idle), Waited: int64(m.Waited)})
-	return nil
 }

@@ -23,6 +23,7 @@ func (t *turn) segment(ctx context.Context, f fault.Fault, shortest, longest tim
 	}
 	defer func() { err = errors.Join(err, watching.end()) }()
 	t.enter(f.Name())
+	t.readMachine() // what was before the fault is in no span with what comes after it
 	injected, err := t.inject(ctx, f)
 	var cannot *fault.NotEnforceableError
 	if errors.As(err, &cannot) {
@@ -46,6 +47,7 @@ func (t *turn) segment(ctx context.Context, f fault.Fault, shortest, longest tim
 	if seg.TEnd, err = t.observe(ctx, seg.TFault, shortest, longest); err != nil {
 		return err
 	}
+	t.readMachine() // so that the last bins are in a span
 	seg.Machine = t.machine
 	undone = true
 	if err := t.undo(ctx, injected); err != nil {

@@ -168,9 +168,7 @@ func (t *turn) watch(ctx context.Context, limit int64, enough func() bool) error
 		if now >= limit {
 			return errLimit
 		}
-		if err := t.readMachine(now); err != nil {
-			return err
-		}
+		t.followMachine(now)
 		t.status.Elapsed, t.status.Hit = time.Duration(now-t.phase), t.tracker.hitNow(now)
 		t.show(t.status)
 		select {

@@ -1,6 +1,9 @@
 package measure
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Full is the share of the machine's CPUs from which on they count as full: then somebody
 // waits for one however the proxies are divided.
@@ -9,10 +12,11 @@ const Full = 0.95
 // MachineEvery is how often a drill reads the machine: idle time comes in ticks of 10 ms.
 const MachineEvery = 500 * time.Millisecond
 
-// Machine is what all CPUs together had done at one time, since the machine started.
+// Machine is what the CPUs that a lab may use had done at one time, since the machine started.
 type Machine struct {
 	T      int64 `json:"t"`
 	Idle   int64 `json:"idle"`             // nanoseconds, summed over the CPUs
+	CPUs   int   `json:"cpus,omitempty"`   // how many; 0, in records from before: those of Host
 	Waited int64 `json:"waited,omitempty"` // in which at least one task waited for a CPU (PSI); 0: the kernel does not say
 }
 
@@ -44,19 +48,25 @@ func cpusOf(run *Run, seg *Segment) *CPUs {
 }
 
 // busy is the busy share of all CPUs in [from, to), and that of the time in which somebody
-// waited, over all spans between two readings that begin in there.
+// waited. A span between two readings counts as far as it lies in there.
 func (r *Run) busy(all []Machine, from, to int64) (busy, waiting float64) {
-	var length, idle, waited int64
+	var length, idle, waited float64
 	for i, m := range all[:len(all)-1] {
-		if m.T >= from && m.T < to {
-			next := all[i+1]
-			length, idle, waited = length+next.T-m.T, idle+next.Idle-m.Idle, waited+next.Waited-m.Waited
+		next := all[i+1]
+		cpus := cmp.Or(m.CPUs, r.Host.CPUs)
+		within := min(next.T, to) - max(m.T, from)
+		if within <= 0 || cpus < 1 || next.CPUs != m.CPUs { // one was switched off meanwhile
+			continue
 		}
+		part := float64(within) / float64(next.T-m.T)
+		length += float64(within)
+		idle += part * float64(next.Idle-m.Idle) / float64(cpus)
+		waited += part * float64(next.Waited-m.Waited)
 	}
-	if length <= 0 || r.Host.CPUs < 1 {
+	if length == 0 {
 		return 0, 0
 	}
-	return share(1 - float64(idle)/float64(length)/float64(r.Host.CPUs)), share(float64(waited) / float64(length))
+	return share(1 - idle/length), share(waited / length)
 }
 
 func share(x float64) float64 { return min(max(x, 0), 1) }
@@ -93,7 +103,7 @@ func (c *CPUs) suffer(run *Run, seg *Segment, cells map[int]cell, bad []int) {
 func validMachine(all []Machine) bool {
 	var last int64
 	for _, m := range all {
-		if m.T < last || min(m.Idle, m.Waited) < 0 || max(m.T, m.Idle, m.Waited) > maxTime {
+		if m.T < last || min(m.Idle, m.Waited) < 0 || m.CPUs < 0 || max(m.T, m.Idle, m.Waited) > maxTime {
 			return false
 		}
 		last = m.T

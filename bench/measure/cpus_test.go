@@ -55,6 +55,29 @@ func TestWhereTheMachineWasFull(t *testing.T) {
 	}
 }
 
+// Busy is of the CPUs that a reading is of, and of the part of a span that lies in the phase.
+func TestBusy(t *testing.T) {
+	at := func(t, idle, waited int64, cpus int) Machine { return Machine{t * ms, idle * ms, cpus, waited * ms} }
+	for name, c := range map[string]struct {
+		all           []Machine
+		busy, waiting float64
+	}{
+		"half of two":                     {[]Machine{at(0, 0, 0, 2), at(1000, 1000, 250, 2)}, 0.5, 0.25},
+		"of eight, whatever the host has": {[]Machine{at(0, 0, 0, 8), at(1000, 6000, 0, 8)}, 0.25, 0},
+		"of those of the host":            {[]Machine{at(0, 0, 0, 0), at(1000, 1000, 0, 0)}, 0.75, 0},
+		"a span that begins before":       {[]Machine{at(-1000, 0, 0, 1), at(500, 1500, 0, 1), at(1000, 1500, 500, 1)}, 0.5, 0.5},
+		"and one that ends after":         {[]Machine{at(0, 0, 0, 1), at(500, 500, 0, 1), at(1500, 500, 0, 1)}, 0.5, 0},
+		"one was switched off":            {[]Machine{at(0, 0, 0, 2), at(500, 0, 0, 1), at(1000, 500, 0, 1)}, 0, 0},
+		"none in there":                   {[]Machine{at(2000, 0, 0, 1), at(2500, 0, 0, 1)}, 0, 0},
+		"two at once":                     {[]Machine{at(0, 0, 0, 1), at(0, 0, 0, 1), at(1000, 500, 0, 1)}, 0.5, 0},
+	} {
+		r := &Run{Host: Host{CPUs: 4}}
+		if busy, waiting := r.busy(c.all, 0, 1000*ms); busy != c.busy || waiting != c.waiting {
+			t.Errorf("%s: busy %v, waiting %v", name, busy, waiting)
+		}
+	}
+}
+
 func TestAMachineThatNobodyRead(t *testing.T) {
 	s := newStory(Crash)
 	s.fail(2, 0, Bin, "reset")
@@ -78,6 +101,7 @@ func TestReadingsOfTheMachineAreChecked(t *testing.T) {
 	for name, spoil := range map[string]func(m []Machine){
 		"out of order":  func(m []Machine) { m[1].T = m[0].T - 1 },
 		"negative":      func(m []Machine) { m[1].Idle = -1 },
+		"no CPUs":       func(m []Machine) { m[1].CPUs = -1 },
 		"out of bounds": func(m []Machine) { m[1].Waited = maxTime + 1 },
 	} {
 		s := newStory(Crash)

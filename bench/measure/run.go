@@ -135,7 +135,7 @@ type Segment struct {
 	Absence   int64   `json:"absence"`
 	Usage     []Usage `json:"usage"` // at T0 and at TFault
 	Events    []Event `json:"events"`
-	// Machine is read from T0 to TEnd, every half second. Absent in records from before.
+	// Machine is read from T0 to TEnd, every half second, right before the fault, and after the end. Absent in records from before.
 	Machine []Machine `json:"machine,omitempty"`
 	// Checks are what was tried besides the flows and must never succeed.
 	Checks []Check `json:"checks,omitempty"`
