@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestCommandOfAnOwnExperiment(t *testing.T) {
 	d := read(t, story.Told(1))
 	d.Name, d.About.Title, d.File = "our-cluster", "breaks what we run", "experiment.yaml"
 	r := Records{Drills: []Drill{d}}
-	want := "bulkhead drill run " + d.Run.ID + "/experiment.yaml"
+	want := fmt.Sprintf("bulkhead drill run experiment.yaml  # in the directory of the record %q, wherever it lies", d.Run.ID)
 	if got := commands(r); len(got) != 1 || got[0] != want {
 		t.Errorf("%q, want %q", got, want)
 	}

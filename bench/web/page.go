@@ -121,7 +121,7 @@ func commands(r Records) (all []string) {
 	}
 	for _, d := range r.Drills {
 		if d.File != "" {
-			all = append(all, "bulkhead drill run "+quoted(d.Run.ID+"/"+d.File))
+			all = append(all, fmt.Sprintf("bulkhead drill run %s  # in the directory of the record %q, wherever it lies", quoted(d.File), d.Run.ID))
 			continue
 		}
 		all = append(all, command(d.Run))

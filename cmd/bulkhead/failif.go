@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/bench/compare"
 	"github.com/bulkhead-mesh/bulkhead/bench/condition"
 	"github.com/bulkhead-mesh/bulkhead/bench/experiment"
+	"github.com/bulkhead-mesh/bulkhead/bench/schedule"
 )
 
 // failIf is the flag --fail-if: conditions for the caller's CI.
@@ -35,24 +36,31 @@ func (f *failIf) parse(comparing bool) ([]condition.Condition, error) {
 	return all, nil
 }
 
-// meant checks conditions against what is to be run: one about an isolation that is not would be
-// a mistake, and is better said before a drill than after it.
+// meant checks conditions against what is to be run: one about an isolation, or a row of one, that
+// is not would be a mistake, and is better said before a drill than after it.
 func (f *failIf) meant(all []experiment.Experiment) error {
 	conditions, err := f.parse(false)
 	if err != nil {
 		return err
 	}
-	var isolations []string
+	var names []string
 	for _, e := range all {
-		isolations = append(isolations, e.Isolations...)
-	}
-	for _, c := range conditions {
-		named := func(isolation string) bool { // or one of its rows: shared (as ztunnel)
-			return c.Isolation == isolation || strings.HasPrefix(c.Isolation, isolation+" ")
+		if e.Method.Fault == experiment.KeyTheft {
+			continue // its record has no requests
 		}
-		if c.Isolation != "" && !slices.ContainsFunc(isolations, named) {
-			slices.Sort(isolations)
-			return usageError{fmt.Errorf("--fail-if: %q is no isolation of this run: use %s", c.Isolation, strings.Join(slices.Compact(isolations), ", "))}
+		p, err := schedule.Params(e, schedule.Who{})
+		if err != nil {
+			return err
+		}
+		for _, s := range p.Subjects {
+			names = append(names, s.Isolation, s.Name)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	for _, c := range conditions {
+		if c.Isolation != "" && !slices.Contains(names, c.Isolation) {
+			return usageError{fmt.Errorf("--fail-if: %q is no isolation of this run: use %s", c.Isolation, strings.Join(names, ", "))}
 		}
 	}
 	return nil

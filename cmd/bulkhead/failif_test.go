@@ -48,7 +48,7 @@ func TestFailIfAndCompare(t *testing.T) {
 		{"report " + dir + " --fail-if namespace:hit>0", 2, `no record has the isolation "namespace"`},
 		{"drill run crash --fail-if nonsense", 2, "bystanders, hit"},
 		{"drill run key-theft --fail-if hit>0", 2, "has none"},
-		{"drill run crash --fail-if namespace:bystanders>0", 2, `"namespace" is no isolation of this run: use shared, sidecar, workload`},
+		{"drill run crash --fail-if namespace:bystanders>0", 2, `"namespace" is no isolation of this run: use shared, shared (as ztunnel), shared (custody on), sidecar, workload`},
 		{"compare " + dir, 2, "compare wants two directories"},
 		{"compare " + dir + " " + dir + " --fail-if worse,invalid", 0, "0 worse"},
 		{"compare " + dir + " " + dir + " --fail-if hit>3", 1, "4 flows hit, more than 3"},
@@ -62,15 +62,19 @@ func TestFailIfAndCompare(t *testing.T) {
 	}
 }
 
-// The rows of an isolation may be named as well: nobody can know them all before the run.
+// The rows of an isolation may be named as well, those of the transports that are run.
 func TestFailIfOfARow(t *testing.T) {
 	e, err := experiment.Of("crash")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for text, want := range map[string]bool{"hit>0": true, "shared:hit>0": true, "shared (as ztunnel):hit>0": true, "sharedish:hit>0": false, "none:hit>0": false} {
+	for text, want := range map[string]bool{"hit>0": true, "shared:hit>0": true, "shared (as ztunnel):hit>0": true, "sharedish:hit>0": false, "shared (or so):hit>0": false, "workload over QUIC:hit>0": false, "none:hit>0": false} {
 		if err := (&failIf{[]string{text}}).meant([]experiment.Experiment{e}); (err == nil) != want || err != nil && !isMisuse(err) {
 			t.Errorf("%s: %v", text, err)
 		}
+	}
+	e.Transports = []string{"http2", "quic"}
+	if err := (&failIf{[]string{"workload over QUIC:hit>0"}}).meant([]experiment.Experiment{e}); err != nil {
+		t.Error(err)
 	}
 }

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
@@ -117,7 +115,7 @@ func askToMove(ctx context.Context, socket, uid, to string) (moved, error) {
 func ofKeeper(socket string, err error) error {
 	var refused *admin.RefusedError
 	switch {
-	case errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED):
+	case nobodyAt(err):
 		return usageError{fmt.Errorf("no keeper answers at %s", socket)}
 	case errors.As(err, &refused) && (refused.Status == http.StatusBadRequest || refused.Status == http.StatusNotFound):
 		return usageError{err}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/bench/lab"
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
@@ -23,13 +24,18 @@ type nodes struct {
 	at       []string
 	asJSON   bool
 	sidecars bool // of the running lab are asked as well
+	stderr   func() io.Writer
 }
+
+// sidecarSocket is the name of a sidecar's admin socket in its pod's directory of a lab.
+const sidecarSocket = "admin.sock"
 
 const adminUsage = "admin socket of a node's keeper, or a directory with such sockets; repeat it for several nodes (default: the nodes of the running lab)"
 
 func (n *nodes) flags(c *cobra.Command) {
 	c.Flags().StringArrayVar(&n.at, "admin", nil, adminUsage)
 	c.Flags().BoolVar(&n.asJSON, "json", false, "print JSON")
+	n.stderr = c.ErrOrStderr
 }
 
 // sockets are the paths to ask, at least one.
@@ -78,7 +84,7 @@ func (n *nodes) socketsOf(labs []string) (found []string, err error) {
 	for _, dir := range labs {
 		all, _ := filepath.Glob(filepath.Join(dir, "admin-*.sock"))
 		if n.sidecars {
-			own, _ := filepath.Glob(filepath.Join(dir, "pod-*", "admin.sock"))
+			own, _ := filepath.Glob(filepath.Join(dir, "pod-*", sidecarSocket))
 			all = append(all, own...)
 		}
 		if len(all) > 0 {
@@ -103,18 +109,37 @@ func present(ctx context.Context, n *nodes) ([]admin.Node, error) {
 }
 
 // ask calls every keeper, and is done with the first that fails: half an answer to "who
-// shares what" would be taken for the whole.
+// shares what" would be taken for the whole. A sidecar of the lab that has ended is said to be
+// away and left out: it shares with nobody, and the others matter then more than ever.
 func (n *nodes) ask(ctx context.Context, each func(ctx context.Context, socket string, a *admin.Client) error) error {
 	sockets, err := n.sockets()
 	if err != nil {
 		return err
 	}
+	return n.askAt(ctx, sockets, each)
+}
+
+func (n *nodes) askAt(ctx context.Context, sockets []string, each func(ctx context.Context, socket string, a *admin.Client) error) error {
+	away := 0
 	for _, s := range sockets {
-		if err := each(ctx, s, admin.New(s)); err != nil {
+		switch err := each(ctx, s, admin.New(s)); {
+		case err == nil:
+		case nobodyAt(err) && n.sidecars && len(n.at) == 0 && filepath.Base(s) == sidecarSocket:
+			away++
+			fmt.Fprintf(n.stderr(), "no sidecar answers at %s: it has ended, or starts\n", s)
+		default:
 			return ofKeeper(s, err)
 		}
 	}
+	if away == len(sockets) {
+		return errors.New("no proxy of the running lab answers: all of them have ended, or start")
+	}
 	return nil
+}
+
+// nobodyAt says that nobody listens at a socket, or that there is none any more.
+func nobodyAt(err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED)
 }
 
 // askTimeout is for questions that a keeper answers from memory, or by asking its cells.

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
@@ -112,6 +116,40 @@ func TestOneLabIsAsked(t *testing.T) {
 		got, err := (&nodes{sidecars: c.sidecars}).socketsOf(c.labs)
 		if len(got) != c.want || (c.want == 0) != isMisuse(err) || c.says != "" && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// A sidecar that is away is left out, and said to be; a keeper is not, nor is one that somebody named.
+func TestSidecarsThatAreAwayAreLeftOut(t *testing.T) {
+	const node, web, db = "/lab/admin-node-1.sock", "/lab/pod-a_web/admin.sock", "/lab/pod-a_db/admin.sock"
+	for name, c := range map[string]struct {
+		n       nodes
+		sockets []string
+		gone    []string
+		asked   int
+		misuse  bool
+		fails   bool
+		says    string
+	}{
+		"one of two":    {nodes{sidecars: true}, []string{web, db}, []string{db}, 1, false, false, db},
+		"none is":       {nodes{sidecars: true}, []string{web, db}, nil, 2, false, false, ""},
+		"all of them":   {nodes{sidecars: true}, []string{web, db}, []string{web, db}, 0, false, true, db},
+		"a keeper":      {nodes{sidecars: true}, []string{node, web}, []string{node}, 0, true, true, ""},
+		"one was named": {nodes{sidecars: true, at: []string{db}}, []string{db}, []string{db}, 0, true, true, ""},
+	} {
+		var said strings.Builder
+		c.n.stderr = func() io.Writer { return &said }
+		asked := 0
+		err := c.n.askAt(t.Context(), c.sockets, func(_ context.Context, socket string, _ *admin.Client) error {
+			if slices.Contains(c.gone, socket) {
+				return &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", unix.ECONNREFUSED)}
+			}
+			asked++
+			return nil
+		})
+		if asked != c.asked || (err != nil) != c.fails || isMisuse(err) != c.misuse || !strings.Contains(said.String(), c.says) || c.says == "" && said.Len() > 0 {
+			t.Errorf("%s: %d asked, %v, said %q", name, asked, err, said.String())
 		}
 	}
 }
