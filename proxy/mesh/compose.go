@@ -120,7 +120,7 @@ func (c *composition) authenticate(all []said) error {
 	modes := newModes()
 	for _, s := range all {
 		for i := range s.peers {
-			if err := modes.add(&s.peers[i]); err != nil {
+			if err := modes.add(&authentication{s.place, &s.peers[i]}); err != nil {
 				return s.says(fmt.Sprintf("peerAuthentications %q", s.peers[i].Name), err)
 			}
 		}
@@ -133,7 +133,7 @@ func (c *composition) authenticate(all []said) error {
 	}
 	for i := range c.workloads {
 		m := &c.workloads[i]
-		p, ok := modes.of(m.raw)
+		p, at, ok := modes.of(m.raw)
 		if !ok {
 			continue
 		}
@@ -142,6 +142,7 @@ func (c *composition) authenticate(all []said) error {
 			if err := c.change.SetPolicy(p); err != nil {
 				return m.says(fmt.Sprintf("policy %q", p.Key()), err)
 			}
+			c.policies[p.Key()] = at // of several the first that has need of it
 		}
 	}
 	return nil
@@ -179,7 +180,7 @@ func (c *composition) addService(v *writtenService, at place) error {
 	}
 	for _, a := range v.raw.Addresses { // another service may have it, too: see preferred
 		if i, dup := c.owners[a]; dup {
-			return fmt.Errorf("address %s is in use already, by %s", a, c.workloads[i].raw.UID)
+			return fmt.Errorf("address %s is in use already, by %s%s", a, c.workloads[i].raw.UID, placed(c.workloads[i].place))
 		}
 	}
 	if first, dup := c.services[key]; dup {

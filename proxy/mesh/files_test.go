@@ -137,6 +137,8 @@ func TestDirectoryRefuses(t *testing.T) {
 	s.wants("c.yaml:2: service \"db\": a/db.a.svc.cluster.local appears twice", "b.yaml:2")
 	s.write("c.yaml", "services:\n- {name: namesake, hostname: db, namespace: a, addresses: [10.96.0.9], ports: [{port: 80, target: 8080}], endpoints: [a/web]}\n")
 	s.wants("c.yaml:2: service \"namesake\": a/db is the UID of a workload as well", "a.yaml:")
+	s.write("c.yaml", strings.Replace(oneService, "10.96.0.1", "10.0.0.1", 1))
+	s.wants("c.yaml:2: service \"db\": address 10.0.0.1 is in use already, by a/web, first at ", "a.yaml:2")
 	if err := os.Remove(filepath.Join(s.dir, "c.yaml")); err != nil {
 		t.Fatal(err)
 	}
@@ -146,6 +148,31 @@ func TestDirectoryRefuses(t *testing.T) {
 	}
 	s.write("c.yaml", "---\n"+oneService+"---\nservices: []\n")
 	s.wants("c.yaml", "several documents")
+}
+
+// Peer authentications that are at odds name both files, or the one that is wrong by itself.
+func TestDirectoryRefusesPeerAuthentications(t *testing.T) {
+	s := newShelf(t)
+	s.write("a.yaml", "trustDomain: td\n"+twoWorkloads)
+	deny := "policies:\n- {name: %s, namespace: %s, scope: namespace, action: DENY, rules: [{namespaces: ['*']}]}\n"
+	for _, c := range []struct{ first, second, says string }{
+		{"- {name: one, mode: STRICT}", "- {mode: PERMISSIVE}", `the mesh has one already: "one"`},
+		{"- {name: one, namespace: a, mode: STRICT}", "- {namespace: a, mode: STRICT}", `namespace a has one already: "one"`},
+		{"- {name: one, namespace: a, workloads: [a/db], mode: STRICT}", "- {namespace: a, workloads: [a/web, a/db]}", `workload a/db has one already: "one"`},
+		{"- {name: x, namespace: a, workloads: [a/db], ports: {80: STRICT}}", "- {name: x, namespace: a, workloads: [a/web], ports: {81: STRICT}}", "a/x appears twice"},
+		{"- {mode: STRICT}", fmt.Sprintf(deny, "strict", "bulkhead-system"), "bulkhead-system/strict appears twice"},
+		{"- {name: x, namespace: a, workloads: [a/db], ports: {80: STRICT}}", fmt.Sprintf(deny, "strict-x", "a"), "a/strict-x appears twice"},
+	} {
+		if !strings.Contains(c.second, "policies:") {
+			c.second = "peerAuthentications:\n" + c.second
+		}
+		s.write("p.yaml", "peerAuthentications:\n"+c.first)
+		s.write("q.yaml", c.second)
+		s.wants("q.yaml:2", c.says+", first at ", "p.yaml:2")
+	}
+	s.write("q.yaml", "")
+	s.write("p.yaml", "peerAuthentications:\n- {name: x, namespace: a, workloads: [a/dbb]}")
+	s.wants(`p.yaml:2: peerAuthentications "x": "a/dbb" is no workload of namespace a`)
 }
 
 // A volume of Kubernetes is exchanged in one step, and read as one generation.

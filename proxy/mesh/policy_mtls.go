@@ -31,47 +31,58 @@ type PeerAuthentication struct {
 // The policy of workloads without exceptions is one for all, as in Istio.
 const strictNamespace, strictName = "bulkhead-system", "strict"
 
+// authentication is a peer authentication and where it is written.
+type authentication struct {
+	place
+	*PeerAuthentication
+}
+
+// already is the error of one for what has another.
+func (a authentication) already(whose string) error {
+	return fmt.Errorf("%s has one already: %q%s", whose, a.Name, placed(a.place))
+}
+
 // modes finds the peer authentications of a workload.
 type modes struct {
-	mesh        *PeerAuthentication
-	byNamespace map[string]*PeerAuthentication
-	byWorkload  map[string]*PeerAuthentication // by UID
-	names       map[string]bool                // of those with ports
+	mesh        *authentication
+	byNamespace map[string]*authentication
+	byWorkload  map[string]*authentication // by UID
+	names       map[string]place           // of those with ports
 }
 
 func newModes() *modes {
-	return &modes{byNamespace: map[string]*PeerAuthentication{}, byWorkload: map[string]*PeerAuthentication{}, names: map[string]bool{}}
+	return &modes{byNamespace: map[string]*authentication{}, byWorkload: map[string]*authentication{}, names: map[string]place{}}
 }
 
 // none says that every workload has the default.
 func (m *modes) none() bool { return m.mesh == nil && len(m.byNamespace)+len(m.byWorkload) == 0 }
 
-func (m *modes) add(a *PeerAuthentication) error {
+func (m *modes) add(a *authentication) error {
 	if err := a.validate(); err != nil {
 		return err
 	}
 	if len(a.Ports) > 0 {
 		key := a.Namespace + "/" + a.Name
-		if m.names[key] {
-			return fmt.Errorf("%s appears twice", key)
+		if first, dup := m.names[key]; dup {
+			return twice(key, first)
 		}
-		m.names[key] = true
+		m.names[key] = a.place
 	}
 	switch {
 	case a.Namespace == "":
 		if m.mesh != nil {
-			return fmt.Errorf("the mesh has one already: %q", m.mesh.Name)
+			return m.mesh.already("the mesh")
 		}
 		m.mesh = a
 	case len(a.Workloads) == 0:
 		if other := m.byNamespace[a.Namespace]; other != nil {
-			return fmt.Errorf("namespace %s has one already: %q", a.Namespace, other.Name)
+			return other.already("namespace " + a.Namespace)
 		}
 		m.byNamespace[a.Namespace] = a
 	}
 	for _, uid := range a.Workloads {
 		if other := m.byWorkload[uid]; other != nil {
-			return fmt.Errorf("workload %s has one already: %q", uid, other.Name)
+			return other.already("workload " + uid)
 		}
 		m.byWorkload[uid] = a
 	}
@@ -83,7 +94,7 @@ func (m *modes) add(a *PeerAuthentication) error {
 func (m *modes) check(namespace func(uid string) string) error {
 	for _, uid := range slices.Sorted(maps.Keys(m.byWorkload)) {
 		if a := m.byWorkload[uid]; namespace(uid) != a.Namespace {
-			return fmt.Errorf("peerAuthentications %q: %q is no workload of namespace %s in this mesh", a.Name, uid, a.Namespace)
+			return a.says(fmt.Sprintf("peerAuthentications %q", a.Name), fmt.Errorf("%q is no workload of namespace %s in this mesh", uid, a.Namespace))
 		}
 	}
 	return nil
@@ -113,9 +124,9 @@ func (a *PeerAuthentication) validate() error {
 	return nil
 }
 
-// of is the policy that the modes of a workload make, if they forbid anything.
-func (m *modes) of(w *Workload) (Policy, bool) {
-	mode, ports, name := m.effective(w)
+// of is the policy that the modes of a workload make, if they forbid anything, and where the last of them is written.
+func (m *modes) of(w *Workload) (p Policy, at place, ok bool) {
+	mode, ports, last := m.effective(w)
 	var except []uint16 // ports of the other mode
 	for _, port := range slices.Sorted(maps.Keys(ports)) {
 		if ports[port] != mode {
@@ -123,12 +134,12 @@ func (m *modes) of(w *Workload) (Policy, bool) {
 		}
 	}
 	if mode == Permissive && len(except) == 0 {
-		return Policy{}, false
+		return Policy{}, place{}, false
 	}
-	p := Policy{Name: strictName, Namespace: strictNamespace, Scope: ScopeWorkload, Action: Deny}
+	p = Policy{Name: strictName, Namespace: strictNamespace, Scope: ScopeWorkload, Action: Deny}
 	deny := Rule{Clauses: []Clause{{Match{NotPrincipals: []string{"*"}}}}}
 	if len(except) > 0 {
-		p.Name, p.Namespace = strictName+"-"+name, w.Namespace
+		p.Name, p.Namespace = strictName+"-"+last.Name, w.Namespace
 		where := Match{Ports: except}
 		if mode == Strict {
 			where = Match{NotPorts: except}
@@ -136,20 +147,20 @@ func (m *modes) of(w *Workload) (Policy, bool) {
 		deny.Clauses = append(deny.Clauses, Clause{where})
 	}
 	p.Rules = []Rule{deny}
-	return p, true
+	return p, last.place, true
 }
 
-// effective is the mode of a workload and of its ports, and who says the latter.
-func (m *modes) effective(w *Workload) (mode MTLSMode, ports map[uint16]MTLSMode, name string) {
+// effective is the mode of a workload and of its ports, and the narrowest that has a say; nil: none.
+func (m *modes) effective(w *Workload) (mode MTLSMode, ports map[uint16]MTLSMode, last *authentication) {
 	mode = Permissive
-	for _, a := range []*PeerAuthentication{m.mesh, m.byNamespace[w.Namespace], m.byWorkload[w.UID]} {
+	for _, a := range []*authentication{m.mesh, m.byNamespace[w.Namespace], m.byWorkload[w.UID]} {
 		if a == nil {
 			continue
 		}
 		if a.Mode != "" {
 			mode = a.Mode
 		}
-		ports, name = a.Ports, a.Name // only one of workloads has ports
+		ports, last = a.Ports, a // only one of workloads has ports
 	}
-	return mode, ports, name
+	return mode, ports, last
 }

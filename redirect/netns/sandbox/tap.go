@@ -35,6 +35,8 @@ func (p *Pair) Stretch(t testing.TB) (a, b *os.File) {
 		err = p.B.Do(func() error { return plug(p.B4, p.B6, p.A4, p.A6) })
 	}
 	if err != nil {
+		a.Close() // nil, where there is none, refuses that
+		b.Close()
 		t.Fatal("sandbox: stretch the wire: ", err)
 	}
 	return a, b
