@@ -106,6 +106,7 @@ func (k *Keeper) adoptDuties(p *pod) {
 		}
 		d := &duty{pod: p, process: x, ready: !dropping}
 		d.adoptSlots(p.quic.noted[name])
+		k.proxies.begin(d)
 		p.duties[x] = d
 		x.pods[p.UID] = p
 		if dropping {

@@ -14,6 +14,7 @@ type duty struct {
 	pod      *pod
 	process  *process
 	ready    bool      // the process has said that it accepts
+	began    bool      // it has been ready
 	dropping bool      // it was told to stop: open connections drain
 	until    time.Time // when that must be over
 	serves   int       // Serves that are not answered yet
@@ -109,6 +110,7 @@ func (p *pod) isLeft() bool { return p.dropped == nil && (p.drained || p.placed.
 // one that shall, the others stop: only now, so that somebody always accepts.
 func (k *Keeper) serving(d *duty) {
 	d.ready = true
+	k.proxies.begin(d)
 	p := d.pod
 	k.clear(p)
 	p.report(nil)
@@ -138,6 +140,7 @@ func (k *Keeper) serving(d *duty) {
 func (k *Keeper) end(d *duty) {
 	p, x := d.pod, d.process
 	delete(p.duties, x)
+	k.proxies.end(d)
 	x.mu.Lock()
 	delete(x.pods, p.UID)
 	x.mu.Unlock()

@@ -66,6 +66,7 @@ type Keeper struct {
 	listeners inspections
 	spoiled   int // pods that lost QUIC since a process damaged their sockets
 	behind    behind
+	proxies   proxies
 
 	// What all cells have counted; both have locks of their own.
 	series    *istio.Ledger

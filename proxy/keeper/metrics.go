@@ -48,7 +48,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, all := range [][]*prometheus.Desc{{descMended, descSpoiled, descRecapture, descFindings, descVerified, descTook}, cellDescs, workloadDescs} {
+	for _, all := range [][]*prometheus.Desc{{descMended, descSpoiled, descRecapture, descFindings, descVerified, descTook}, proxyDescs, cellDescs, workloadDescs} {
 		for _, d := range all {
 			ch <- d
 		}
@@ -80,6 +80,7 @@ func (k *Keeper) gather(out *gathered, used map[string]usage) {
 	out.counter(descMended, float64(k.listeners.mended))
 	out.counter(descSpoiled, float64(k.spoiled))
 	out.counter(descRecapture, float64(k.recaptured.Load()))
+	k.proxyMetrics(out)
 	for _, c := range k.cells {
 		if c.outside() {
 			continue // it counts for itself

@@ -31,6 +31,7 @@ var (
 	descUsed      = workloadDesc("bulkhead_budget_used", "What the workload uses of its budget now; bytes are those that are buffered, memory is an estimate of what all of it occupies in the cell.", "resource")
 	descLimit     = workloadDesc("bulkhead_budget_limit", "What it may use; nothing for memory, of which there is one wall for the cell.", "resource")
 	descShare     = workloadDesc("bulkhead_workload_cpu_seconds_total", "The workload's part of its cell's CPU time: all of it in a cell of its own, and else shared out by connections, handshakes and bytes, an estimate.")
+	descJudged    = workloadDesc("bulkhead_policy_generation_info", "1; the label is the generation of the policies that the workload is judged by, a hash of them; another: neither that of the mesh nor the one before. Absent while no process judges.", "generation")
 	descBehind    = workloadDesc("bulkhead_policy_behind_seconds", "How long the workload has been judged by other policies than those of the mesh; 0: it is not.")
 	descQueue     = workloadDesc("bulkhead_queue_seconds", "How long accepted connections and tunnels waited for the workload's budget.")
 	descHandshake = workloadDesc("bulkhead_handshake_seconds", "How long TLS with peers took, with the wait for its turn, failed ones included.")
@@ -61,6 +62,9 @@ func (k *Keeper) workloadMetrics(g *gathered, c *keptCell, uid string, n telemet
 	}
 	for l := tunnel.Kept + 1; l < tunnel.Losses; l++ {
 		g.counter(descLosses, float64(n.Losses[l]), c.group, uid, l.String())
+	}
+	if x, p := c.current, c.pods[uid]; p != nil && x != nil && x.views[uid] != "" {
+		g.gauge(descJudged, 1, c.group, uid, p.policies.shown(x.views[uid]))
 	}
 	g.gauge(descBehind, k.behind.of(uid, time.Now()).Seconds(), c.group, uid)
 	g.gauge(descAside, float64(n.Aside), c.group, uid)

@@ -10,15 +10,25 @@ import (
 // wanted is the policies that a pod's connections are to be judged by.
 type wanted struct {
 	generation string
+	before     string   // that before it
 	unknown    []string // its policies that the mesh does not have yet: the cell judges by what it knew before
 	since      time.Time
 }
 
 func (w *wanted) want(s mesh.PolicySet) {
 	if s.Generation != w.generation {
-		w.generation, w.since = s.Generation, time.Now()
+		w.before, w.generation, w.since = w.generation, s.Generation, time.Now()
 	}
 	w.unknown = s.Unknown
+}
+
+// shown is what a cell says it judges by, as a label: no cell can make up more of them than
+// pushes did.
+func (w *wanted) shown(inForce string) string {
+	if inForce == w.generation || inForce == w.before {
+		return inForce
+	}
+	return "another"
 }
 
 // judgeDraining has the pod's connections judged that drain, in whichever process: a push

@@ -34,6 +34,11 @@ type Standing struct {
 	Answered time.Duration // how long the last sign of life took; zero: nobody is asked for one
 	Refused  string        // what of the newest is not used, and why
 	Server   string        // who was heard last, of several who say the same; empty: nobody was
+
+	// What control has said; nil where the mesh is a file: Messages are its responses, Bytes those of the resources in them, by type.
+	Messages, Bytes map[string]uint64
+	// Ended are the streams that did, by why: ConnectionError, Error, Reconnect, Complete.
+	Ended map[string]uint64
 }
 
 // Has says whether the mesh has a workload or service at an address, in any network.

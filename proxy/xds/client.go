@@ -60,6 +60,7 @@ type Client struct {
 	demand chan struct{} // one: there are new demands
 
 	standing *standing
+	traffic  *traffic
 
 	mu       sync.Mutex
 	demanded map[string]map[string]bool // by type and name; true: asked for on this stream
@@ -67,7 +68,7 @@ type Client struct {
 
 // NewClient prepares a client.
 func NewClient(c ClientConfig) *Client {
-	x := &Client{config: c, ready: make(chan struct{}), demand: make(chan struct{}, 1), standing: newStanding(), demanded: map[string]map[string]bool{}}
+	x := &Client{config: c, ready: make(chan struct{}), demand: make(chan struct{}, 1), standing: newStanding(), traffic: newTraffic(c.Types), demanded: map[string]map[string]bool{}}
 	for _, t := range c.Types {
 		x.types = append(x.types, &subscription{Subscription: t, versions: map[string]string{}})
 	}
@@ -130,6 +131,7 @@ func (c *Client) Run(ctx context.Context) {
 			return
 		}
 		c.standing.lost(time.Now(), err.Error())
+		c.traffic.end(heard, err)
 		turns.ended(i, heard, time.Since(began))
 		i, wait = turns.next()
 		c.config.Log.Warn("discovery: stream ended", "server", to.Name, "error", err, "next", c.config.Replicas[i].Name, "in_at_most", wait)

@@ -16,11 +16,11 @@ import (
 type script struct {
 	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
 	streams chan discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer
-	ends    chan struct{} // one for each stream that shall end
+	ends    chan error // how a stream shall end
 }
 
 func newScript() *script {
-	return &script{streams: make(chan discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer, 1), ends: make(chan struct{})}
+	return &script{streams: make(chan discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer, 1), ends: make(chan error)}
 }
 
 func (s *script) Register(r grpc.ServiceRegistrar) {
@@ -30,7 +30,8 @@ func (s *script) Register(r grpc.ServiceRegistrar) {
 func (s *script) DeltaAggregatedResources(g discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
 	s.streams <- g
 	select {
-	case <-s.ends:
+	case err := <-s.ends:
+		return err
 	case <-g.Context().Done():
 	}
 	return nil
@@ -145,7 +146,7 @@ func TestReconnectEchoesWhatItHas(t *testing.T) {
 	awaitReady(t, c)
 	l.say(address, "3", []string{"a"}, res("b", "bad"))
 	l.hear(address)
-	s.ends <- struct{}{}
+	s.ends <- nil
 
 	l = s.stream(t)
 	if r := l.hear(policy); r.InitialResourceVersions["p"] != "one" || len(r.InitialResourceVersions) != 1 || r.ResponseNonce != "" {
@@ -197,7 +198,7 @@ func TestReadyWithoutAll(t *testing.T) {
 	l.say(address, "2", nil, res("a", "one"))
 	l.hear(address)
 	awaitReady(t, c)
-	s.ends <- struct{}{}
+	s.ends <- nil
 	r := s.stream(t).hear(policy)
 	if version, there := r.InitialResourceVersions["p"]; !there || version != "" {
 		t.Errorf("policies it knows of: %v", r)
@@ -231,7 +232,7 @@ func TestOnDemand(t *testing.T) {
 	l.say(address, "3", []string{"/10.0.0.2"})
 	l.hear(address)
 	h.awaitGone(t, "/10.0.0.2")
-	s.ends <- struct{}{}
+	s.ends <- nil
 	l = s.stream(t)
 	l.hear(policy)
 	if r = l.hear(address); !slices.Equal(r.ResourceNamesSubscribe, []string{"*", "/10.0.0.1", "/10.0.0.2"}) || r.InitialResourceVersions["a"] != "one" {

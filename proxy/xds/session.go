@@ -107,6 +107,7 @@ func (s *session) serve(ctx context.Context, responses <-chan *discoveryv3.Delta
 		case r := <-responses:
 			s.heard.Store(true)
 			s.standing.heard(s.server)
+			s.traffic.response(r)
 			err = s.take(r)
 		case <-s.demand:
 			err = s.ask()

@@ -14,6 +14,11 @@ type Standing struct {
 	Answered time.Duration // how long the server's last sign of life took; zero: there was none
 	Refused  string        // what of the newest is not used, and why
 	Server   string        // the replica that was heard last; empty: none was
+
+	// Messages are the responses so far, and Bytes those of the resources in them, by type.
+	Messages, Bytes map[string]uint64
+	// Ended are the streams that did, by why: ConnectionError, Error, Reconnect, Complete.
+	Ended map[string]uint64
 }
 
 // standing is what a client remembers of that. The zero value is not ready.
@@ -103,5 +108,6 @@ func (c *Client) Standing() Standing {
 	if s.behind {
 		now.Refused = "control has a mesh that it cannot use, and keeps the one before"
 	}
+	now.Messages, now.Bytes, now.Ended = c.traffic.copies()
 	return now
 }

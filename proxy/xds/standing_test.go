@@ -2,13 +2,17 @@ package xds
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 )
 
 // mood is how a server answers who asks for a sign of life.
@@ -79,6 +83,54 @@ func TestStanding(t *testing.T) {
 	if !back.Since.After(gone.Since) || back.Refused != "" {
 		t.Errorf("%+v", back)
 	}
+}
+
+// What comes is counted by type, and streams by how they ended: one that nobody answered, one
+// that the server ends, one that it refuses, one that is lost with the server.
+func TestTraffic(t *testing.T) {
+	var p port
+	s := newScript()
+	p.serve(t, s.Register)
+	c := startClient(t, &p, newHolder(), false)
+	want := func(policies, values, others uint64, ended map[string]uint64) {
+		t.Helper()
+		stands(t, c, fmt.Sprint(policies, values, others, ended), func(x Standing) bool {
+			return x.Messages[policy] == policies && x.Bytes[policy] == values && x.Messages[unsubscribed] == others &&
+				x.Messages[address] == 0 && x.Bytes[address] == 0 && len(x.Ended) == 4 && maps.Equal(x.Ended, ended)
+		})
+	}
+	ended := map[string]uint64{"ConnectionError": 0, "Error": 0, "Reconnect": 0, "Complete": 0}
+	want(0, 0, 0, ended)
+
+	l := s.stream(t)
+	l.hear(policy)
+	l.say(policy, "1", nil, res("p", "four"), res("q", "bad"))
+	l.hear(policy)
+	l.hear(address)
+	l.say("of another kind", "2", nil)
+	l.hear("of another kind")
+	want(1, uint64(len("four")+len("bad")), 1, ended)
+	s.ends <- nil
+	ended["Complete"]++
+	want(1, 7, 1, ended)
+
+	l = s.stream(t)
+	l.say(policy, "3", nil)
+	want(2, 7, 1, ended)
+	s.ends <- status.Error(codes.PermissionDenied, "no")
+	ended["Error"]++
+	want(2, 7, 1, ended)
+
+	s.stream(t)
+	s.ends <- status.Error(codes.PermissionDenied, "no")
+	ended["ConnectionError"]++
+	want(2, 7, 1, ended)
+
+	l = s.stream(t)
+	l.say(policy, "4", nil)
+	want(3, 7, 1, ended)
+	p.stop()
+	stands(t, c, "a stream is lost, and nobody answers", func(x Standing) bool { return x.Ended["Reconnect"] == 1 && x.Ended["ConnectionError"] > 1 })
 }
 
 func TestWhatIsRememberedOfRefusalsIsBounded(t *testing.T) {

@@ -34,3 +34,23 @@ func TestStandingAsMetrics(t *testing.T) {
 		}
 	}
 }
+
+// What Istio's dashboards show of discovery, by ztunnel's names.
+func TestTrafficAsMetrics(t *testing.T) {
+	c := istio.Standing(func() mesh.Standing {
+		return mesh.Standing{Messages: map[string]uint64{"a": 2}, Bytes: map[string]uint64{"a": 30}, Ended: map[string]uint64{"Reconnect": 4}}
+	})
+	want := `# HELP istio_xds_connection_terminations_total Streams to control that ended: ConnectionError (it never answered), Error, Reconnect (lost) or Complete (ended by control).
+# TYPE istio_xds_connection_terminations_total counter
+istio_xds_connection_terminations_total{reason="Reconnect"} 4
+# HELP istio_xds_message_bytes_total Bytes of the resources in the responses of control, by type.
+# TYPE istio_xds_message_bytes_total counter
+istio_xds_message_bytes_total{url="a"} 30
+# HELP istio_xds_message_total Responses of control, by type.
+# TYPE istio_xds_message_total counter
+istio_xds_message_total{url="a"} 2
+`
+	if err := testutil.CollectAndCompare(c, strings.NewReader(want), "istio_xds_connection_terminations_total", "istio_xds_message_bytes_total", "istio_xds_message_total"); err != nil {
+		t.Error(err)
+	}
+}
