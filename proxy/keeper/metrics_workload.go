@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
+	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry/istio"
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
 )
 
@@ -68,9 +69,7 @@ func (k *Keeper) workloadMetrics(g *gathered, c *keptCell, uid string, n telemet
 	}
 	g.gauge(descBehind, k.behind.of(uid, time.Now()).Seconds(), c.group, uid)
 	g.gauge(descAside, float64(n.Aside), c.group, uid)
-	g.times(descQueue, n.Queue, c.group, uid)
-	g.times(descHandshake, n.Handshake, c.group, uid)
-	g.times(descConnect, n.Connect, c.group, uid)
+	*g = append(*g, istio.Histogram(descQueue, n.Queue, c.group, uid), istio.Histogram(descHandshake, n.Handshake, c.group, uid), istio.Histogram(descConnect, n.Connect, c.group, uid))
 	k.budgetMetrics(g, c.group, uid, n.Budget)
 }
 
@@ -86,15 +85,4 @@ func (k *Keeper) budgetMetrics(g *gathered, group, uid string, n budget.Counts) 
 			g.gauge(descLimit, float64(limits.Of(r)), group, uid, r.String())
 		}
 	}
-}
-
-// times is a histogram.
-func (g *gathered) times(d *prometheus.Desc, t telemetry.Times, labels ...string) {
-	buckets, count := map[float64]uint64{}, uint64(0)
-	for i, bound := range telemetry.TimeBounds() {
-		count += t.Buckets[i]
-		buckets[bound.Seconds()] = count
-	}
-	count += t.Buckets[len(t.Buckets)-1]
-	*g = append(*g, prometheus.MustNewConstHistogram(d, count, time.Duration(t.Sum).Seconds(), buckets, labels...))
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 	"github.com/bulkhead-mesh/bulkhead/proxy/triage"
 	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
 )
@@ -24,6 +25,18 @@ func (s *Sidecar) cells(t *testing.T) triage.Cell {
 	return all[0]
 }
 
+// who is what it answers when that is asked.
+func (s *Sidecar) who(t *testing.T) admin.Cell {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.getWho(w, httptest.NewRequest("GET", "/who?peers=no", nil))
+	var n admin.Node
+	if err := json.Unmarshal(w.Body.Bytes(), &n); err != nil || len(n.Cells) != 1 {
+		t.Fatalf("%v: %s", err, w.Body)
+	}
+	return n.Cells[0]
+}
+
 // Restarts are counted over the processes of a sidecar: not the first start, not one after
 // an end by order, and a loop is over when one has lived for a while.
 func TestRestartsOutliveTheProcess(t *testing.T) {
@@ -36,6 +49,9 @@ func TestRestartsOutliveTheProcess(t *testing.T) {
 		}
 		if c := s.cells(t); c.Restarts != restarts || c.InARow != inARow || c.Looping != looping {
 			t.Errorf("%+v, want %d restarts, %d in a row, looping %v", c, restarts, inARow, looping)
+		}
+		if c := s.who(t); c.Restarts != restarts || c.InARow != inARow {
+			t.Errorf("who: %+v, want %d restarts, %d in a row", c, restarts, inARow)
 		}
 		return s
 	}

@@ -5,17 +5,22 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"go.uber.org/goleak"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy"
 	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
+	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/cell"
 	"github.com/bulkhead-mesh/bulkhead/proxy/mesh"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
@@ -123,8 +128,13 @@ func TestMetricsAreWhatTheCellCounted(t *testing.T) {
 	_, path := serve(t, &f)
 	series := telemetry.Tally{Born: 1, Key: &telemetry.Key{Direction: telemetry.Outbound, Service: "db.a.svc.cluster.local"}, Numbers: telemetry.Numbers{Opened: 12}}
 	series.Failures = []telemetry.Failures{{Failure: telemetry.Failure{Stage: telemetry.StageTunnel, Reason: "lost"}, Count: 2}}
+	counts := telemetry.Counts{Opened: 12, Closed: 9, Panics: 1, Sent: 100, Received: 200, DryRun: 3, Retries: 4, SetAside: 5, Aside: 2}
+	counts.Budget.Used[budget.Connections], counts.Budget.Refused[budget.Connections], counts.Budget.Waited[budget.Dials] = 6, 7, 8
+	counts.Queue.Buckets[0], counts.Handshake.Buckets[1], counts.Connect.Buckets[2] = 1, 2, 3
+	web, _ := theMesh.Workload("a/web")
 	f.news.Store(&cell.Pong{
-		Counts: map[string]telemetry.Counts{"a/web": {Opened: 12, Closed: 9, Panics: 1}},
+		SVIDs:  map[identity.ID]time.Time{web.Identity: time.Now().Add(time.Hour), {}: time.Now()}, // another's, of earlier
+		Counts: map[string]telemetry.Counts{"a/web": counts},
 		Series: map[string][]telemetry.Tally{"a/web": {series}},
 	})
 	for range 2 { // the second has no news
@@ -138,6 +148,20 @@ func TestMetricsAreWhatTheCellCounted(t *testing.T) {
 			`bulkhead_panics_total{cell="sidecar/a/web",workload="a/web"} 1`,
 			`bulkhead_cell_access_lines_dropped{cell="sidecar/a/web"} 7`,
 			`bulkhead_cell_up{cell="sidecar/a/web"} 1`,
+			`bulkhead_cell_restarts_total{cell="sidecar/a/web"} 0`,
+			`bulkhead_sent_bytes_total{cell="sidecar/a/web",workload="a/web"} 100`,
+			`bulkhead_received_bytes_total{cell="sidecar/a/web",workload="a/web"} 200`,
+			`bulkhead_policy_dry_run_total{cell="sidecar/a/web",workload="a/web"} 3`,
+			`bulkhead_connect_retries_total{cell="sidecar/a/web",workload="a/web"} 4`,
+			`bulkhead_endpoints_set_aside_total{cell="sidecar/a/web",workload="a/web"} 5`,
+			`bulkhead_endpoints_aside{cell="sidecar/a/web",workload="a/web"} 2`,
+			`bulkhead_budget_used{cell="sidecar/a/web",resource="connections",workload="a/web"} 6`,
+			`bulkhead_budget_refused_total{cell="sidecar/a/web",resource="connections",workload="a/web"} 7`,
+			`bulkhead_budget_waited_total{cell="sidecar/a/web",resource="dials",workload="a/web"} 8`,
+			`bulkhead_queue_seconds_bucket{cell="sidecar/a/web",workload="a/web",le="0.001"} 1`,
+			`bulkhead_handshake_seconds_bucket{cell="sidecar/a/web",workload="a/web",le="0.001"} 0`,
+			`bulkhead_handshake_seconds_count{cell="sidecar/a/web",workload="a/web"} 2`,
+			`bulkhead_connect_seconds_bucket{cell="sidecar/a/web",workload="a/web",le="0.1"} 3`,
 			`bulkhead_svid_dated_elsewhere_total 0`,
 			`bulkhead_ca_clock_ahead_seconds 0`,
 			`bulkhead_connection_failures_total{cell="sidecar/a/web",direction="outbound",peer="",reason="lost",stage="tunnel",workload="a/web"} 2`,
@@ -147,6 +171,36 @@ func TestMetricsAreWhatTheCellCounted(t *testing.T) {
 			if !strings.Contains(string(text), want+"\n") {
 				t.Errorf("no %s in\n%s", want, text)
 			}
+		}
+		wantWellFormed(t, string(text))
+		_, rest, _ := strings.Cut(string(text), `bulkhead_svid_seconds_left{cell="sidecar/a/web",identity="`+web.Identity.String()+`"} `)
+		value, _, _ := strings.Cut(rest, "\n")
+		if left, err := strconv.ParseFloat(value, 64); err != nil || left <= 0 || left > time.Hour.Seconds() || strings.Count(string(text), "\nbulkhead_svid_seconds_left{") != 1 {
+			t.Errorf("its SVID has %q s left", value)
+		}
+	}
+}
+
+// wantWellFormed finds a scrape without what Prometheus's linter objects to, with a process's
+// own metrics, and nothing of ours that the docs do not have.
+func wantWellFormed(t *testing.T, scrape string) {
+	t.Helper()
+	problems, err := promlint.New(strings.NewReader(scrape)).Lint()
+	if err != nil || len(problems) > 0 {
+		t.Error(err, problems)
+	}
+	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "metrics.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (bulkhead_\S+) `).FindAllStringSubmatch(scrape, -1) {
+		if !regexp.MustCompile(`\b` + m[1] + `\b`).Match(doc) {
+			t.Errorf("docs/metrics.md has no %s", m[1])
+		}
+	}
+	for _, name := range []string{`istio_build{component="ztunnel",tag="`, "process_open_fds ", "process_max_fds "} {
+		if !strings.Contains(scrape, "\n"+name) {
+			t.Errorf("no %s", name)
 		}
 	}
 }

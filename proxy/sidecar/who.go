@@ -29,10 +29,8 @@ func (s *Sidecar) getWho(w http.ResponseWriter, r *http.Request) {
 	if s.unanswered > 0 {
 		c.Health = "it does not answer pings"
 	}
-	held := map[identity.ID]time.Time{}
-	if end, holds := s.svids[own]; holds {
-		held[own] = end
-	}
+	c.Restarts, c.InARow = s.lives.Restarts, s.lives.InARow
+	held := s.held(own)
 	s.mu.Unlock()
 	c.Workloads, c.Survival = []admin.Workload{served}, admin.SurvivalOf(held, time.Now())
 	if r.URL.Query().Get("peers") != "no" {
@@ -40,6 +38,16 @@ func (s *Sidecar) getWho(w http.ResponseWriter, r *http.Request) {
 	}
 	n.Cells = []admin.Cell{c}
 	reply(w, n)
+}
+
+// held is when the SVID of the workload's identity ends, if the cell has one; those that it had
+// under another name do not count. The caller holds mu.
+func (s *Sidecar) held(own identity.ID) map[identity.ID]time.Time {
+	held := map[identity.ID]time.Time{}
+	if end, holds := s.svids[own]; holds && !end.IsZero() {
+		held[own] = end
+	}
+	return held
 }
 
 func (s *Sidecar) state() string {
