@@ -201,7 +201,7 @@ func TestASuccessorResetsWhatItDoesNotKnow(t *testing.T) {
 	n.overQUIC(t)
 }
 
-// A sidecar that was killed and is started again answers for the dead one, whose key it has.
+// A sidecar that was killed and is started again answers for the dead one, whose key it has; and it says that it was.
 func TestAStartedSidecarResetsWhatItDoesNotKnow(t *testing.T) {
 	n := startNode(t, "isolation: workload\n"+quicOn)
 	n.echo(t)
@@ -216,6 +216,7 @@ func TestAStartedSidecarResetsWhatItDoesNotKnow(t *testing.T) {
 		sidecar = n.sidecarOf(t, "a/client", n.A, file)
 		n.sidecarReady(t, "a/client")
 	})
+	n.wantSidecarMetrics(t)
 }
 
 // isReset has a process of the client's crash while the server talks to it over QUIC, until the server is told by a reset. Where the next

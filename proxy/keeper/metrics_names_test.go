@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/bulkhead-mesh/bulkhead/proxy/admin"
 )
 
 // sometimes are metrics that a node has only when there is something to say.
@@ -108,6 +110,27 @@ func (n *node) wantValues(t *testing.T) {
 	if got := n.metric(t, `bulkhead_cell_identities{cell="shared"}`); got != 2 {
 		t.Errorf("keys of %v identities", got)
 	}
+}
+
+// wantSidecarMetrics finds what only a real process can say in the metrics of the client's sidecar, which was killed before.
+func (n *node) wantSidecarMetrics(t *testing.T) {
+	t.Helper()
+	eventually(t, "the sidecar says how it is", func() error {
+		var text admin.Text
+		if err := admin.New(filepath.Join(n.dir, "sidecar.sock")).Call(t.Context(), "GET", "/metrics", nil, &text); err != nil {
+			return err
+		}
+		for _, series := range []string{
+			`istio_build\{component="ztunnel",tag="[^"]+"\} 1`, `process_open_fds [1-9].*`, `process_max_fds [1-9].*`,
+			`bulkhead_cell_restarts_total\{cell="sidecar/a/client"\} [1-9].*`,
+			`bulkhead_svid_seconds_left\{cell="sidecar/a/client",identity="spiffe://cluster.local/ns/a/sa/client"\} [1-9].*`,
+		} {
+			if !regexp.MustCompile(`(?m)^` + series + `$`).MatchString(string(text)) {
+				return fmt.Errorf("no %s in\n%s", series, text)
+			}
+		}
+		return nil
+	})
 }
 
 // A cell that stands still while the mesh changes is behind, for longer and longer, until it runs again.

@@ -183,4 +183,11 @@ func TestIstiosMetricsOutliveTheCell(t *testing.T) {
 			t.Error(name, err)
 		}
 	}
+	eventually(t, "two pods are served by another process", func() error {
+		active, started, stopped := n.metric(t, "workload_manager_active_proxy_count"), n.metric(t, "workload_manager_proxies_started_total"), n.metric(t, "workload_manager_proxies_stopped_total")
+		if active != 2 || started != 4 || stopped != 2 {
+			return fmt.Errorf("%v active, %v started, %v stopped", active, started, stopped)
+		}
+		return nil
+	})
 }
