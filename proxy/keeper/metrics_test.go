@@ -184,7 +184,9 @@ func TestIstiosMetricsOutliveTheCell(t *testing.T) {
 		}
 	}
 	eventually(t, "two pods are served by another process", func() error {
-		active, started, stopped := n.metric(t, "workload_manager_active_proxy_count"), n.metric(t, "workload_manager_proxies_started_total"), n.metric(t, "workload_manager_proxies_stopped_total")
+		active, _ := n.metric(t, "workload_manager_active_proxy_count")
+		started, _ := n.metric(t, "workload_manager_proxies_started_total")
+		stopped, _ := n.metric(t, "workload_manager_proxies_stopped_total")
 		if active != 2 || started != 4 || stopped != 2 {
 			return fmt.Errorf("%v active, %v started, %v stopped", active, started, stopped)
 		}
