@@ -48,11 +48,18 @@ func TestTurns(t *testing.T) {
 }
 
 func TestEveryRowOfTheTableIsMeasured(t *testing.T) {
-	names := Params{Isolation: lab.PerWorkload}.Complete().Rows
+	usual := Params{Isolation: lab.PerWorkload}.Complete()
+	names := usual.Rows
 	for _, r := range verdict.Rows() {
 		if !slices.Contains(names, r.Name) {
 			t.Errorf("row %s, %s is not among those of a usual run", r.Name, r.Metric)
 		}
+		if !slices.Contains(usual.Subjects, r.Subject) {
+			t.Errorf("row %s, %s is about %s, which a usual run does not measure", r.Name, r.Metric, r.Subject)
+		}
+	}
+	if !slices.Contains(usual.Subjects, verdict.PlainQUIC) { // the other peers are programs, which a machine may not have
+		t.Errorf("%s is not measured", verdict.PlainQUIC)
 	}
 	if slices.Contains(names, Idle50k) {
 		t.Errorf("%s is for those who ask for it", Idle50k)

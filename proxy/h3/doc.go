@@ -67,6 +67,9 @@
 //
 // What costs work and moves nothing, and requests that end before their answer, are bounded at the rates of HTTP/2 (limits.go); who exceeds
 // them loses the tunnel, with H3_EXCESSIVE_LOAD.
+// QUIC's own frames (PING, PATH_CHALLENGE, NEW_CONNECTION_ID and others) never come here: quic-go answers them by itself, and there is no limit of ours on them.
+//
+// The places for tunnels are the workload's, not each peer's: one trusted peer may take them all, and the others stay on TCP.
 //
 // # What a hostile peer can hold
 //

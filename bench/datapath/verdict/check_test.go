@@ -23,7 +23,7 @@ func build(seed uint64, row, metric string, times float64) *Document {
 
 func buildOf(rounds int, seed uint64, row, metric string, times float64) *Document {
 	s := story{
-		rounds: rounds, machine: machineSpread, own: ownSpread, draw: seeded(seed), subjects: []string{Bulkhead, BulkheadPoolOff, "nginx", "nginx-tuned"},
+		rounds: rounds, machine: machineSpread, own: ownSpread, draw: seeded(seed), subjects: []string{Bulkhead, BulkheadPoolOff, "nginx", "nginx-tuned", BulkheadQUIC, PlainQUIC},
 		factor: func(r, subject, m string) float64 {
 			if r != row || subject != Bulkhead || m != metric {
 				return 1

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write what testdata should hold")
 func shown() *Document {
 	s := story{
 		rounds: 9, machine: 0.15, own: 0.05, draw: seeded(1),
-		subjects: []string{Bulkhead, BulkheadPoolOff, "direct", Splice, "x/net/http2", "nginx", "nginx-tuned", "haproxy", "haproxy-tuned"},
+		subjects: []string{Bulkhead, BulkheadPoolOff, "direct", Splice, "x/net/http2", "nginx", "nginx-tuned", "haproxy", "haproxy-tuned", BulkheadQUIC, PlainQUIC},
 		factor: func(row, subject, metric string) float64 {
 			factor := map[string]float64{Bulkhead: 0.7, Splice: 0.25, "direct": 0.2, "nginx-tuned": 0.95}[subject]
 			if row == New && subject == Bulkhead {
