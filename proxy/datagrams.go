@@ -192,8 +192,13 @@ func (w *Workload) followPeer(p peer, to netip.AddrPort) error {
 // refused: nobody else hears of a handshake that fails, since QUIC makes them by itself.
 func (w *Workload) recordedTLS() *tls.Config {
 	c := w.serverTLS.Clone()
-	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (own *tls.Config, err error) {
 		p := peer{remote: addrOf(hello.Conn.RemoteAddr()), local: addrOf(hello.Conn.LocalAddr()), quic: true}
+		defer func() {
+			if v := recover(); v != nil { // in crypto/tls's goroutine, as what guarded has
+				err = w.recoveredTunnel(p, v)
+			}
+		}()
 		one := w.inTurns(hello.Context(), w.serverTLS.Clone())
 		one.ClientAuth = tls.RequestClientCert // what is required, crypto/tls refuses by itself: then verify does not see it
 		verify := one.VerifyConnection

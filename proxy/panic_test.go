@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"io"
 	"runtime/debug"
@@ -59,31 +60,69 @@ func TestAPanicEndsItsTunnelOnly(t *testing.T) {
 
 // TestAPanicInAHandshakeOverQUIC ends that handshake alone, at either end: it is made in goroutines of crypto/tls.
 func TestAPanicInAHandshakeOverQUIC(t *testing.T) {
-	w := newTwoWith(t, func(w *two) {
-		w.quic = true
-		w.mined = func(s identity.Source) identity.Source { return &mined{Source: s} }
-	})
-	w.server.serve(t, 8080, echoApp)
-	w.overQUIC(t, at(w.B4, 8080))
-	for _, p := range []*pod{w.client, w.server} {
-		if n := p.work.Counters.Panics.Load(); n != 1 {
-			t.Errorf("%s counts %d panics", p.workload.UID, n)
-		}
+	for name, mine := range map[string]func(identity.Source) identity.Source{
+		"in a callback": func(s identity.Source) identity.Source { return &mined{Source: s} },
+		"in a key":      func(s identity.Source) identity.Source { return &minedKeys{Source: s} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTwoWith(t, func(w *two) { w.quic, w.mined = true, mine })
+			w.server.serve(t, 8080, echoApp)
+			w.overQUIC(t, at(w.B4, 8080))
+			for _, p := range []*pod{w.client, w.server} {
+				if n := p.work.Counters.Panics.Load(); n != 1 {
+					t.Errorf("%s counts %d panics", p.workload.UID, n)
+				}
+			}
+			w.server.waitLine(t, "direction=inbound", "transport=quic", "a bug")
+		})
 	}
-	w.server.waitLine(t, "direction=inbound", "transport=quic", "a bug")
 }
 
 // mined is a source that goes off in its first handshake over QUIC.
 type mined struct {
 	identity.Source
-	off atomic.Bool
+	mine mine
 }
 
 func (m *mined) SVID() (*identity.SVID, error) {
+	m.mine.step()
+	return m.Source.SVID()
+}
+
+// mine goes off once, in a handshake over QUIC.
+type mine struct{ off atomic.Bool }
+
+func (m *mine) step() {
 	if strings.Contains(string(debug.Stack()), "QUICConn") && !m.off.Swap(true) {
 		panic("a bug")
 	}
-	return m.Source.SVID()
+}
+
+// minedKeys is a source whose keys go off at the first signature for QUIC.
+type minedKeys struct {
+	identity.Source
+	mine mine
+}
+
+func (m *minedKeys) SVID() (*identity.SVID, error) {
+	s, err := m.Source.SVID()
+	if err != nil {
+		return nil, err
+	}
+	mined, certificate := *s, *s.Certificate
+	certificate.PrivateKey = minedKey{certificate.PrivateKey.(crypto.Signer), &m.mine}
+	mined.Certificate = &certificate
+	return &mined, nil
+}
+
+type minedKey struct {
+	crypto.Signer
+	mine *mine
+}
+
+func (k minedKey) Sign(rand io.Reader, digest []byte, o crypto.SignerOpts) ([]byte, error) {
+	k.mine.step()
+	return k.Signer.Sign(rand, digest, o)
 }
 
 // panicsOnce has the pod's next connection panic after wait.

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/tunnel"
-	"golang.org/x/net/http2/hpack"
 )
 
 // What comes before the frames, and frames other than DATA; the way of DATA is in.go.

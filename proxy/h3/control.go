@@ -23,7 +23,8 @@ const settingHeaders = 0x06
 // maxControl bounds a frame on the control stream that is read as a whole.
 const maxControl = 4 << 10
 
-// openControl opens our control stream and says SETTINGS.
+// openControl opens our control stream and says SETTINGS. Nothing on it waits for the peer's credit: it would wait
+// in a goroutine of ours, or hold up a drain, as long as the peer likes. One that has none for a few bytes has no tunnel.
 func (c *conn) openControl() error {
 	s, err := c.q.OpenUniStream()
 	if err != nil {
@@ -35,14 +36,14 @@ func (c *conn) openControl() error {
 	c.mu.Lock()
 	c.control = s
 	c.mu.Unlock()
-	_, err = s.Write(b)
-	return err
+	return s.TryWriteAll(b)
 }
 
-// sayGoAway tells the peer that no stream from this ID on is served (section 5.2).
+// sayGoAway tells the peer that no stream from this ID on is served (section 5.2), unless it gives no credit to hear it.
 func (c *conn) sayGoAway(id quic.StreamID) {
 	body := quicvarint.Append(nil, uint64(id))
-	if _, err := c.control.Write(append(appendFrameHead(nil, frameGoAway, len(body)), body...)); err != nil {
+	err := c.control.TryWriteAll(append(appendFrameHead(nil, frameGoAway, len(body)), body...))
+	if err != nil && !errors.Is(err, quic.ErrWouldBlock) {
 		c.fail(codeInternal, err)
 	}
 }

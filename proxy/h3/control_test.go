@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go"
 
@@ -40,6 +41,54 @@ func TestGoAwayOfNoRequest(t *testing.T) {
 			if err := context.Cause(sq.Context()); !errors.As(err, &closed) || closed.ErrorCode != codeID {
 				t.Errorf("got %v", err)
 			}
+		})
+	}
+}
+
+// TestAPeerWithoutCredit for our control stream holds up nobody: neither who asks whether it is there, nor a drain.
+func TestAPeerWithoutCredit(t *testing.T) {
+	for name, credit := range map[string]uint64{"for SETTINGS alone": 12, "for nothing": 1} {
+		t.Run(name, func(t *testing.T) {
+			at, from := socket(t), socket(t)
+			l, err := at.Listen(serverTLS(t), patient.Config())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			mean := patient.Config()
+			mean.InitialStreamReceiveWindow, mean.MaxStreamReceiveWindow = credit, credit
+			cq, err := from.Dial(t.Context(), l.Addr(), clientTLS, mean)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sq, err := l.Accept(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				c := newConn(sq, patient.o, echo)
+				if err := c.openControl(); (err == nil) != (credit > 1) {
+					t.Errorf("SETTINGS: %v", err)
+				}
+				for range 10 {
+					c.probe()
+				}
+				for range 10 { // more than the credit that is left
+					c.sayGoAway(0)
+				}
+				if c.err != nil {
+					t.Errorf("the tunnel ended: %v", c.err)
+				}
+			}()
+			select {
+			case <-done:
+			case <-time.After(hang):
+				t.Error("it waits")
+			}
+			_ = cq.CloseWithError(codeNo, "")
+			<-done
 		})
 	}
 }

@@ -11,8 +11,9 @@ import (
 
 // Where the dialling end is. Its packets may come from another address than before, and quic-go then
 // follows it once it has seen that it receives there, and tells nobody. But policies may be about addresses, so
-// the accepting end looks: before each stream, with each read and write of one, so that nobody speaks from elsewhere between two looks, and each
-// second while streams are open.
+// the accepting end looks: before each stream, with each read and write of one, and each second while streams are open. A peer that is elsewhere when
+// it looks has moved. One that was elsewhere and is back before anybody looked, all while the application took nothing, is not seen: who holds the identity
+// in both places could as well send the bytes from one to the other by itself.
 
 // lookAround is how long an open stream that moves nothing may go on from an address that nobody has judged.
 const lookAround = time.Second

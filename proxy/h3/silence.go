@@ -98,7 +98,7 @@ func (q *silence) sees(stats quic.ConnectionStats, spoke bool, patience int) (as
 }
 
 // probe makes the peer send something: whatever is in a control stream it must acknowledge, and frames of this kind, which has no meaning
-// (RFC 9114 section 7.2.8), it skips. It may have to wait for the peer's credit; then it is what ends the tunnel.
+// (RFC 9114 section 7.2.8), it skips. Of a peer that gives no credit nothing is asked: a question that waited would be a goroutine for each.
 // It is long enough to be answered by who knows nothing of the tunnel, too, as a process that was started again: smaller packets
 // get no stateless reset (RFC 9000 section 10.3.3), and a talk of single bytes would be all that there is.
 func (c *conn) probe() {
@@ -106,7 +106,7 @@ func (c *conn) probe() {
 	control := c.control
 	c.mu.Unlock()
 	if control != nil {
-		_, _ = control.Write(append(appendFrameHead(nil, frameNothing, resettable), make([]byte, resettable)...))
+		_ = control.TryWriteAll(append(appendFrameHead(nil, frameNothing, resettable), make([]byte, resettable)...))
 	}
 }
 

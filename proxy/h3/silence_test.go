@@ -62,6 +62,9 @@ func TestSilence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := Options{SilenceTimeout: time.Second, IdleTimeout: 2 * hang, HandshakeTimeout: hang}
+			if !c.there && !c.back {
+				o.PingInterval = o.SilenceTimeout / 2 // it is asked all the same
+			}
 			there, from := deafSocket(t)
 			back, at := deafSocket(t)
 			tn, sq := over(t, o, from, at, c.handler)

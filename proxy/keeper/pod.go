@@ -278,7 +278,7 @@ func (k *Keeper) wait(ctx context.Context, p *pod) error {
 
 var errEnding = errors.New("the keeper is ending")
 
-// removePod takes a pod out of the mesh: capture first, then its connections, then
+// removePod takes a pod out of the mesh: capture and listeners, then its connections, then
 // the rest. It returns when nothing is left in the pod.
 func (k *Keeper) removePod(ctx context.Context, uid string) error {
 	var p *pod

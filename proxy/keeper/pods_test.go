@@ -140,7 +140,7 @@ func TestAPodThatWaitsForTheMesh(t *testing.T) {
 
 // A pod is removed at once, whoever waits in its backlog for a process that never came to accept.
 func TestARemovalTurnsAwayWhoWaits(t *testing.T) {
-	n := startNode(t, "isolation: workload\ndrain: 10m")
+	n := startNode(t, "isolation: workload\ndrain: 10m\nliveness: {interval: 1s, misses: 1000}")
 	cell := n.cellOf(t, "a/server").PID
 	halt(t, cell)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
