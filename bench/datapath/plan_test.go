@@ -111,7 +111,7 @@ func TestParseBuild(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	p := params()
 	r := p.Describe()
-	if len(r.Rows) != 4 || len(r.Subjects) != 4 || r.Rounds != 3 || r.Go == "" || r.Kernel == "" {
+	if len(r.Rows) != 5 || len(r.Subjects) != 4 || r.Rounds != 3 || r.Go == "" || r.Kernel == "" {
 		t.Errorf("%+v", r)
 	}
 }

@@ -94,7 +94,7 @@ func loadSidecar(path string) (sidecarConfig, error) {
 	if err := c.identity(); err != nil {
 		return c, fmt.Errorf("sidecar config %s: %w", path, err)
 	}
-	if err := c.Log.Validate(); err != nil {
+	if err := errors.Join(c.Tunnels.Validate(), c.Log.Validate()); err != nil {
 		return c, fmt.Errorf("sidecar config %s: %w", path, err)
 	}
 	c.drain = 5 * time.Second

@@ -17,6 +17,7 @@ func TestLoadSidecar(t *testing.T) {
 		"neither":           {base, "ca.socket is missing"},
 		"both":              {base + "ca: {socket: /ca.sock, token: /t}\nagent: unix:///a.sock\n", "either ca, or the agent"},
 		"a bare path":       {base + "agent: /run/spire/agent.sock\n", "scheme"},
+		"migrate alone":     {base + "agent: unix:///a.sock\ntunnels: {migrate: on}\n", "say quic: on, too"},
 		"an unknown key":    {base + "agnet: unix:///a.sock\n", "agnet"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,11 +14,20 @@ type Dump struct {
 	Policies  []DumpPolicy   `json:"policies"`
 	// Staged are endpoints of services that nobody has told of yet, by service and UID.
 	Staged       map[string]map[string]DumpEndpoint `json:"stagedServices"`
+	Static       DumpStatic                         `json:"staticConfig"`
 	Version      DumpVersion                        `json:"version"`
 	Config       any                                `json:"config"` // the node's file, completed
 	Certificates []DumpCertificate                  `json:"certificates"`
 	// State is of the pods of this node, by UID.
 	State map[string]DumpState `json:"workloadState"`
+}
+
+// DumpStatic is what a proxy of ztunnel's was told by a file and nobody else. Here nothing is: a mesh file is a source
+// like another, and its contents are above.
+type DumpStatic struct {
+	Workloads []DumpWorkload `json:"workloads"`
+	Services  []DumpService  `json:"services"`
+	Policies  []DumpPolicy   `json:"policies"`
 }
 
 // DumpWorkload is one workload of the mesh.

@@ -195,6 +195,6 @@ func (c *Config) validate() error {
 	if c.UIDs != nil && (c.UIDs.First < 1 || c.UIDs.Count < 1) {
 		errs = append(errs, errors.New("uids.first and uids.count must be at least 1"))
 	}
-	errs = append(errs, c.Walls.validate(), c.OnFailure.validate(), c.Log.Validate(), c.Metrics.validate())
+	errs = append(errs, c.Walls.validate(), c.OnFailure.validate(), c.Tunnels.Validate(), c.Log.Validate(), c.Metrics.validate())
 	return errors.Join(errs...)
 }

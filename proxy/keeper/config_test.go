@@ -32,6 +32,7 @@ func TestConfigRejects(t *testing.T) {
 		"unknown custody":     {"node: node-1", "node: node-1\ncustody: me", "use anchor or cell"},
 		"missing mesh":        {"mesh: /m.yaml", "", "mesh or discovery is required"},
 		"bad duration":        {"node: node-1", "node: node-1\ndrain: five", "no duration"},
+		"migrate alone":       {"node: node-1", "node: node-1\ntunnels: {migrate: on}", "say quic: on, too"},
 		"a time without unit": {"node: node-1", "node: node-1\nliveness: {knock: 5}", "5 is no duration"},
 		"negative duration":   {"node: node-1", "node: node-1\ndrain: -5s", "no duration"},
 		"bad factor":          {"node: node-1", "node: node-1\nrestart: {factor: 0.5}", "at least 1"},

@@ -17,7 +17,7 @@ import (
 // reading it, however large, holds up nobody.
 func (k *Keeper) getConfigDump(w http.ResponseWriter, r *http.Request) {
 	s := k.snapshot.Load()
-	d := admin.Dump{Policies: dumpPolicies(s), Version: buildVersion(), Certificates: []admin.DumpCertificate{}}
+	d := admin.Dump{Policies: dumpPolicies(s), Version: buildVersion(), Static: admin.DumpStatic{Workloads: []admin.DumpWorkload{}, Services: []admin.DumpService{}, Policies: []admin.DumpPolicy{}}, Certificates: []admin.DumpCertificate{}}
 	d.Workloads = dumpWorkloads(s)
 	d.Services, d.Staged = dumpServices(s)
 	k.do(func() {

@@ -85,6 +85,9 @@ func (n *node) wantCertificates(t *testing.T) {
 	if len(dump.Certificates) != 2 {
 		t.Fatalf("%d certificates: %s", len(dump.Certificates), text)
 	}
+	if !strings.Contains(strings.Join(strings.Fields(text), ""), `"staticConfig":{"workloads":[],"services":[],"policies":[]}`) {
+		t.Errorf("no staticConfig: %s", text)
+	}
 	for _, c := range dump.Certificates {
 		if err := looksRight(c); err != nil {
 			t.Errorf("%s: %v", c.Identity, err)

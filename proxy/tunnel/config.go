@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/bulkhead-mesh/bulkhead/identity"
@@ -24,6 +25,14 @@ type Config struct {
 	// which may be about addresses, and those that are denied there are cut. Off, a tunnel ends when
 	// its peer's address changes.
 	Migrate Choice `json:"migrate,omitzero"`
+}
+
+// Validate refuses what would be taken and do nothing.
+func (c Config) Validate() error {
+	if c.Migrate.On && !c.QUIC.On {
+		return errors.New("tunnels.migrate is about tunnels over QUIC: say quic: on, too, or leave migrate out")
+	}
+	return nil
 }
 
 // Choice is off unless somebody wrote on.

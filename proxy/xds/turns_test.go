@@ -61,10 +61,15 @@ func TestTurnsAreBounded(t *testing.T) {
 	if got := slices.Max(longest); got != lastDelay || x.patience() != 32 {
 		t.Errorf("the longest wait is %s, patience %d", got, x.patience())
 	}
+	apart := map[time.Duration]bool{}
 	for range 1000 {
+		apart[spread(lastDelay)] = true
 		if d := spread(lastDelay); d < lastDelay/2 || d > lastDelay {
 			t.Fatalf("%s of %s", d, lastDelay)
 		}
+	}
+	if len(apart) < 100 {
+		t.Errorf("a thousand proxies come back at %d moments", len(apart))
 	}
 	x.ended(0, true, goodAfter)
 	if x.patience() != 2 {
