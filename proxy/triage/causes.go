@@ -33,7 +33,7 @@ func explains(cause, f Finding) bool {
 	case Crash, CrashLoop, MemoryWall, Hang, HalfDead, Descriptors, Restarted, Starved:
 		// Connections pile up and round trips grow where those who answer are not there.
 		return cause.Path.Kind != KindKeeper && f.Path != cause.Path && subset(f.Victims, cause.Victims) &&
-			(f.Path.Kind == KindLink && f.Class != Unreachable || f.Class == NotServing || f.Class == HalfDead && cause.Class != HalfDead)
+			(f.Path.Kind == KindLink && f.Class != Unreachable || f.Class == NotServing || f.Class == HalfDead && cause.Class != HalfDead || f.Class == Gone && cause.Class == Restarted)
 	case Unreachable:
 		return f.Path.Kind == KindLink || f.Class == HalfDead && subset(f.Victims, cause.Victims)
 	}

@@ -27,6 +27,15 @@ func node(change func(*Source)) Source {
 	return s
 }
 
+// listening has a/web listen at a port by these sockets.
+func listening(port uint16, sockets ...uint32) func(*Source) {
+	return func(s *Source) {
+		for _, x := range sockets {
+			s.Vitals.Pods[0].Doors = append(s.Vitals.Pods[0].Doors, vitals.Door{Port: port, Socket: x})
+		}
+	}
+}
+
 // window is observations a second apart.
 func window(all ...Source) (w []Observation) {
 	for i, s := range all {
@@ -73,6 +82,16 @@ func TestDiagnose(t *testing.T) {
 		"a successor, and nobody died": {
 			window(node(nil), node(func(s *Source) { s.Cells[0].PID, s.Cells[0].Generation = 31, 2 })),
 			[]Finding{{Path: Path{KindCell, "n1 shared"}, Class: Replaced, Victims: []string{"a/web", "b/db"}}}},
+		"an application that ended, and another one": {
+			window(node(listening(8080, 5, 6)), node(listening(8080, 7))),
+			[]Finding{{Path: Path{KindApplication, "a/web"}, Class: Gone, Victims: []string{"a/web"}}}},
+		"an application that ended": {
+			window(node(listening(8080, 5)), node(listening(9090, 5))),
+			[]Finding{{Path: Path{KindApplication, "a/web"}, Class: Gone, Victims: []string{"a/web"}}}},
+		"one of its listeners was replaced":  {window(node(listening(8080, 5, 6)), node(listening(8080, 6, 7))), nil},
+		"listeners that are not known":       {window(node(listening(8080, 0)), node(listening(8080, 9))), nil},
+		"one that begins to listen":          {window(node(nil), node(listening(8080, 5)), node(listening(8080, 5))), nil},
+		"the data plane's own, of a new one": {window(node(listening(15008, 5)), node(listening(15008, 6))), nil},
 		"rules that were put back": {
 			window(node(nil), node(func(s *Source) { s.Vitals.Pods[0].Recapture = 1 })),
 			[]Finding{{Path: Path{KindCapture, "a/web"}, Class: RulesGone, Victims: []string{"a/web"}}}},

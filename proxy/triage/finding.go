@@ -51,11 +51,10 @@ const (
 	Unreachable Class = "unreachable"
 	Slow        Class = "latency"
 	Lossy       Class = "loss"
-	Replaced    Class = "replaced"    // on purpose
-	Restarted   Class = "restarted"   // with all that is in it
-	Silent      Class = "no-answer"   // of an admin socket
-	RulesGone   Class = "rules-gone"  // somebody changed them
-	Passthrough Class = "passthrough" // as its owner wants it while its cell is dead
+	Replaced    Class = "replaced"   // on purpose
+	Restarted   Class = "restarted"  // with all that is in it
+	Silent      Class = "no-answer"  // of an admin socket
+	RulesGone   Class = "rules-gone" // somebody changed them
 	NotServing  Class = "not-accepting"
 	Gone        Class = "gone"
 	Stuck       Class = "stuck" // nobody reads it
@@ -94,7 +93,7 @@ func (f Finding) Says() string {
 // urgent is the order of classes: what explains most comes first.
 var urgent = []Class{
 	Restarted, Expired, CrashLoop, MemoryWall, Hang, Descriptors, HalfDead, Crash, Unreachable, RulesGone, Starved, OverBudget, Surge, Slow, Lossy,
-	Unenforced, NotServing, Gone, Silent, Denied, Stale, Rejected, Panic, Replaced, Passthrough, Stuck,
+	Unenforced, NotServing, Gone, Silent, Denied, Stale, Rejected, Panic, Replaced, Stuck,
 }
 
 func arrange(all []Finding) {

@@ -2,6 +2,8 @@ package triage
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
@@ -17,6 +19,7 @@ const (
 // pods looks at one pod: its rules, and its application's doors.
 func (d *diagnosis) pods(s *Source, p *vitals.Pod) {
 	d.capture(s, p)
+	d.application(s, p)
 	atDoors := func(s *Source) (n uint32) {
 		if p := s.pod(p.UID); p != nil {
 			n = waitingAtApplication(p)
@@ -32,6 +35,49 @@ func (d *diagnosis) pods(s *Source, p *vitals.Pod) {
 		Evidence: []string{fmt.Sprintf("%d connections wait at the application's own door for it to accept them", atDoors(s))},
 		Next:     "kubectl logs and describe of the pod: the mesh delivers",
 	})
+}
+
+// application says that whoever listened in a pod has ended: nothing else closes all sockets of a port. A successor listens by
+// others within a moment, so that to look whether somebody listens would see nothing.
+func (d *diagnosis) application(s *Source, p *vitals.Pod) {
+	before, _ := d.before(s.Socket)
+	if before == nil {
+		return
+	}
+	was := before.pod(p.UID)
+	if was == nil {
+		return
+	}
+	ports, now := listeners(was), listeners(p)
+	for _, port := range slices.Sorted(maps.Keys(ports)) {
+		if slices.ContainsFunc(now[port], func(x uint32) bool { return slices.Contains(ports[port], x) }) {
+			continue
+		}
+		evidence := fmt.Sprintf("nobody listens at its port %d any more", port)
+		if len(now[port]) > 0 {
+			evidence = fmt.Sprintf("whoever listened at its port %d has ended, and somebody else listens there", port)
+		}
+		since := d.lasting(s.Socket, func(s *Source) bool {
+			p := s.pod(p.UID)
+			return p != nil && !slices.ContainsFunc(listeners(p)[port], func(x uint32) bool { return slices.Contains(ports[port], x) })
+		})
+		d.add(Finding{
+			Path: Path{KindApplication, p.UID}, Class: Gone, Since: since, Victims: d.sharers([]string{p.UID}),
+			Evidence: []string{evidence}, Next: "kubectl describe of the pod: why its container ended (OOMKilled?); the mesh delivers",
+		})
+		return // one is enough
+	}
+}
+
+// listeners are the sockets of the application's doors, by port. Those that are not known are nobody's.
+func listeners(p *vitals.Pod) map[uint16][]uint32 {
+	all := map[uint16][]uint32{}
+	for _, door := range p.Doors {
+		if !vitals.OurPort(door.Port) && door.Socket != 0 {
+			all[door.Port] = append(all[door.Port], door.Socket)
+		}
+	}
+	return all
 }
 
 // capture says that somebody else changed a pod's rules, whether or not they are back.

@@ -69,6 +69,7 @@ type Door struct {
 	Port    uint16 `json:"port"`
 	Waiting uint32 `json:"waiting"` // connections that nobody accepts
 	Room    uint32 `json:"room"`
+	Socket  uint32 `json:"socket,omitempty"` // its inode: another one is another socket, of whoever listens there since; 0: not known
 }
 
 // Peer is what tunnels from this pod to one address go through.
@@ -102,7 +103,7 @@ func Summarize(uid string, all []Socket, addresses []netip.Addr) Pod {
 	for _, s := range all {
 		switch {
 		case s.State == Listen:
-			p.Doors = append(p.Doors, Door{Port: s.Local.Port(), Waiting: s.Waiting, Room: s.Room})
+			p.Doors = append(p.Doors, Door{Port: s.Local.Port(), Waiting: s.Waiting, Room: s.Room, Socket: s.Inode})
 		case s.State == FinWait1 || s.State == FinWait2: // nobody has it any more
 		case OurPort(s.Local.Port()):
 			p.Held++
