@@ -5,7 +5,7 @@
 //	err := s.Serve(ctx, "/run/bulkhead/admin.sock")
 //
 //	GET /ready    200 when the workload is served, 503 before
-//	GET /live     200 when the cell answers a ping through its loop, 503 when it does not
+//	GET /live     200 when the cell answers a ping through its loop, and a peer at its door; 503 when not: within 3 s
 //	GET /cells    one, called sidecar/UID
 //	GET /pods     one
 //	GET /vitals   what the kernel says (package vitals)

@@ -20,6 +20,7 @@ import (
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry/istio"
 	"github.com/bulkhead-mesh/bulkhead/proxy/vitals"
+	"github.com/bulkhead-mesh/bulkhead/redirect"
 )
 
 // Cell is what carries the bytes; *cell.Alone is one.
@@ -48,6 +49,8 @@ type Sidecar struct {
 	level   *slog.LevelVar // of log
 	started time.Time
 	served  atomic.Bool
+	door    uint16        // where peers' tunnels arrive
+	knocks  time.Duration // how long one waits for an answer
 
 	mu         sync.Mutex // a ping at a time
 	unanswered int
@@ -65,7 +68,7 @@ type Sidecar struct {
 // New answers for the cell that serves a workload. Operators set the level of its log.
 func New(uid string, c Cell, m Source, s Signing, log *slog.Logger, level *slog.LevelVar) *Sidecar {
 	series := istio.New(istio.Options{})
-	return &Sidecar{uid: uid, cell: c, source: m, signing: s, svids: map[identity.ID]time.Time{}, log: log, level: level, started: time.Now(), series: series, account: series.Account()}
+	return &Sidecar{uid: uid, cell: c, source: m, signing: s, svids: map[identity.ID]time.Time{}, log: log, level: level, started: time.Now(), door: redirect.SidecarPorts.HBONE, knocks: knockPatience, series: series, account: series.Account()}
 }
 
 // Served says that the workload is served now.
@@ -153,7 +156,11 @@ func (s *Sidecar) getReady(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Sidecar) getLive(w http.ResponseWriter, r *http.Request) {
-	if err := s.ping(r.Context()); err != nil {
+	err := s.ping(r.Context())
+	if err == nil {
+		err = s.knock(r.Context())
+	}
+	if err != nil {
 		fail(w, err)
 		return
 	}
