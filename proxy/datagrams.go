@@ -199,20 +199,34 @@ func (w *Workload) recordedTLS() *tls.Config {
 				err = w.recoveredTunnel(p, v)
 			}
 		}()
+		var shown atomic.Bool // a certificate, or that there is none: what becomes of it is on record
+		context.AfterFunc(hello.Context(), func() {
+			if !shown.Load() {
+				w.refuseTunnel(p, errUnfinished)
+			}
+		})
 		one := w.inTurns(hello.Context(), w.serverTLS.Clone())
 		one.ClientAuth = tls.RequestClientCert // what is required, crypto/tls refuses by itself: then verify does not see it
 		verify := one.VerifyConnection
 		one.VerifyConnection = func(s tls.ConnectionState) error {
+			shown.Store(true)
 			err := verify(s)
 			if err != nil {
 				w.refuseTunnel(p, err)
 			}
 			return err
 		}
-		return guarded(one, func(v any) error { return w.recoveredTunnel(p, v) }), nil
+		return guarded(one, func(v any) error {
+			shown.Store(true)
+			return w.recoveredTunnel(p, v)
+		}), nil
 	}
 	return c
 }
+
+// errUnfinished: the protocols that a peer offers are not ours, its TLS is not, or it went away. Which of them QUIC tells the peer alone: the
+// context of a hello ends without saying why.
+var errUnfinished = errors.New("the handshake over QUIC ended before the peer had shown a certificate: it offered no protocol of ours, or gave up")
 
 func (w *Workload) closeDatagrams() error {
 	if w.Datagrams == nil {

@@ -79,6 +79,11 @@ func (w *two) handshake(t *testing.T, certs ...tls.Certificate) (*tls.Conn, erro
 // handshakeQUIC is handshake over QUIC.
 func (w *two) handshakeQUIC(t *testing.T, certs ...tls.Certificate) (*quic.Conn, error) {
 	t.Helper()
+	return w.dialQUIC(t, &tls.Config{Certificates: certs, InsecureSkipVerify: true, NextProtos: []string{h3.NextProto}})
+}
+
+func (w *two) dialQUIC(t *testing.T, config *tls.Config) (*quic.Conn, error) {
+	t.Helper()
 	pc, err := w.A.ListenUDP(0, redirect.MarkProxy)
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +92,6 @@ func (w *two) handshakeQUIC(t *testing.T, certs ...tls.Certificate) (*quic.Conn,
 	t.Cleanup(func() { q.Close(); pc.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	config := &tls.Config{Certificates: certs, InsecureSkipVerify: true, NextProtos: []string{h3.NextProto}}
 	return q.Dial(ctx, net.UDPAddrFromAddrPort(at(w.B4, redirect.HBONEPort)), config, nil)
 }
 
