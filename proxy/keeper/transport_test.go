@@ -65,17 +65,22 @@ func (n *node) wantCarried(t *testing.T) {
 	}
 	for _, c := range n.held {
 		c.Close()
-		near := n.record(t, `"direction":"outbound"`, fmt.Sprintf(`"src.addr":"%s"`, c.LocalAddr()))
-		_, trace, _ := strings.Cut(near, `"traceparent":`)
-		trace, _, _ = strings.Cut(trace, ",")
-		far := n.record(t, `"direction":"inbound"`, `"traceparent":`+trace)
-		for _, line := range []string{near, far} {
+		for _, line := range n.recordsOf(t, c) {
 			if strings.Contains(line, `"transport":"quic"`) != n.quic {
 				t.Errorf("carried by the other transport: %s", line)
 			}
 		}
 	}
 	n.held = nil
+}
+
+// recordsOf are both ends' records of a connection that was closed.
+func (n *node) recordsOf(t *testing.T, c *net.TCPConn) []string {
+	t.Helper()
+	near := n.record(t, `"direction":"outbound"`, fmt.Sprintf(`"src.addr":"%s"`, c.LocalAddr()))
+	_, trace, _ := strings.Cut(near, `"traceparent":`)
+	trace, _, _ = strings.Cut(trace, ",")
+	return []string{near, n.record(t, `"direction":"inbound"`, `"traceparent":`+trace)}
 }
 
 // record returns the access line with all of these, once there is one.
