@@ -194,12 +194,16 @@ func (w *Workload) recordedTLS() *tls.Config {
 	c := w.serverTLS.Clone()
 	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (own *tls.Config, err error) {
 		p := peer{remote: addrOf(hello.Conn.RemoteAddr()), local: addrOf(hello.Conn.LocalAddr()), quic: true}
+		var shown atomic.Bool // a certificate, that there is none, or a panic: what becomes of it is on record
+		tell := func(v any) error {
+			shown.Store(true)
+			return w.recoveredTunnel(p, v)
+		}
 		defer func() {
 			if v := recover(); v != nil { // in crypto/tls's goroutine, as what guarded has
-				err = w.recoveredTunnel(p, v)
+				err = tell(v)
 			}
 		}()
-		var shown atomic.Bool // a certificate, or that there is none: what becomes of it is on record
 		context.AfterFunc(hello.Context(), func() {
 			if !shown.Load() {
 				w.refuseTunnel(p, errUnfinished)
@@ -216,10 +220,7 @@ func (w *Workload) recordedTLS() *tls.Config {
 			}
 			return err
 		}
-		return guarded(one, func(v any) error {
-			shown.Store(true)
-			return w.recoveredTunnel(p, v)
-		}), nil
+		return guarded(one, tell), nil
 	}
 	return c
 }

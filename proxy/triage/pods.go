@@ -48,18 +48,21 @@ func (d *diagnosis) application(s *Source, p *vitals.Pod) {
 	if was == nil {
 		return
 	}
-	ports, now := listeners(was), listeners(p)
+	ports := listeners(was)
 	for _, port := range slices.Sorted(maps.Keys(ports)) {
-		if slices.ContainsFunc(now[port], func(x uint32) bool { return slices.Contains(ports[port], x) }) {
+		kept := func(p *vitals.Pod) bool {
+			return slices.ContainsFunc(listeners(p)[port], func(x uint32) bool { return slices.Contains(ports[port], x) })
+		}
+		if kept(p) {
 			continue
 		}
 		evidence := fmt.Sprintf("nobody listens at its port %d any more", port)
-		if len(now[port]) > 0 {
+		if len(listeners(p)[port]) > 0 {
 			evidence = fmt.Sprintf("whoever listened at its port %d has ended, and somebody else listens there", port)
 		}
 		since := d.lasting(s.Socket, func(s *Source) bool {
 			p := s.pod(p.UID)
-			return p != nil && !slices.ContainsFunc(listeners(p)[port], func(x uint32) bool { return slices.Contains(ports[port], x) })
+			return p != nil && !kept(p)
 		})
 		d.add(Finding{
 			Path: Path{KindApplication, p.UID}, Class: Gone, Since: since, Victims: d.sharers([]string{p.UID}),
