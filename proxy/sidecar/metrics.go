@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/bulkhead-mesh/bulkhead/identity"
 	"github.com/bulkhead-mesh/bulkhead/proxy/budget"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry"
 	"github.com/bulkhead-mesh/bulkhead/proxy/telemetry/istio"
@@ -68,11 +67,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	if s.ping(context.Background()) != nil {
 		alive = 0
 	}
-	var own identity.ID
-	if m := s.cell.Mesh(); m != nil {
-		w, _ := m.Workload(s.uid)
-		own = w.Identity
-	}
+	own := s.workload().Identity
 	s.mu.Lock()
 	n, dropped, lives, held := s.counts, s.dropped, s.lives, s.held(own)
 	s.mu.Unlock()

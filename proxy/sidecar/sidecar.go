@@ -126,14 +126,12 @@ func (s *Sidecar) ping(ctx context.Context) error {
 	return nil
 }
 
-// node is where the mesh says that the workload runs; empty: it does not.
-func (s *Sidecar) node() string {
-	m := s.cell.Mesh()
-	if m == nil {
-		return ""
+// workload is the sidecar's own, as the mesh has it; the zero value: it does not know it.
+func (s *Sidecar) workload() (w mesh.Workload) {
+	if m := s.cell.Mesh(); m != nil {
+		w, _ = m.Workload(s.uid)
 	}
-	w, _ := m.Workload(s.uid)
-	return w.Node
+	return w
 }
 
 // count takes the series of the workload. A cell serves nothing before it has a mesh. The

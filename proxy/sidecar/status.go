@@ -45,6 +45,6 @@ func (s *Sidecar) getVitals(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	c.Measure(cgroup.Mine())
 	c.MeasureSelf()
-	pod := vitals.LookAround(s.uid, s.node(), netns.Own())
+	pod := vitals.LookAround(s.uid, s.workload().Node, netns.Own())
 	reply(w, vitals.Vitals{PID: os.Getpid(), Started: s.started, Before: before, CA: s.signing.CA(), Cells: []vitals.Cell{c}, Pods: []vitals.Pod{pod}})
 }

@@ -12,7 +12,7 @@ import (
 // getWho has no ping of its own, as others have: it says what the last one told. Who is at
 // the other ends it asks the cell, if not ?peers=no.
 func (s *Sidecar) getWho(w http.ResponseWriter, r *http.Request) {
-	n := admin.Node{Node: s.node(), PID: os.Getpid(), Since: s.started, Isolation: "sidecar"}
+	n := admin.Node{Node: s.workload().Node, PID: os.Getpid(), Since: s.started, Isolation: "sidecar"}
 	c := admin.Cell{Name: s.name(), State: s.state(), PID: n.PID, Since: s.started, Health: admin.Well}
 	served := admin.Workload{UID: s.uid, Since: s.started}
 	var own identity.ID
